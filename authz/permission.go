@@ -1,0 +1,69 @@
+// Package authz answers one question: may this role do this action on this kind
+// of object? Which tenant and which rows is not its business: the tree decides
+// the former (Grant) and the scope the latter.
+package authz
+
+import "strings"
+
+// Permission is an object and an action, written object:action.
+type Permission string
+
+// Public marks an operation that needs no caller; Authenticated one that any
+// caller may use on what is his own.
+const (
+	Public        Permission = "public"
+	Authenticated Permission = "authenticated"
+)
+
+// Administration of the tree. These hold over a reseller's whole subtree.
+const (
+	TenantsRead   Permission = "tenants:read"
+	TenantsWrite  Permission = "tenants:write"
+	UsersRead     Permission = "users:read"
+	UsersWrite    Permission = "users:write"
+	APIKeysRead   Permission = "api_keys:read"
+	APIKeysWrite  Permission = "api_keys:write"
+	NumbersRead   Permission = "numbers:read"
+	NumbersWrite  Permission = "numbers:write"
+	NumbersAssign Permission = "numbers:assign"
+	ChannelsRead  Permission = "channels:read"
+	ChannelsWrite Permission = "channels:write"
+)
+
+// Content of one tenant. These hold in the caller's own tenant only.
+const (
+	ContactsRead       Permission = "contacts:read"
+	InteractionsRead   Permission = "interactions:read"
+	InteractionsMark   Permission = "interactions:mark"
+	InteractionsReply  Permission = "interactions:reply"
+	InteractionsStart  Permission = "interactions:start"
+	InteractionsAssign Permission = "interactions:assign"
+	InteractionsClose  Permission = "interactions:close"
+	OptOutsRead        Permission = "opt_outs:read"
+)
+
+// administrative are the objects of the tree; all others are content.
+var administrative = map[string]bool{
+	"tenants": true, "users": true, "api_keys": true, "numbers": true, "channels": true,
+}
+
+// Permissions lists every permission that a role can have, in the order of
+// this file.
+func Permissions() []Permission {
+	return []Permission{
+		TenantsRead, TenantsWrite, UsersRead, UsersWrite, APIKeysRead, APIKeysWrite,
+		NumbersRead, NumbersWrite, NumbersAssign, ChannelsRead, ChannelsWrite,
+		ContactsRead, InteractionsRead, InteractionsMark, InteractionsReply,
+		InteractionsStart, InteractionsAssign, InteractionsClose, OptOutsRead,
+	}
+}
+
+// Object is the part before the colon.
+func (p Permission) Object() string { o, _, _ := strings.Cut(string(p), ":"); return o }
+
+// Action is the part behind the colon.
+func (p Permission) Action() string { _, a, _ := strings.Cut(string(p), ":"); return a }
+
+// Administrative tells whether a permission is about the tree. Such a one holds
+// over a reseller's subtree; content does not.
+func (p Permission) Administrative() bool { return administrative[p.Object()] }

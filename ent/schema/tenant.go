@@ -1,0 +1,35 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent/schema/mixin"
+)
+
+// Tenant is a node of the tree: the operator, a reseller or a customer.
+type Tenant struct{ ent.Schema }
+
+// Mixin of Tenant.
+func (Tenant) Mixin() []ent.Mixin { return []ent.Mixin{mixin.Record{}} }
+
+// Fields of Tenant.
+func (Tenant) Fields() []ent.Field {
+	return []ent.Field{
+		field.UUID("parent_id", uuid.UUID{}).Optional().Nillable().Comment("nil for the operator alone"),
+		field.Enum("kind").Values("operator", "reseller_l1", "reseller_l2", "customer").Immutable(),
+		field.Text("name"),
+		field.Text("path").Comment("ids from the root between slashes: /a/b/"),
+		field.Enum("status").Values("active", "suspended").Default("active"),
+		field.Text("country").Default("US").Comment("ISO 3166-1 alpha-2; national numbers are read in it"),
+		field.Text("time_zone").Default("UTC").Comment("IANA name"),
+		field.Text("language").Default("en").Comment("BCP 47"),
+	}
+}
+
+// Indexes of Tenant.
+func (Tenant) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("parent_id", "name").Unique()}
+}

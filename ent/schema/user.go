@@ -1,0 +1,35 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent/schema/mixin"
+)
+
+// User is a person who signs in, at home in one tenant.
+type User struct{ ent.Schema }
+
+// Mixin of User.
+func (User) Mixin() []ent.Mixin { return []ent.Mixin{mixin.Record{}, mixin.Owned{}} }
+
+// Fields of User.
+func (User) Fields() []ent.Field {
+	return []ent.Field{
+		field.Text("login").Comment("lower-case e-mail, unique over the platform"),
+		field.Text("name"),
+		field.Enum("role").Values("operator", "tenant_admin", "manager", "agent", "user"),
+		field.Enum("status").Values("active", "disabled").Default("active"),
+		field.Text("password_hash").Sensitive().Comment("argon2id with its parameters, PHC form"),
+		field.Bool("must_change_password").Default(false),
+		field.UUID("created_by_id", uuid.UUID{}).Optional().Nillable(),
+	}
+}
+
+// Indexes of User. A login is asked for before a tenant is known, hence not
+// under the tenant.
+func (User) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("login").Unique()}
+}

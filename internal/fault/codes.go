@@ -1,0 +1,87 @@
+package fault
+
+// Code is a stable, documented word for one way to fail. Codes are an enum of
+// openapi.yaml: they are added, never renamed.
+type Code string
+
+// Codes of the HTTP surface itself.
+const (
+	CodeInternal            Code = "internal_error"
+	CodeMalformed           Code = "malformed_request"
+	CodeUnauthenticated     Code = "unauthenticated"
+	CodeForbidden           Code = "forbidden"
+	CodeNotFound            Code = "not_found"
+	CodeMethodNotAllowed    Code = "method_not_allowed"
+	CodeRequestTimeout      Code = "request_timeout"
+	CodeConflict            Code = "conflict"
+	CodeGone                Code = "gone"
+	CodeStale               Code = "precondition_failed"
+	CodeBodyTooLarge        Code = "body_too_large"
+	CodeUnsupportedMedia    Code = "unsupported_media_type"
+	CodeInvalid             Code = "validation_failed"
+	CodeRateLimited         Code = "rate_limited"
+	CodeUnavailable         Code = "unavailable"
+	CodeInvalidCursor       Code = "invalid_cursor"
+	CodeIdempotencyMismatch Code = "idempotency_key_reused"
+	CodeIdempotencyRunning  Code = "idempotency_key_in_use"
+)
+
+// Codes of identity.
+const (
+	CodeInvalidLogin      Code = "invalid_login"
+	CodeInvalidToken      Code = "invalid_token"
+	CodeTokenReused       Code = "refresh_token_reused"
+	CodeWeakPassword      Code = "weak_password"
+	CodeLoginTaken        Code = "login_taken"
+	CodeRoleTooHigh       Code = "role_not_assignable"
+	CodePermissionTooWide Code = "permission_not_grantable"
+)
+
+// Codes of the tree and of numbers.
+const (
+	CodeNameTaken        Code = "name_taken"
+	CodeWrongParent      Code = "wrong_parent"
+	CodeTenantSuspended  Code = "tenant_suspended"
+	CodeNotEntitled      Code = "not_entitled"
+	CodeQuotaExceeded    Code = "quota_exceeded"
+	CodeNumberTaken      Code = "number_taken"
+	CodeNotDistributable Code = "channel_not_distributable"
+	CodeInteractionsOpen Code = "interactions_open"
+)
+
+// Codes of channels and messages.
+const (
+	CodeCredentialsRejected Code = "credentials_rejected"
+	CodeProviderUnreachable Code = "provider_unreachable"
+	CodeChannelInactive     Code = "channel_inactive"
+	CodeNotCapable          Code = "channel_not_capable"
+	CodeInvalidAddress      Code = "invalid_address"
+	CodeOwnNumber           Code = "own_number"
+	CodeEmptyMessage        Code = "empty_message"
+	CodeMessageTooLong      Code = "message_too_long"
+	CodeTooManySegments     Code = "too_many_segments"
+	CodePictureType         Code = "picture_type_not_allowed"
+	CodePictureTooLarge     Code = "picture_too_large"
+	CodeDuplicateMessage    Code = "client_message_id_reused"
+	CodeWrongState          Code = "wrong_state"
+	CodeBadSignature        Code = "invalid_signature"
+	CodeChannelMismatch     Code = "channel_mismatch"
+)
+
+// Codes lists every code, for the enum of the API document.
+func Codes() []Code {
+	return []Code{
+		CodeInternal, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound,
+		CodeMethodNotAllowed, CodeRequestTimeout, CodeConflict, CodeGone, CodeStale,
+		CodeBodyTooLarge, CodeUnsupportedMedia, CodeInvalid, CodeRateLimited, CodeUnavailable,
+		CodeInvalidCursor, CodeIdempotencyMismatch, CodeIdempotencyRunning,
+		CodeInvalidLogin, CodeInvalidToken, CodeTokenReused, CodeWeakPassword, CodeLoginTaken,
+		CodeRoleTooHigh, CodePermissionTooWide,
+		CodeNameTaken, CodeWrongParent, CodeTenantSuspended, CodeNotEntitled, CodeQuotaExceeded,
+		CodeNumberTaken, CodeNotDistributable, CodeInteractionsOpen,
+		CodeCredentialsRejected, CodeProviderUnreachable, CodeChannelInactive, CodeNotCapable,
+		CodeInvalidAddress, CodeOwnNumber, CodeEmptyMessage, CodeMessageTooLong,
+		CodeTooManySegments, CodePictureType, CodePictureTooLarge, CodeDuplicateMessage,
+		CodeWrongState, CodeBadSignature, CodeChannelMismatch,
+	}
+}
