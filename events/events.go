@@ -1,0 +1,64 @@
+// Package events keeps the one log of what happened. A service appends to it in
+// the transaction that makes the fact true; the change feed, webhooks, audit
+// and reports read it. It decides nothing.
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/internal/id"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/internal/telemetry"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// Log appends to the table of events.
+type Log struct {
+	store *store.Store
+}
+
+// New returns the log of a store.
+func New(s *store.Store) *Log { return &Log{s} }
+
+// Publish records a fact about an object, in the past tense: message.delivered.
+// It runs in the caller's transaction, under the scope's tenant. Data is
+// encoded as JSON and must hold neither secrets nor the text of messages.
+func (l *Log) Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error {
+	s, err := scope.From(ctx)
+	if err != nil {
+		return err
+	}
+	if s.IsSystem() {
+		return fmt.Errorf("events: %s published without a tenant", kind)
+	}
+	return l.publish(ctx, s.TenantID, s.Actor, kind, objectKind, objectID, data)
+}
+
+// PublishFor is Publish for system work, which has to say whose event it is.
+func (l *Log) PublishFor(ctx context.Context, tenantID uuid.UUID, kind, objectKind string, objectID uuid.UUID, data any) error {
+	s, err := scope.From(ctx)
+	if err != nil {
+		return err
+	}
+	return l.publish(ctx, tenantID, s.Actor, kind, objectKind, objectID, data)
+}
+
+func (l *Log) publish(ctx context.Context, tenantID uuid.UUID, actor scope.Actor, kind, objectKind string, objectID uuid.UUID, data any) error {
+	body, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("events: %s: %w", kind, err)
+	}
+	var actorID *uuid.UUID
+	if actor.ID != uuid.Nil {
+		actorID = &actor.ID
+	}
+	_, err = store.Exec(ctx, `
+		INSERT INTO events (id, tenant_id, type, object_kind, object_id, actor_kind, actor_id, request_id, data, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		id.New(), tenantID, kind, objectKind, objectID, actor.Kind, actorID, telemetry.RequestID(ctx), string(body), l.store.Now())
+	return err
+}
