@@ -93,6 +93,10 @@ func (s *Service) OpenGap(ctx context.Context, channelID uuid.UUID) (gap Gap, ok
 			return err
 		}
 		gap.Since = row.InboundCheckedAt.Add(-gapOverlap)
+		// What came before belongs to the number's former holder.
+		if gap.Since.Before(row.CreatedAt) {
+			gap.Since = row.CreatedAt
+		}
 		gap.Line, err = s.Line(ctx, channelID)
 		ok = err == nil
 		return err

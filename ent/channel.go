@@ -53,8 +53,8 @@ type Channel struct {
 	// how far the provider's list of received messages was read
 	InboundCheckedAt *time.Time `json:"inbound_checked_at,omitempty"`
 	// when it is read next; nil where the provider has none
-	InboundCheckAt *time.Time `json:"inbound_check_at,omitempty"`
-	selectValues   sql.SelectValues
+	DueAt        *time.Time `json:"due_at,omitempty"`
+	selectValues sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -70,7 +70,7 @@ func (*Channel) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case channel.FieldKind, channel.FieldProvider, channel.FieldName, channel.FieldAddress, channel.FieldCredentialsHint, channel.FieldHookToken, channel.FieldStatus, channel.FieldFault, channel.FieldOnUnknown:
 			values[i] = new(sql.NullString)
-		case channel.FieldCreatedAt, channel.FieldUpdatedAt, channel.FieldInboundCheckedAt, channel.FieldInboundCheckAt:
+		case channel.FieldCreatedAt, channel.FieldUpdatedAt, channel.FieldInboundCheckedAt, channel.FieldDueAt:
 			values[i] = new(sql.NullTime)
 		case channel.FieldID, channel.FieldTenantID:
 			values[i] = new(uuid.UUID)
@@ -200,12 +200,12 @@ func (_m *Channel) assignValues(columns []string, values []any) error {
 				_m.InboundCheckedAt = new(time.Time)
 				*_m.InboundCheckedAt = value.Time
 			}
-		case channel.FieldInboundCheckAt:
+		case channel.FieldDueAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field inbound_check_at", values[i])
+				return fmt.Errorf("unexpected type %T for field due_at", values[i])
 			} else if value.Valid {
-				_m.InboundCheckAt = new(time.Time)
-				*_m.InboundCheckAt = value.Time
+				_m.DueAt = new(time.Time)
+				*_m.DueAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -296,8 +296,8 @@ func (_m *Channel) String() string {
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
-	if v := _m.InboundCheckAt; v != nil {
-		builder.WriteString("inbound_check_at=")
+	if v := _m.DueAt; v != nil {
+		builder.WriteString("due_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

@@ -195,16 +195,16 @@ func (_c *ChannelCreate) SetNillableInboundCheckedAt(v *time.Time) *ChannelCreat
 	return _c
 }
 
-// SetInboundCheckAt sets the "inbound_check_at" field.
-func (_c *ChannelCreate) SetInboundCheckAt(v time.Time) *ChannelCreate {
-	_c.mutation.SetInboundCheckAt(v)
+// SetDueAt sets the "due_at" field.
+func (_c *ChannelCreate) SetDueAt(v time.Time) *ChannelCreate {
+	_c.mutation.SetDueAt(v)
 	return _c
 }
 
-// SetNillableInboundCheckAt sets the "inbound_check_at" field if the given value is not nil.
-func (_c *ChannelCreate) SetNillableInboundCheckAt(v *time.Time) *ChannelCreate {
+// SetNillableDueAt sets the "due_at" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableDueAt(v *time.Time) *ChannelCreate {
 	if v != nil {
-		_c.SetInboundCheckAt(*v)
+		_c.SetDueAt(*v)
 	}
 	return _c
 }
@@ -435,9 +435,9 @@ func (_c *ChannelCreate) createSpec() (*Channel, *sqlgraph.CreateSpec) {
 		_spec.SetField(channel.FieldInboundCheckedAt, field.TypeTime, value)
 		_node.InboundCheckedAt = &value
 	}
-	if value, ok := _c.mutation.InboundCheckAt(); ok {
-		_spec.SetField(channel.FieldInboundCheckAt, field.TypeTime, value)
-		_node.InboundCheckAt = &value
+	if value, ok := _c.mutation.DueAt(); ok {
+		_spec.SetField(channel.FieldDueAt, field.TypeTime, value)
+		_node.DueAt = &value
 	}
 	return _node, _spec
 }

@@ -207,23 +207,23 @@ func (_u *ChannelUpdate) ClearInboundCheckedAt() *ChannelUpdate {
 	return _u
 }
 
-// SetInboundCheckAt sets the "inbound_check_at" field.
-func (_u *ChannelUpdate) SetInboundCheckAt(v time.Time) *ChannelUpdate {
-	_u.mutation.SetInboundCheckAt(v)
+// SetDueAt sets the "due_at" field.
+func (_u *ChannelUpdate) SetDueAt(v time.Time) *ChannelUpdate {
+	_u.mutation.SetDueAt(v)
 	return _u
 }
 
-// SetNillableInboundCheckAt sets the "inbound_check_at" field if the given value is not nil.
-func (_u *ChannelUpdate) SetNillableInboundCheckAt(v *time.Time) *ChannelUpdate {
+// SetNillableDueAt sets the "due_at" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableDueAt(v *time.Time) *ChannelUpdate {
 	if v != nil {
-		_u.SetInboundCheckAt(*v)
+		_u.SetDueAt(*v)
 	}
 	return _u
 }
 
-// ClearInboundCheckAt clears the value of the "inbound_check_at" field.
-func (_u *ChannelUpdate) ClearInboundCheckAt() *ChannelUpdate {
-	_u.mutation.ClearInboundCheckAt()
+// ClearDueAt clears the value of the "due_at" field.
+func (_u *ChannelUpdate) ClearDueAt() *ChannelUpdate {
+	_u.mutation.ClearDueAt()
 	return _u
 }
 
@@ -343,11 +343,11 @@ func (_u *ChannelUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.InboundCheckedAtCleared() {
 		_spec.ClearField(channel.FieldInboundCheckedAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.InboundCheckAt(); ok {
-		_spec.SetField(channel.FieldInboundCheckAt, field.TypeTime, value)
+	if value, ok := _u.mutation.DueAt(); ok {
+		_spec.SetField(channel.FieldDueAt, field.TypeTime, value)
 	}
-	if _u.mutation.InboundCheckAtCleared() {
-		_spec.ClearField(channel.FieldInboundCheckAt, field.TypeTime)
+	if _u.mutation.DueAtCleared() {
+		_spec.ClearField(channel.FieldDueAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -549,23 +549,23 @@ func (_u *ChannelUpdateOne) ClearInboundCheckedAt() *ChannelUpdateOne {
 	return _u
 }
 
-// SetInboundCheckAt sets the "inbound_check_at" field.
-func (_u *ChannelUpdateOne) SetInboundCheckAt(v time.Time) *ChannelUpdateOne {
-	_u.mutation.SetInboundCheckAt(v)
+// SetDueAt sets the "due_at" field.
+func (_u *ChannelUpdateOne) SetDueAt(v time.Time) *ChannelUpdateOne {
+	_u.mutation.SetDueAt(v)
 	return _u
 }
 
-// SetNillableInboundCheckAt sets the "inbound_check_at" field if the given value is not nil.
-func (_u *ChannelUpdateOne) SetNillableInboundCheckAt(v *time.Time) *ChannelUpdateOne {
+// SetNillableDueAt sets the "due_at" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableDueAt(v *time.Time) *ChannelUpdateOne {
 	if v != nil {
-		_u.SetInboundCheckAt(*v)
+		_u.SetDueAt(*v)
 	}
 	return _u
 }
 
-// ClearInboundCheckAt clears the value of the "inbound_check_at" field.
-func (_u *ChannelUpdateOne) ClearInboundCheckAt() *ChannelUpdateOne {
-	_u.mutation.ClearInboundCheckAt()
+// ClearDueAt clears the value of the "due_at" field.
+func (_u *ChannelUpdateOne) ClearDueAt() *ChannelUpdateOne {
+	_u.mutation.ClearDueAt()
 	return _u
 }
 
@@ -715,11 +715,11 @@ func (_u *ChannelUpdateOne) sqlSave(ctx context.Context) (_node *Channel, err er
 	if _u.mutation.InboundCheckedAtCleared() {
 		_spec.ClearField(channel.FieldInboundCheckedAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.InboundCheckAt(); ok {
-		_spec.SetField(channel.FieldInboundCheckAt, field.TypeTime, value)
+	if value, ok := _u.mutation.DueAt(); ok {
+		_spec.SetField(channel.FieldDueAt, field.TypeTime, value)
 	}
-	if _u.mutation.InboundCheckAtCleared() {
-		_spec.ClearField(channel.FieldInboundCheckAt, field.TypeTime)
+	if _u.mutation.DueAtCleared() {
+		_spec.ClearField(channel.FieldDueAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Channel{config: _u.config}

@@ -2591,7 +2591,7 @@ type ChannelMutation struct {
 	addmax_segments    *int
 	on_unknown         *channel.OnUnknown
 	inbound_checked_at *time.Time
-	inbound_check_at   *time.Time
+	due_at             *time.Time
 	clearedFields      map[string]struct{}
 	done               bool
 	oldValue           func(context.Context) (*Channel, error)
@@ -3406,53 +3406,53 @@ func (m *ChannelMutation) ResetInboundCheckedAt() {
 	delete(m.clearedFields, channel.FieldInboundCheckedAt)
 }
 
-// SetInboundCheckAt sets the "inbound_check_at" field.
-func (m *ChannelMutation) SetInboundCheckAt(t time.Time) {
-	m.inbound_check_at = &t
+// SetDueAt sets the "due_at" field.
+func (m *ChannelMutation) SetDueAt(t time.Time) {
+	m.due_at = &t
 }
 
-// InboundCheckAt returns the value of the "inbound_check_at" field in the mutation.
-func (m *ChannelMutation) InboundCheckAt() (r time.Time, exists bool) {
-	v := m.inbound_check_at
+// DueAt returns the value of the "due_at" field in the mutation.
+func (m *ChannelMutation) DueAt() (r time.Time, exists bool) {
+	v := m.due_at
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldInboundCheckAt returns the old "inbound_check_at" field's value of the Channel entity.
+// OldDueAt returns the old "due_at" field's value of the Channel entity.
 // If the Channel object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ChannelMutation) OldInboundCheckAt(ctx context.Context) (v *time.Time, err error) {
+func (m *ChannelMutation) OldDueAt(ctx context.Context) (v *time.Time, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldInboundCheckAt is only allowed on UpdateOne operations")
+		return v, errors.New("OldDueAt is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldInboundCheckAt requires an ID field in the mutation")
+		return v, errors.New("OldDueAt requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldInboundCheckAt: %w", err)
+		return v, fmt.Errorf("querying old value for OldDueAt: %w", err)
 	}
-	return oldValue.InboundCheckAt, nil
+	return oldValue.DueAt, nil
 }
 
-// ClearInboundCheckAt clears the value of the "inbound_check_at" field.
-func (m *ChannelMutation) ClearInboundCheckAt() {
-	m.inbound_check_at = nil
-	m.clearedFields[channel.FieldInboundCheckAt] = struct{}{}
+// ClearDueAt clears the value of the "due_at" field.
+func (m *ChannelMutation) ClearDueAt() {
+	m.due_at = nil
+	m.clearedFields[channel.FieldDueAt] = struct{}{}
 }
 
-// InboundCheckAtCleared returns if the "inbound_check_at" field was cleared in this mutation.
-func (m *ChannelMutation) InboundCheckAtCleared() bool {
-	_, ok := m.clearedFields[channel.FieldInboundCheckAt]
+// DueAtCleared returns if the "due_at" field was cleared in this mutation.
+func (m *ChannelMutation) DueAtCleared() bool {
+	_, ok := m.clearedFields[channel.FieldDueAt]
 	return ok
 }
 
-// ResetInboundCheckAt resets all changes to the "inbound_check_at" field.
-func (m *ChannelMutation) ResetInboundCheckAt() {
-	m.inbound_check_at = nil
-	delete(m.clearedFields, channel.FieldInboundCheckAt)
+// ResetDueAt resets all changes to the "due_at" field.
+func (m *ChannelMutation) ResetDueAt() {
+	m.due_at = nil
+	delete(m.clearedFields, channel.FieldDueAt)
 }
 
 // Where appends a list predicates to the ChannelMutation builder.
@@ -3541,8 +3541,8 @@ func (m *ChannelMutation) Fields() []string {
 	if m.inbound_checked_at != nil {
 		fields = append(fields, channel.FieldInboundCheckedAt)
 	}
-	if m.inbound_check_at != nil {
-		fields = append(fields, channel.FieldInboundCheckAt)
+	if m.due_at != nil {
+		fields = append(fields, channel.FieldDueAt)
 	}
 	return fields
 }
@@ -3586,8 +3586,8 @@ func (m *ChannelMutation) Field(name string) (ent.Value, bool) {
 		return m.OnUnknown()
 	case channel.FieldInboundCheckedAt:
 		return m.InboundCheckedAt()
-	case channel.FieldInboundCheckAt:
-		return m.InboundCheckAt()
+	case channel.FieldDueAt:
+		return m.DueAt()
 	}
 	return nil, false
 }
@@ -3631,8 +3631,8 @@ func (m *ChannelMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldOnUnknown(ctx)
 	case channel.FieldInboundCheckedAt:
 		return m.OldInboundCheckedAt(ctx)
-	case channel.FieldInboundCheckAt:
-		return m.OldInboundCheckAt(ctx)
+	case channel.FieldDueAt:
+		return m.OldDueAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown Channel field %s", name)
 }
@@ -3761,12 +3761,12 @@ func (m *ChannelMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetInboundCheckedAt(v)
 		return nil
-	case channel.FieldInboundCheckAt:
+	case channel.FieldDueAt:
 		v, ok := value.(time.Time)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetInboundCheckAt(v)
+		m.SetDueAt(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Channel field %s", name)
@@ -3837,8 +3837,8 @@ func (m *ChannelMutation) ClearedFields() []string {
 	if m.FieldCleared(channel.FieldInboundCheckedAt) {
 		fields = append(fields, channel.FieldInboundCheckedAt)
 	}
-	if m.FieldCleared(channel.FieldInboundCheckAt) {
-		fields = append(fields, channel.FieldInboundCheckAt)
+	if m.FieldCleared(channel.FieldDueAt) {
+		fields = append(fields, channel.FieldDueAt)
 	}
 	return fields
 }
@@ -3866,8 +3866,8 @@ func (m *ChannelMutation) ClearField(name string) error {
 	case channel.FieldInboundCheckedAt:
 		m.ClearInboundCheckedAt()
 		return nil
-	case channel.FieldInboundCheckAt:
-		m.ClearInboundCheckAt()
+	case channel.FieldDueAt:
+		m.ClearDueAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Channel nullable field %s", name)
@@ -3928,8 +3928,8 @@ func (m *ChannelMutation) ResetField(name string) error {
 	case channel.FieldInboundCheckedAt:
 		m.ResetInboundCheckedAt()
 		return nil
-	case channel.FieldInboundCheckAt:
-		m.ResetInboundCheckAt()
+	case channel.FieldDueAt:
+		m.ResetDueAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Channel field %s", name)

@@ -47,8 +47,8 @@ const (
 	FieldOnUnknown = "on_unknown"
 	// FieldInboundCheckedAt holds the string denoting the inbound_checked_at field in the database.
 	FieldInboundCheckedAt = "inbound_checked_at"
-	// FieldInboundCheckAt holds the string denoting the inbound_check_at field in the database.
-	FieldInboundCheckAt = "inbound_check_at"
+	// FieldDueAt holds the string denoting the due_at field in the database.
+	FieldDueAt = "due_at"
 	// Table holds the table name of the channel in the database.
 	Table = "channels"
 )
@@ -73,7 +73,7 @@ var Columns = []string{
 	FieldMaxSegments,
 	FieldOnUnknown,
 	FieldInboundCheckedAt,
-	FieldInboundCheckAt,
+	FieldDueAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -260,7 +260,7 @@ func ByInboundCheckedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldInboundCheckedAt, opts...).ToFunc()
 }
 
-// ByInboundCheckAt orders the results by the inbound_check_at field.
-func ByInboundCheckAt(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldInboundCheckAt, opts...).ToFunc()
+// ByDueAt orders the results by the due_at field.
+func ByDueAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDueAt, opts...).ToFunc()
 }

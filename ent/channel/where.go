@@ -125,9 +125,9 @@ func InboundCheckedAt(v time.Time) predicate.Channel {
 	return predicate.Channel(sql.FieldEQ(FieldInboundCheckedAt, v))
 }
 
-// InboundCheckAt applies equality check predicate on the "inbound_check_at" field. It's identical to InboundCheckAtEQ.
-func InboundCheckAt(v time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldEQ(FieldInboundCheckAt, v))
+// DueAt applies equality check predicate on the "due_at" field. It's identical to DueAtEQ.
+func DueAt(v time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldDueAt, v))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
@@ -940,54 +940,54 @@ func InboundCheckedAtNotNil() predicate.Channel {
 	return predicate.Channel(sql.FieldNotNull(FieldInboundCheckedAt))
 }
 
-// InboundCheckAtEQ applies the EQ predicate on the "inbound_check_at" field.
-func InboundCheckAtEQ(v time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldEQ(FieldInboundCheckAt, v))
+// DueAtEQ applies the EQ predicate on the "due_at" field.
+func DueAtEQ(v time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldDueAt, v))
 }
 
-// InboundCheckAtNEQ applies the NEQ predicate on the "inbound_check_at" field.
-func InboundCheckAtNEQ(v time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldNEQ(FieldInboundCheckAt, v))
+// DueAtNEQ applies the NEQ predicate on the "due_at" field.
+func DueAtNEQ(v time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldDueAt, v))
 }
 
-// InboundCheckAtIn applies the In predicate on the "inbound_check_at" field.
-func InboundCheckAtIn(vs ...time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldIn(FieldInboundCheckAt, vs...))
+// DueAtIn applies the In predicate on the "due_at" field.
+func DueAtIn(vs ...time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldIn(FieldDueAt, vs...))
 }
 
-// InboundCheckAtNotIn applies the NotIn predicate on the "inbound_check_at" field.
-func InboundCheckAtNotIn(vs ...time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldNotIn(FieldInboundCheckAt, vs...))
+// DueAtNotIn applies the NotIn predicate on the "due_at" field.
+func DueAtNotIn(vs ...time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldNotIn(FieldDueAt, vs...))
 }
 
-// InboundCheckAtGT applies the GT predicate on the "inbound_check_at" field.
-func InboundCheckAtGT(v time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldGT(FieldInboundCheckAt, v))
+// DueAtGT applies the GT predicate on the "due_at" field.
+func DueAtGT(v time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldGT(FieldDueAt, v))
 }
 
-// InboundCheckAtGTE applies the GTE predicate on the "inbound_check_at" field.
-func InboundCheckAtGTE(v time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldGTE(FieldInboundCheckAt, v))
+// DueAtGTE applies the GTE predicate on the "due_at" field.
+func DueAtGTE(v time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldGTE(FieldDueAt, v))
 }
 
-// InboundCheckAtLT applies the LT predicate on the "inbound_check_at" field.
-func InboundCheckAtLT(v time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldLT(FieldInboundCheckAt, v))
+// DueAtLT applies the LT predicate on the "due_at" field.
+func DueAtLT(v time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldLT(FieldDueAt, v))
 }
 
-// InboundCheckAtLTE applies the LTE predicate on the "inbound_check_at" field.
-func InboundCheckAtLTE(v time.Time) predicate.Channel {
-	return predicate.Channel(sql.FieldLTE(FieldInboundCheckAt, v))
+// DueAtLTE applies the LTE predicate on the "due_at" field.
+func DueAtLTE(v time.Time) predicate.Channel {
+	return predicate.Channel(sql.FieldLTE(FieldDueAt, v))
 }
 
-// InboundCheckAtIsNil applies the IsNil predicate on the "inbound_check_at" field.
-func InboundCheckAtIsNil() predicate.Channel {
-	return predicate.Channel(sql.FieldIsNull(FieldInboundCheckAt))
+// DueAtIsNil applies the IsNil predicate on the "due_at" field.
+func DueAtIsNil() predicate.Channel {
+	return predicate.Channel(sql.FieldIsNull(FieldDueAt))
 }
 
-// InboundCheckAtNotNil applies the NotNil predicate on the "inbound_check_at" field.
-func InboundCheckAtNotNil() predicate.Channel {
-	return predicate.Channel(sql.FieldNotNull(FieldInboundCheckAt))
+// DueAtNotNil applies the NotNil predicate on the "due_at" field.
+func DueAtNotNil() predicate.Channel {
+	return predicate.Channel(sql.FieldNotNull(FieldDueAt))
 }
 
 // And groups predicates with the AND operator between them.

@@ -102,7 +102,7 @@ var (
 		{Name: "max_segments", Type: field.TypeInt, Default: 10},
 		{Name: "on_unknown", Type: field.TypeEnum, Enums: []string{"fail", "resend"}, Default: "fail"},
 		{Name: "inbound_checked_at", Type: field.TypeTime, Nullable: true},
-		{Name: "inbound_check_at", Type: field.TypeTime, Nullable: true},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true},
 	}
 	// ChannelsTable holds the schema information for the "channels" table.
 	ChannelsTable = &schema.Table{

@@ -32,7 +32,7 @@ func (Channel) Fields() []ent.Field {
 		field.Int("max_segments").Default(10),
 		field.Enum("on_unknown").Values("fail", "resend").Default("fail").Comment("what becomes of a submission whose outcome cannot be found out"),
 		field.Time("inbound_checked_at").Optional().Nillable().Comment("how far the provider's list of received messages was read"),
-		field.Time("inbound_check_at").Optional().Nillable().Comment("when it is read next; nil where the provider has none"),
+		field.Time("due_at").Optional().Nillable().Comment("when it is read next; nil where the provider has none"),
 	}
 }
 

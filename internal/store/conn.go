@@ -85,10 +85,20 @@ func beginStatement(ctx context.Context, readOnly bool) (string, error) {
 	if s.IsSystem() {
 		return begin, nil
 	}
+	settings, err := scopeSettings(s)
+	if err != nil {
+		return "", err
+	}
+	return begin + "; " + settings, nil
+}
+
+// scopeSettings tells row level security for whom the statements that follow
+// are.
+func scopeSettings(s scope.Scope) (string, error) {
 	if !pathPattern.MatchString(s.Path) {
 		return "", fmt.Errorf("store: %q is no path of the tree", s.Path)
 	}
-	return begin + "; SET LOCAL app.tenant_id = '" + s.TenantID.String() + "'; SET LOCAL app.path = '" + s.Path + "'", nil
+	return "SET LOCAL app.tenant_id = '" + s.TenantID.String() + "'; SET LOCAL app.path = '" + s.Path + "'", nil
 }
 
 // pathPattern keeps anything but ids and slashes out of the SET statement.

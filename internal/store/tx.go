@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
@@ -82,6 +83,39 @@ func (s *Store) begin(ctx context.Context, wanted scope.Scope, readOnly bool, fn
 	for _, f := range running.after {
 		f()
 	}
+	return nil
+}
+
+// Below runs fn in the running transaction under the scope of a node below the
+// present one: a reseller's work on its child, of which a part belongs to the
+// child. Upwards and sideways there is no way.
+func (s *Store) Below(ctx context.Context, to scope.Scope, fn func(context.Context) error) error {
+	running, ok := ctx.Value(txKey{}).(*tx)
+	if !ok {
+		return errNoTransaction
+	}
+	from := running.scope
+	if from.IsSystem() || to.IsSystem() || !strings.HasPrefix(to.Path, from.Path) {
+		return ErrScopeChanged
+	}
+	if err := running.enter(ctx, to); err != nil {
+		return err
+	}
+	if err := fn(scope.With(ctx, to)); err != nil {
+		return err // the transaction is rolled back with its settings
+	}
+	return running.enter(ctx, from)
+}
+
+func (t *tx) enter(ctx context.Context, to scope.Scope) error {
+	settings, err := scopeSettings(to)
+	if err != nil {
+		return err
+	}
+	if _, err := t.sql.ExecContext(ctx, settings); err != nil {
+		return err
+	}
+	t.scope = to
 	return nil
 }
 

@@ -96,7 +96,7 @@ CREATE UNIQUE INDEX h_tenants_path ON tenants (path text_pattern_ops);
 CREATE INDEX h_numbers_holder_path ON numbers (holder_path text_pattern_ops);
 CREATE UNIQUE INDEX h_channels_number ON channels (number_id) WHERE number_id IS NOT NULL AND status <> 'released';
 CREATE UNIQUE INDEX h_channels_address ON channels (tenant_id, address) WHERE status <> 'released';
-CREATE INDEX h_channels_inbound_check ON channels (inbound_check_at) WHERE inbound_check_at IS NOT NULL;
+CREATE INDEX h_channels_due ON channels (tenant_id, due_at, id) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX h_interactions_not_closed ON interactions (tenant_id, channel_id, address) WHERE status <> 'closed';
 CREATE INDEX h_interactions_active ON interactions (tenant_id, last_message_at, id) WHERE status <> 'closed';
 CREATE UNIQUE INDEX h_messages_provider_id ON messages (tenant_id, channel_id, direction, provider_id) WHERE provider_id <> '';

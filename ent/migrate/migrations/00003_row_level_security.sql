@@ -43,7 +43,8 @@ CREATE POLICY subtree ON number_holdings TO trellis_app
 -- Rights. Nothing is deleted but expired idempotency keys; logs only grow.
 GRANT SELECT, INSERT, UPDATE ON tenants, users, sessions, api_keys, numbers, number_holdings, channels, contacts,
     contact_addresses, interactions, messages, attachments, opt_outs, provider_events TO trellis_app;
-GRANT SELECT, INSERT ON events, message_status_events, idempotency_keys TO trellis_app;
+GRANT SELECT, INSERT ON events, message_status_events TO trellis_app;
+GRANT SELECT, INSERT, UPDATE ON idempotency_keys TO trellis_app;
 
 GRANT SELECT, INSERT, UPDATE ON tenants, users, sessions, opt_outs, provider_events, signing_keys TO trellis_system;
 GRANT SELECT, UPDATE ON api_keys, channels, messages, attachments TO trellis_system;

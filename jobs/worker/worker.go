@@ -1,0 +1,93 @@
+// Package worker does what falls due: it gives each kind of work to the service
+// that owns it, under the scope of the row's tenant.
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/idempotency"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/jobs"
+	"github.com/trellishq/trellis/messaging/attachments"
+	"github.com/trellishq/trellis/messaging/intake"
+	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// Config is what the handlers need.
+type Config struct {
+	// ScopeOf is the scope of a tenant for work of the program's own.
+	ScopeOf      func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, error)
+	Interactions *interactions.Service
+	Intake       *intake.Service
+	Attachments  *attachments.Service
+}
+
+// Handlers are the handlers of all kinds of work.
+func Handlers(c Config) map[jobs.Kind]jobs.Handler {
+	in := func(handle func(context.Context, uuid.UUID) error) jobs.Handler {
+		return func(ctx context.Context, t jobs.Task) error {
+			sc, err := c.ScopeOf(ctx, t.TenantID)
+			if fault.Is(err, fault.CodeNotFound) {
+				return nil // the tenant is gone, and its rows with it
+			}
+			if err != nil {
+				return err
+			}
+			return handle(scope.With(ctx, sc), t.ID)
+		}
+	}
+	return map[jobs.Kind]jobs.Handler{
+		jobs.Messages:       in(c.Interactions.HandleDue),
+		jobs.ProviderEvents: in(c.Intake.HandleDue),
+		jobs.Attachments:    in(c.Attachments.HandleDue),
+		jobs.Channels:       in(c.Intake.HandleChannel),
+	}
+}
+
+// sweepEvery is the pause between two sweeps.
+const sweepEvery = 10 * time.Minute
+
+// Sweep removes what has expired, until the context ends. Any number of
+// processes may sweep; each deletes what it finds.
+func Sweep(ctx context.Context, s *store.Store, log *slog.Logger) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := expireIdempotencyKeys(ctx, s); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "expired idempotency keys could not be removed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// expireIdempotencyKeys deletes in small steps, so that no request waits.
+func expireIdempotencyKeys(ctx context.Context, s *store.Store) error {
+	ctx = scope.System(ctx, "removing expired idempotency keys")
+	for {
+		var deleted int64
+		err := s.InTx(ctx, func(ctx context.Context) error {
+			result, err := store.Exec(ctx, `
+				DELETE FROM idempotency_keys WHERE ctid IN (
+					SELECT ctid FROM idempotency_keys WHERE created_at < $1 LIMIT 1000)`,
+				s.Now().Add(-idempotency.KeepFor))
+			if err != nil {
+				return err
+			}
+			deleted, err = result.RowsAffected()
+			return err
+		})
+		if err != nil || deleted == 0 {
+			return err
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package interactions
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/channels"
+	"github.com/trellishq/trellis/channels/provider"
+	"github.com/trellishq/trellis/channels/provider/segments"
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/message"
+	"github.com/trellishq/trellis/internal/id"
+)
+
+// solvedReason is why the program closes a solved interaction.
+const solvedReason = "customer_wrote_again"
+
+// Receive takes a customer's message into its conversation, in the running
+// transaction under the tenant's scope. The same message of the provider twice
+// is one.
+func (s *Service) Receive(ctx context.Context, channelID uuid.UUID, in provider.Inbound, recovered bool) error {
+	through, err := s.channels.Get(ctx, channelID)
+	if err != nil {
+		return err
+	}
+	if err := lockPair(ctx, channelID, in.From); err != nil {
+		return err
+	}
+	known, err := s.store.Ent(ctx).Message.Query().Where(
+		message.ChannelID(channelID), message.DirectionEQ(message.DirectionInbound), message.ProviderID(in.ProviderID)).Exist(ctx)
+	if err != nil || known {
+		return err
+	}
+	conversation, err := s.receivingConversation(ctx, channelID, in.From)
+	if err != nil {
+		return err
+	}
+	row, err := s.insertInbound(ctx, through, conversation, in, recovered)
+	if err != nil {
+		return err
+	}
+	if err := s.attachments.Expect(ctx, row.ID, mediaURLs(in)); err != nil {
+		return err
+	}
+	next, ok := Next(conversation.Status, Received)
+	if !ok {
+		return wrongState(conversation.Status)
+	}
+	err = conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).
+		SetPreview(preview(row.Body)).SetLastMessageAt(row.CreatedAt).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	return s.publishMessage(ctx, "message.received", row)
+}
+
+// receivingConversation is the conversation that an inbound message joins: the
+// one that is not closed, or a new one.
+func (s *Service) receivingConversation(ctx context.Context, channelID uuid.UUID, address string) (*ent.Interaction, error) {
+	row, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.ChannelID(channelID),
+		interaction.Address(address), interaction.StatusEQ(Solved)).ForUpdate().Only(ctx)
+	if err == nil {
+		if err := s.close(ctx, row, nil, solvedReason); err != nil {
+			return nil, err
+		}
+	} else if !ent.IsNotFound(err) {
+		return nil, err
+	}
+	contactID, err := s.contacts.ForAddress(ctx, channelID, address)
+	if err != nil {
+		return nil, err
+	}
+	return s.conversation(ctx, channelID, contactID, address)
+}
+
+func (s *Service) insertInbound(ctx context.Context, through channels.Channel, conversation *ent.Interaction, in provider.Inbound, recovered bool) (*ent.Message, error) {
+	body := clean(in.Body)
+	count := segments.Count(body)
+	create := s.store.Ent(ctx).Message.Create().SetID(id.New()).
+		SetInteractionID(conversation.ID).SetChannelID(through.ID).
+		SetDirection(message.DirectionInbound).SetStatus(MessageReceived).SetBody(body).
+		SetFromAddress(in.From).SetToAddress(in.To).SetEncoding(count.Encoding).SetSegments(count.Segments).
+		SetProviderSegments(in.Segments).SetProviderID(in.ProviderID).SetRecovered(recovered)
+	if !in.SentAt.IsZero() {
+		create.SetSentAt(in.SentAt)
+	}
+	return create.Save(ctx)
+}
+
+// clean makes a text fit for the database, which takes neither NUL nor invalid
+// UTF-8. Nothing else of a customer's words is touched.
+func clean(body string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(body, "\uFFFD"), "\x00", "")
+}
+
+func mediaURLs(in provider.Inbound) []string {
+	var out []string
+	for _, m := range in.Media {
+		out = append(out, m.URL)
+	}
+	return out
+}

@@ -1,0 +1,411 @@
+package interactions
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/channels"
+	"github.com/trellishq/trellis/channels/provider"
+	"github.com/trellishq/trellis/channels/provider/segments"
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/channel"
+	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/message"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/id"
+	"github.com/trellishq/trellis/internal/phone"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// MaxBody is the length of a message in Unicode code points, after NFC
+// (decisions C-18).
+const MaxBody = 900
+
+// liveFor is how long a message written by a person may still be sent; the
+// provider is told the same (rules A6-4).
+const liveFor = 4 * time.Hour
+
+// previewLength is how much of a message a list of interactions shows, in code
+// points.
+const previewLength = 100
+
+// Draft is a message that somebody wants to send.
+type Draft struct {
+	Body          string
+	AttachmentIDs []uuid.UUID
+	// ClientMessageID is the client's own name for the message, unique in the
+	// tenant; empty for none.
+	ClientMessageID string
+
+	resentOf *uuid.UUID
+}
+
+// Recipient is an address or a contact.
+type Recipient struct {
+	// To is a telephone number in E.164, or as it is written in the tenant's
+	// country.
+	To        string
+	ContactID uuid.UUID
+}
+
+// Preview says how a text would travel, without sending it.
+type Preview struct {
+	segments.Result
+	Characters  int
+	MaxSegments int
+}
+
+// Preview counts a text's segments; channelID may be nil. Faults: CodeNotFound,
+// CodeMessageTooLong.
+func (s *Service) Preview(ctx context.Context, channelID uuid.UUID, body string) (Preview, error) {
+	body = segments.Normalize(body)
+	out := Preview{Result: segments.Count(body), Characters: utf8.RuneCountInString(body)}
+	if out.Characters > MaxBody {
+		return Preview{}, tooLong(out.Characters)
+	}
+	if channelID == uuid.Nil {
+		return out, nil
+	}
+	through, err := s.channels.Get(ctx, channelID)
+	if err != nil {
+		return Preview{}, err
+	}
+	out.MaxSegments = through.MaxSegments
+	return out, nil
+}
+
+func tooLong(characters int) error {
+	return fault.InvalidField(fault.CodeMessageTooLong, "body.body",
+		fmt.Sprintf("has %d characters; %d are allowed", characters, MaxBody))
+}
+
+// Start sends a message to an address. It joins the conversation with it that
+// is not closed, or opens one. Faults: those of Reply, and CodeInvalidAddress,
+// CodeOwnNumber, CodeNotFound for the channel or the contact.
+func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to Recipient, d Draft) (Message, error) {
+	var out Message
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		through, err := s.sendingChannel(ctx, channelID)
+		if err != nil {
+			return err
+		}
+		address, contactID, err := s.resolve(ctx, channelID, to)
+		if err != nil {
+			return err
+		}
+		conversation, err := s.conversation(ctx, channelID, contactID, address)
+		if err != nil {
+			return err
+		}
+		if c.OwnOnly {
+			if conversation, err = takeIfFree(ctx, conversation, c); err != nil {
+				return err
+			}
+		}
+		out, err = s.send(ctx, through, conversation, d)
+		return err
+	})
+	return out, err
+}
+
+// takeIfFree makes a conversation that somebody begins his own; one that is a
+// colleague's looks like none at all.
+func takeIfFree(ctx context.Context, row *ent.Interaction, c Caller) (*ent.Interaction, error) {
+	if row.AssigneeID == nil {
+		return row.Update().SetAssigneeID(c.UserID).Save(ctx)
+	}
+	if *row.AssigneeID != c.UserID {
+		return nil, fault.New(fault.Conflict, fault.CodeWrongState,
+			"A colleague is in conversation with this address.").Showing("assigned")
+	}
+	return row, nil
+}
+
+// Reply sends a message in an interaction. Faults: CodeNotFound, CodeWrongState,
+// CodeEmptyMessage, CodeMessageTooLong, CodeTooManySegments, CodeNotCapable,
+// CodeChannelInactive, CodeDuplicateMessage and those of attachments.
+func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, d Draft) (Message, error) {
+	var out Message
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		conversation, err := s.lock(ctx, c, interactionID)
+		if err != nil {
+			return err
+		}
+		through, err := s.sendingChannel(ctx, conversation.ChannelID)
+		if err != nil {
+			return err
+		}
+		if phone.IsAlphanumericSender(conversation.Address) && !phone.IsE164(conversation.Address) {
+			return fault.New(fault.Conflict, fault.CodeNotCapable, "The sender is a name, to which no message can be sent.")
+		}
+		out, err = s.send(ctx, through, conversation, d)
+		return err
+	})
+	return out, err
+}
+
+// Resend sends a failed message again, as a new one that names the old (rules
+// E2-4). Faults: those of Reply; CodeWrongState while the message may still
+// arrive.
+func (s *Service) Resend(ctx context.Context, c Caller, messageID uuid.UUID) (Message, error) {
+	var out Message
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		old, err := s.visibleMessage(ctx, c, messageID)
+		if err != nil {
+			return err
+		}
+		switch old.Status {
+		case Failed, Undelivered, Expired, Canceled:
+		default:
+			return fault.New(fault.Conflict, fault.CodeWrongState,
+				"The message has not failed: it is %s.", old.Status).Showing(string(old.Status))
+		}
+		out, err = s.resend(ctx, old)
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) resend(ctx context.Context, old *ent.Message) (Message, error) {
+	through, err := s.sendingChannel(ctx, old.ChannelID)
+	if err != nil {
+		return Message{}, err
+	}
+	origin, err := s.store.Ent(ctx).Interaction.Get(ctx, old.InteractionID)
+	if err != nil {
+		return Message{}, err
+	}
+	conversation, err := s.conversation(ctx, old.ChannelID, origin.ContactID, old.ToAddress)
+	if err != nil {
+		return Message{}, err
+	}
+	pictures, err := s.attachments.Copy(ctx, old.ID)
+	if err != nil {
+		return Message{}, err
+	}
+	return s.send(ctx, through, conversation, Draft{Body: old.Body, AttachmentIDs: pictures, resentOf: &old.ID})
+}
+
+// sendingChannel loads a channel that may send.
+func (s *Service) sendingChannel(ctx context.Context, channelID uuid.UUID) (channels.Channel, error) {
+	through, err := s.channels.Get(ctx, channelID)
+	if err != nil {
+		return channels.Channel{}, err
+	}
+	if through.Status != string(channel.StatusActive) {
+		return channels.Channel{}, fault.New(fault.Conflict, fault.CodeChannelInactive,
+			"The channel is %s.", through.Status).Showing(through.Status)
+	}
+	if !through.Capabilities.Outbound {
+		return channels.Channel{}, fault.New(fault.Invalid, fault.CodeNotCapable, "The channel cannot send (outbound).")
+	}
+	return through, nil
+}
+
+// resolve finds the address to write to and the contact behind it.
+func (s *Service) resolve(ctx context.Context, channelID uuid.UUID, to Recipient) (string, uuid.UUID, error) {
+	if to.ContactID != uuid.Nil {
+		address, err := s.contacts.AddressOf(ctx, to.ContactID)
+		if f, ok := fault.As(err); ok {
+			return "", uuid.Nil, f.At("body.contact_id", "is no contact that can be texted", to.ContactID.String())
+		}
+		return address, to.ContactID, err
+	}
+	address, err := s.address(ctx, to.To)
+	if err != nil {
+		return "", uuid.Nil, err
+	}
+	contactID, err := s.contacts.ForAddress(ctx, channelID, address)
+	return address, contactID, err
+}
+
+// address reads what a person typed. Numbers of the tenant's own are refused:
+// two channels would talk to each other for ever (rules A2-5).
+func (s *Service) address(ctx context.Context, typed string) (string, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return "", err
+	}
+	address := strings.TrimSpace(typed)
+	if !phone.IsE164(address) && !phone.IsShortCode(address) {
+		country, err := s.countryOf(ctx, sc.TenantID)
+		if err != nil {
+			return "", err
+		}
+		if address, err = phone.Parse(typed, country); err != nil {
+			return "", fault.InvalidField(fault.CodeInvalidAddress, "body.to",
+				"is not a telephone number: give it as +15145550199", typed)
+		}
+	}
+	own, err := s.store.Ent(ctx).Channel.Query().
+		Where(channel.Address(address), channel.StatusNEQ(channel.StatusReleased)).Exist(ctx)
+	if err == nil && own {
+		err = fault.InvalidField(fault.CodeOwnNumber, "body.to", "is one of the tenant's own channels", address)
+	}
+	return address, err
+}
+
+// conversation returns the interaction with an address that is not closed,
+// locked, or opens one. The lock on the pair makes two simultaneous first
+// messages join one conversation.
+func (s *Service) conversation(ctx context.Context, channelID, contactID uuid.UUID, address string) (*ent.Interaction, error) {
+	if err := lockPair(ctx, channelID, address); err != nil {
+		return nil, err
+	}
+	row, err := s.store.Ent(ctx).Interaction.Query().
+		Where(interaction.ChannelID(channelID), interaction.Address(address), interaction.StatusNEQ(Closed)).
+		ForUpdate().Only(ctx)
+	if err == nil || !ent.IsNotFound(err) {
+		return row, err
+	}
+	row, err = s.store.Ent(ctx).Interaction.Create().SetChannelID(channelID).SetContactID(contactID).
+		SetAddress(address).SetStatus(Open).SetNeedsReply(false).SetLastMessageAt(s.store.Now()).Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return row, s.events.Publish(ctx, "interaction.opened", "interaction", row.ID, map[string]any{"channel_id": channelID})
+}
+
+func lockPair(ctx context.Context, channelID uuid.UUID, address string) error {
+	_, err := store.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, channelID.String()+" "+address)
+	return err
+}
+
+// send writes a message into a locked conversation and makes it due.
+func (s *Service) send(ctx context.Context, through channels.Channel, conversation *ent.Interaction, d Draft) (Message, error) {
+	next, ok := Next(conversation.Status, Replied)
+	if !ok {
+		return Message{}, wrongState(conversation.Status)
+	}
+	d.Body = segments.Normalize(d.Body)
+	count, err := checkDraft(through, d)
+	if err != nil {
+		return Message{}, err
+	}
+	if d.ClientMessageID != "" {
+		if earlier, found, err := s.sameMessage(ctx, conversation, d); found || err != nil {
+			return earlier, err
+		}
+	}
+	row, err := s.insert(ctx, through, conversation, d, count)
+	if err != nil {
+		return Message{}, err
+	}
+	pictures, err := s.attachments.Attach(ctx, row.ID, d.AttachmentIDs)
+	if err != nil {
+		return Message{}, err
+	}
+	err = conversation.Update().SetStatus(next).SetNeedsReply(false).
+		SetPreview(preview(d.Body)).SetLastMessageAt(row.CreatedAt).Exec(ctx)
+	if err != nil {
+		return Message{}, err
+	}
+	if err := s.publishMessage(ctx, "message.queued", row); err != nil {
+		return Message{}, err
+	}
+	store.AfterCommit(ctx, s.wake)
+	out := messageView(row)
+	out.Attachments = pictures
+	return out, nil
+}
+
+// checkDraft refuses what the channel could not carry, before the provider
+// would.
+func checkDraft(through channels.Channel, d Draft) (segments.Result, error) {
+	count := segments.Count(d.Body)
+	characters := utf8.RuneCountInString(d.Body)
+	can := through.Capabilities
+	switch {
+	case strings.TrimSpace(d.Body) == "" && len(d.AttachmentIDs) == 0:
+		return count, fault.InvalidField(fault.CodeEmptyMessage, "body.body", "is empty and there is no picture either")
+	case characters > MaxBody:
+		return count, tooLong(characters)
+	case count.Segments > through.MaxSegments:
+		return count, fault.InvalidField(fault.CodeTooManySegments, "body.body",
+			fmt.Sprintf("takes %d segments as %s; the channel allows %d", count.Segments, count.Encoding, through.MaxSegments))
+	case len(d.AttachmentIDs) > can.MaxMedia:
+		return count, fault.InvalidField(fault.CodeNotCapable, "body.attachment_ids",
+			fmt.Sprintf("the channel carries %d pictures a message (max_media)", can.MaxMedia))
+	}
+	return count, nil
+}
+
+// sameMessage finds the message that the client has sent under the same id. The
+// same content is the same message; other content is a mistake.
+func (s *Service) sameMessage(ctx context.Context, conversation *ent.Interaction, d Draft) (Message, bool, error) {
+	_, err := store.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 1))`,
+		conversation.TenantID.String()+" "+d.ClientMessageID)
+	if err != nil {
+		return Message{}, false, err
+	}
+	earlier, err := s.store.Ent(ctx).Message.Query().Where(message.ClientMessageID(d.ClientMessageID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return Message{}, false, nil
+	}
+	if err != nil {
+		return Message{}, false, err
+	}
+	if earlier.Body != d.Body || earlier.ToAddress != conversation.Address || earlier.ChannelID != conversation.ChannelID {
+		return Message{}, false, fault.New(fault.Conflict, fault.CodeDuplicateMessage,
+			"Another message has this client_message_id.").At("body.client_message_id", "is taken", d.ClientMessageID)
+	}
+	views, err := s.messageViews(ctx, []*ent.Message{earlier})
+	if err != nil {
+		return Message{}, false, err
+	}
+	return views[0], true, nil
+}
+
+func (s *Service) insert(ctx context.Context, through channels.Channel, conversation *ent.Interaction, d Draft, count segments.Result) (*ent.Message, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := s.store.Now()
+	create := s.store.Ent(ctx).Message.Create().SetID(id.New()).
+		SetInteractionID(conversation.ID).SetChannelID(through.ID).
+		SetDirection(message.DirectionOutbound).SetStatus(Queued).SetBody(d.Body).
+		SetFromAddress(through.Address).SetToAddress(conversation.Address).
+		SetEncoding(count.Encoding).SetSegments(count.Segments).
+		SetNillableResentOfID(d.resentOf).SetDueAt(now).SetExpiresAt(now.Add(liveFor))
+	if d.ClientMessageID != "" {
+		create.SetClientMessageID(d.ClientMessageID)
+	}
+	if sc.Actor.ID != uuid.Nil {
+		create.SetSenderID(sc.Actor.ID)
+	}
+	return create.Save(ctx)
+}
+
+func (s *Service) publishMessage(ctx context.Context, kind string, row *ent.Message) error {
+	return s.events.Publish(ctx, kind, "message", row.ID, map[string]any{
+		"interaction_id": row.InteractionID, "channel_id": row.ChannelID, "status": row.Status,
+	})
+}
+
+func preview(body string) string {
+	runes := []rune(body)
+	if len(runes) <= previewLength {
+		return body
+	}
+	return string(runes[:previewLength])
+}
+
+// submission is what the provider is given.
+func submission(row *ent.Message, line channels.Line, mediaURLs []string, now time.Time) provider.Submission {
+	validFor := liveFor
+	if row.ExpiresAt != nil {
+		validFor = row.ExpiresAt.Sub(now)
+	}
+	return provider.Submission{
+		ClientRef: row.ID.String(), Attempt: row.Attempt, From: row.FromAddress, To: row.ToAddress, Body: row.Body,
+		MediaURLs: mediaURLs, ValidFor: validFor,
+		StatusURL: fmt.Sprintf("%s?m=%s&a=%d", line.StatusURL, row.ID, row.Attempt),
+	}
+}

@@ -1,0 +1,117 @@
+package interactions
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/channels"
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/ratelimit"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/messaging/attachments"
+	"github.com/trellishq/trellis/messaging/consent"
+	"github.com/trellishq/trellis/messaging/contacts"
+)
+
+// Log is where facts are published.
+type Log interface {
+	Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error
+}
+
+// Config is what a Service needs.
+type Config struct {
+	Store       *store.Store
+	Events      Log
+	Channels    *channels.Service
+	Contacts    *contacts.Service
+	Consent     *consent.Service
+	Attachments *attachments.Service
+	// CountryOf tells in which country a tenant's national numbers are read.
+	CountryOf func(ctx context.Context, tenantID uuid.UUID) (string, error)
+	// Wake tells the dispatchers that a row is due.
+	Wake func()
+	// Observe counts messages by provider and status; nil for nobody.
+	Observe func(provider, status string)
+	// Lookups bounds the searches for unknown outcomes, by channel.
+	Lookups *ratelimit.Limiter
+	Log     *slog.Logger
+	// Crash is called at the named points of a message's way, so that a test
+	// can end the process there; nil outside of tests (rules E8).
+	Crash func(point string)
+}
+
+// Service keeps interactions and their messages.
+type Service struct {
+	store       *store.Store
+	events      Log
+	channels    *channels.Service
+	contacts    *contacts.Service
+	consent     *consent.Service
+	attachments *attachments.Service
+	countryOf   func(context.Context, uuid.UUID) (string, error)
+	wake        func()
+	observe     func(provider, status string)
+	lookups     *ratelimit.Limiter
+	log         *slog.Logger
+	crash       func(point string)
+}
+
+// New returns the service.
+func New(c Config) *Service {
+	if c.Observe == nil {
+		c.Observe = func(string, string) {}
+	}
+	if c.Crash == nil {
+		c.Crash = func(string) {}
+	}
+	return &Service{
+		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments,
+		c.CountryOf, c.Wake, c.Observe, c.Lookups, c.Log, c.Crash,
+	}
+}
+
+// Caller is the one who asks, as far as conversations are concerned.
+type Caller struct {
+	// UserID is nil for the program itself.
+	UserID uuid.UUID
+	// OwnOnly callers reach only what is assigned to them.
+	OwnOnly bool
+}
+
+// visible keeps a query to what the caller may see.
+func visible(q *ent.InteractionQuery, c Caller) *ent.InteractionQuery {
+	if c.OwnOnly {
+		q.Where(interaction.AssigneeID(c.UserID))
+	}
+	return q
+}
+
+// Get returns one interaction that the caller may see. Faults: CodeNotFound.
+func (s *Service) Get(ctx context.Context, c Caller, interactionID uuid.UUID) (Interaction, error) {
+	var out Interaction
+	err := s.store.Read(ctx, func(ctx context.Context) error {
+		row, err := visible(s.store.Ent(ctx).Interaction.Query(), c).Where(interaction.ID(interactionID)).Only(ctx)
+		if ent.IsNotFound(err) {
+			return fault.Missing("interaction")
+		}
+		if err == nil {
+			out = interactionView(row)
+		}
+		return err
+	})
+	return out, err
+}
+
+// lock loads an interaction for a change, in the running transaction.
+func (s *Service) lock(ctx context.Context, c Caller, interactionID uuid.UUID) (*ent.Interaction, error) {
+	row, err := visible(s.store.Ent(ctx).Interaction.Query(), c).
+		Where(interaction.ID(interactionID)).ForUpdate().Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, fault.Missing("interaction")
+	}
+	return row, err
+}
