@@ -65,8 +65,9 @@ type Channel struct {
 	MaxSegments  int
 	OnUnknown    string
 	Capabilities provider.Capabilities
-	// InboundURL is where the provider has to send inbound messages.
-	InboundURL string
+	// InboundURL and StatusURL are where the provider has to send inbound
+	// messages and, if it is not told with each message, delivery reports.
+	InboundURL, StatusURL string
 }
 
 // NewChannel is a tenant's own account at a provider.
@@ -222,10 +223,9 @@ func (s *Service) CheckChange(ctx context.Context, channelID uuid.UUID, c Change
 		provider.Account{Credentials: c.Credentials, Address: present.Address})
 }
 
-// Update changes a channel. ifVersion is the version that the caller has seen,
-// nil where he does not care. Faults: CodeStale, CodeWrongState for a channel
-// that was released.
-func (s *Service) Update(ctx context.Context, channelID uuid.UUID, c Change, ifVersion *int) (Channel, error) {
+// Update changes a channel whose version passes the check. Faults: those of the
+// check, CodeWrongState for a channel that was released.
+func (s *Service) Update(ctx context.Context, channelID uuid.UUID, c Change, check func(version int64) error) (Channel, error) {
 	var out Channel
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		row, err := s.store.Ent(ctx).Channel.Query().Where(channel.ID(channelID)).ForUpdate().Only(ctx)
@@ -235,8 +235,8 @@ func (s *Service) Update(ctx context.Context, channelID uuid.UUID, c Change, ifV
 		if err != nil {
 			return err
 		}
-		if ifVersion != nil && *ifVersion != row.Version {
-			return fault.New(fault.Stale, fault.CodeStale, "The channel has been changed in the meantime.")
+		if err := check(int64(row.Version)); err != nil {
+			return err
 		}
 		if row.Status == channel.StatusReleased {
 			return fault.New(fault.Conflict, fault.CodeWrongState, "The number has moved on to another holder.").Showing(string(row.Status))

@@ -60,6 +60,7 @@ func (s *Service) viewWith(row *ent.Channel, held *ent.Number) Channel {
 	// The operator configures its carrier; a holder has no use for the token.
 	if row.HookToken != nil {
 		out.InboundURL = s.hookURL(row.Provider, *row.HookToken) + "/inbound"
+		out.StatusURL = s.hookURL(row.Provider, *row.HookToken) + "/status"
 	}
 	return out
 }

@@ -13,13 +13,16 @@ import (
 // Expectation is what a caller believes of an interaction when he acts on it.
 // Empty fields believe nothing.
 type Expectation struct {
-	Status  Status
-	Version *int
+	Status Status
+	// Check is asked about the version; nil passes every one.
+	Check func(version int64) error
 }
 
 func (e Expectation) check(row *ent.Interaction) error {
-	if e.Version != nil && *e.Version != row.Version {
-		return fault.New(fault.Stale, fault.CodeStale, "The interaction has been changed in the meantime.")
+	if e.Check != nil {
+		if err := e.Check(int64(row.Version)); err != nil {
+			return err
+		}
 	}
 	if e.Status != "" && e.Status != row.Status {
 		return wrongState(row.Status)

@@ -234,11 +234,11 @@ func (s *Service) address(ctx context.Context, typed string) (string, error) {
 	}
 	address := strings.TrimSpace(typed)
 	if !phone.IsE164(address) && !phone.IsShortCode(address) {
-		country, err := s.countryOf(ctx, sc.TenantID)
+		here, err := s.store.Ent(ctx).Tenant.Get(ctx, sc.TenantID)
 		if err != nil {
 			return "", err
 		}
-		if address, err = phone.Parse(typed, country); err != nil {
+		if address, err = phone.Parse(typed, here.Country); err != nil {
 			return "", fault.InvalidField(fault.CodeInvalidAddress, "body.to",
 				"is not a telephone number: give it as +15145550199", typed)
 		}

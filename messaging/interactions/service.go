@@ -30,8 +30,6 @@ type Config struct {
 	Contacts    *contacts.Service
 	Consent     *consent.Service
 	Attachments *attachments.Service
-	// CountryOf tells in which country a tenant's national numbers are read.
-	CountryOf func(ctx context.Context, tenantID uuid.UUID) (string, error)
 	// Wake tells the dispatchers that a row is due.
 	Wake func()
 	// Observe counts messages by provider and status; nil for nobody.
@@ -52,7 +50,6 @@ type Service struct {
 	contacts    *contacts.Service
 	consent     *consent.Service
 	attachments *attachments.Service
-	countryOf   func(context.Context, uuid.UUID) (string, error)
 	wake        func()
 	observe     func(provider, status string)
 	lookups     *ratelimit.Limiter
@@ -70,7 +67,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments,
-		c.CountryOf, c.Wake, c.Observe, c.Lookups, c.Log, c.Crash,
+		c.Wake, c.Observe, c.Lookups, c.Log, c.Crash,
 	}
 }
 

@@ -1,0 +1,202 @@
+// Package apitest runs the whole API in one process for tests: a database of
+// its own, simulated carriers, a clock that stands still, and clients of every
+// role that go through the front door.
+package apitest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/api/assembly"
+	"github.com/trellishq/trellis/channels/provider"
+	"github.com/trellishq/trellis/channels/provider/providers"
+	"github.com/trellishq/trellis/channels/provider/sandbox"
+	"github.com/trellishq/trellis/channels/provider/sim"
+	"github.com/trellishq/trellis/identity"
+	"github.com/trellishq/trellis/internal/clock"
+	"github.com/trellishq/trellis/internal/secret"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/internal/telemetry"
+	"github.com/trellishq/trellis/internal/testkit"
+	"github.com/trellishq/trellis/jobs"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// Platform is a running installation.
+type Platform struct {
+	*assembly.Platform
+	// URL of the API, without a slash at its end.
+	URL   string
+	Clock *clock.Manual
+	Sim   *sim.Simulator
+	// Carriers is the simulator's URL.
+	Carriers string
+	Store    *store.Store
+	Database testkit.Database
+	Keyring  *secret.Keyring
+
+	operator uuid.UUID
+	claimer  *jobs.Claimer
+}
+
+// cheap hashing keeps tests from spending their time on passwords.
+var cheap = identity.Hashing{Memory: 64, Time: 1, Threads: 1}
+
+// loopback may be reached by tests, and nothing else.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// Option changes how a platform is started.
+type Option func(*assembly.Config)
+
+// Start runs a platform until the test ends.
+func Start(t testing.TB, options ...Option) *Platform {
+	t.Helper()
+	p := &Platform{Clock: clock.NewManual(testkit.Start), Database: testkit.NewDatabase(t)}
+	p.Store = testkit.Open(t, p.Database, p.Clock)
+	p.claimer = jobs.NewClaimer(p.Store)
+	p.startSimulator(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.URL = "http://" + listener.Addr().String()
+	p.assemble(t, options)
+	server := &http.Server{Handler: p.Surface, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	p.createOperator(t)
+	return p
+}
+
+func (p *Platform) startSimulator(t testing.TB) {
+	t.Helper()
+	p.Sim = sim.New(sim.Config{Clock: p.Clock, Logger: quiet()})
+	url, err := p.Sim.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Carriers = url
+	t.Cleanup(func() { _ = p.Sim.Close() })
+}
+
+func (p *Platform) assemble(t testing.TB, options []Option) {
+	t.Helper()
+	key, err := secret.NewKey("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Keyring, err = secret.NewKeyring(key); err != nil {
+		t.Fatal(err)
+	}
+	box := sandbox.New(sandbox.Config{Clock: p.Clock})
+	t.Cleanup(box.Close)
+	c := assembly.Config{
+		Store: p.Store, Keyring: p.Keyring, Clock: p.Clock, Log: quiet(), Metrics: telemetry.NewMetrics(),
+		Adapters: providers.All(providers.Config{
+			Clock: p.Clock, Sandbox: box, TwilioURL: p.Carriers + "/twilio",
+			ClickatellURL: p.Carriers + "/clickatell", ScopservURL: p.Carriers + "/carrier",
+		}),
+		PublicURL: p.URL, MediaDir: t.TempDir(), RateLimit: 10_000_000, EgressAllow: loopback,
+		Passwords: identity.NewPasswords(cheap), Version: "test",
+	}
+	for _, change := range options {
+		change(&c)
+	}
+	if p.Platform, err = assembly.New(c); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+}
+
+// quiet drops the log, unless somebody is looking for a fault.
+func quiet() *slog.Logger {
+	out := io.Discard
+	if os.Getenv("TRELLIS_TEST_LOG") != "" {
+		out = os.Stderr
+	}
+	return telemetry.NewLogger(out, telemetry.LogConfig{Text: true})
+}
+
+// Password is every test user's.
+const Password = "Correct-horse-7-battery"
+
+func (p *Platform) createOperator(t testing.TB) {
+	t.Helper()
+	ctx := scope.System(context.Background(), "a test's operator")
+	operator, err := p.Tenants.CreateOperator(ctx, "Operator")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.operator = operator.ID
+	if _, err := p.Identity.CreateOperatorStaff(ctx, operator.ID, "staff@operator.example", "Staff", Password); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Operator is a client of the operator's staff.
+func (p *Platform) Operator(t testing.TB) *Client {
+	t.Helper()
+	return p.Login(t, "staff@operator.example")
+}
+
+// Work does everything that is due, as workers would, until nothing is left and
+// the carriers have said all they have to say.
+func (p *Platform) Work(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		if err := p.Sim.Settle(ctx); err != nil {
+			t.Fatalf("apitest: the simulator does not settle: %v", err)
+		}
+		if p.workOnce(t, ctx) == 0 {
+			return
+		}
+	}
+}
+
+func (p *Platform) workOnce(t testing.TB, ctx context.Context) int {
+	t.Helper()
+	done := 0
+	for _, kind := range jobs.Kinds() {
+		tasks, err := p.claimer.Claim(ctx, kind, 100)
+		if err != nil {
+			t.Fatalf("apitest: claiming %s: %v", kind, err)
+		}
+		for _, task := range tasks {
+			if err := p.Handlers[kind](ctx, task); err != nil {
+				t.Logf("apitest: %s %s: %v", kind, task.ID, err)
+			}
+		}
+		done += len(tasks)
+	}
+	return done
+}
+
+// Advance moves the clock and does what has become due.
+func (p *Platform) Advance(t testing.TB, d time.Duration) {
+	t.Helper()
+	p.Clock.Advance(d)
+	p.Work(t)
+}
+
+// Carrier registers the operator's account at its simulated carrier.
+func (p *Platform) Carrier(address, inboundURL string) provider.Credentials {
+	credentials := provider.Credentials{"account": "operator", "secret": "operator-carrier-secret"}
+	p.Sim.AddAccount(sim.Account{
+		Provider: provider.Scopserv, Credentials: credentials, Addresses: []string{address}, InboundURL: inboundURL,
+	})
+	return credentials
+}
+
+// OperatorTenant is the operator's node.
+func (p *Platform) OperatorTenant() uuid.UUID { return p.operator }

@@ -1,0 +1,203 @@
+// Package assembly puts the program's parts together: which service gets which.
+// The binary and the tests use the same assembly, so that what is tested is
+// what is shipped.
+package assembly
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	apichannels "github.com/trellishq/trellis/api/channels"
+	apicontacts "github.com/trellishq/trellis/api/contacts"
+	"github.com/trellishq/trellis/api/docs"
+	apiidentity "github.com/trellishq/trellis/api/identity"
+	"github.com/trellishq/trellis/api/inbox"
+	"github.com/trellishq/trellis/api/ingress"
+	"github.com/trellishq/trellis/api/op"
+	apitenants "github.com/trellishq/trellis/api/tenants"
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/channels"
+	"github.com/trellishq/trellis/channels/numbers"
+	"github.com/trellishq/trellis/channels/provider"
+	"github.com/trellishq/trellis/events"
+	"github.com/trellishq/trellis/identity"
+	"github.com/trellishq/trellis/internal/clock"
+	"github.com/trellishq/trellis/internal/httpx"
+	"github.com/trellishq/trellis/internal/idempotency"
+	"github.com/trellishq/trellis/internal/ratelimit"
+	"github.com/trellishq/trellis/internal/secret"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/internal/telemetry"
+	"github.com/trellishq/trellis/jobs"
+	"github.com/trellishq/trellis/jobs/worker"
+	"github.com/trellishq/trellis/messaging/attachments"
+	"github.com/trellishq/trellis/messaging/consent"
+	"github.com/trellishq/trellis/messaging/contacts"
+	"github.com/trellishq/trellis/messaging/intake"
+	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// Config is what the assembly cannot make itself.
+type Config struct {
+	Store    *store.Store
+	Keyring  *secret.Keyring
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Metrics  *telemetry.Metrics
+	Adapters map[provider.Name]provider.Adapter
+	// PublicURL is how providers and clients reach the API, without a slash at
+	// its end.
+	PublicURL string
+	MediaDir  string
+	// RateLimit is requests per minute and caller.
+	RateLimit int
+	// TrustedProxies are believed in what they say of a client's address.
+	TrustedProxies []netip.Prefix
+	// EgressAllow are private networks that may be reached all the same.
+	EgressAllow []netip.Prefix
+	// AccessTokenTTL is how long an access token is good; zero is 15 minutes.
+	AccessTokenTTL time.Duration
+	// Passwords hashes passwords; nil hashes as production does.
+	Passwords *identity.Passwords
+	// Version of the program, for the document.
+	Version string
+	// Ready adds to what readiness depends on; nil adds nothing.
+	Ready func(context.Context) error
+	// Crash ends the process at a named point; nil outside of tests.
+	Crash func(point string)
+}
+
+// Platform is the program without its listeners.
+type Platform struct {
+	Surface      *op.Surface
+	Handlers     map[jobs.Kind]jobs.Handler
+	Waker        *jobs.Waker
+	Tenants      *tenants.Service
+	Identity     *identity.Service
+	Channels     *channels.Service
+	Interactions *interactions.Service
+	Intake       *intake.Service
+
+	media *attachments.Media
+}
+
+// Close waits for what runs in the background. The store is the caller's.
+func (p *Platform) Close() error {
+	p.Identity.Close()
+	return p.media.Close()
+}
+
+// New assembles the platform and proves that its surface is complete.
+func New(c Config) (*Platform, error) {
+	media, err := attachments.OpenMedia(c.MediaDir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := assemble(c, media)
+	if err != nil {
+		return nil, errors.Join(err, media.Close())
+	}
+	return p, nil
+}
+
+func assemble(c Config, media *attachments.Media) (*Platform, error) {
+	policy, err := authz.New()
+	if err != nil {
+		return nil, err
+	}
+	log := events.New(c.Store)
+	waker := jobs.NewWaker()
+	tree := tenants.New(c.Store, log)
+	people, err := identity.New(identity.Config{
+		Store: c.Store, Log: log, Tenants: tree, Policy: policy, Keyring: c.Keyring,
+		Issuer: c.PublicURL, Audience: c.PublicURL, Passwords: c.Passwords, AccessLife: c.AccessTokenTTL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	lookups, err := ratelimit.New(ratelimit.Config{Limit: 1, Window: time.Second, Clock: c.Clock})
+	if err != nil {
+		return nil, err
+	}
+	lines := channels.New(channels.Config{Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL})
+	inventory := numbers.New(numbers.Config{Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL})
+	known := contacts.New(c.Store, log)
+	wishes := consent.New(c.Store, log)
+	pictures := attachments.New(attachments.Config{
+		Store: c.Store, Channels: lines, Media: media, Log: c.Log,
+		Links: attachments.NewLinks(c.Keyring.Derive("media links"), c.PublicURL),
+		HTTP: httpx.New(httpx.Config{
+			Allow: c.EgressAllow, Timeout: 20 * time.Second, MaxResponseBytes: attachments.MaxBytes + 1, MaxRedirects: 3,
+		}),
+	})
+	conversations := interactions.New(interactions.Config{
+		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures,
+		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
+		Observe: func(provider, status string) { c.Metrics.Message(provider, status, 1) },
+	})
+	in := intake.New(intake.Config{
+		Store: c.Store, Channels: lines, Consent: wishes, Interactions: conversations,
+		Wake: waker.Wake, SignatureFailed: c.Metrics.SignatureFailure, Log: c.Log,
+	})
+	p := &Platform{
+		Waker: waker, Tenants: tree, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
+		Handlers: worker.Handlers(worker.Config{
+			ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, error) {
+				return tree.ScopeFor(ctx, tenantID, scope.Actor{Kind: scope.ActorSystem})
+			},
+			Interactions: conversations, Intake: in, Attachments: pictures,
+		}),
+	}
+	if p.Surface, err = newSurface(c, people); err != nil {
+		return nil, err
+	}
+	apiidentity.Register(p.Surface, people)
+	apitenants.Register(p.Surface, tree)
+	apichannels.Register(p.Surface, apichannels.Config{Channels: lines, Numbers: inventory, Adapters: c.Adapters})
+	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
+	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
+	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})
+	registerHealth(p.Surface, c)
+	if err := docs.Mount(p.Surface); err != nil {
+		return nil, err
+	}
+	return p, p.Surface.Ready()
+}
+
+func newSurface(c Config, people *identity.Service) (*op.Surface, error) {
+	requests, err := ratelimit.New(ratelimit.Config{Limit: c.RateLimit, Window: rateWindow, Clock: c.Clock})
+	if err != nil {
+		return nil, fmt.Errorf("assembly: the rate limit: %w", err)
+	}
+	logins, err := ratelimit.New(ratelimit.Config{Limit: loginLimit, Window: rateWindow, Clock: c.Clock})
+	if err != nil {
+		return nil, err
+	}
+	callbacks, err := ratelimit.New(ratelimit.Config{Limit: callbackLimit, Window: rateWindow, Clock: c.Clock})
+	if err != nil {
+		return nil, err
+	}
+	return op.New(op.Config{
+		Title: "Trellis", Version: c.Version, Description: description,
+		Contact: op.Contact{Name: "Trellis", URL: "https://github.com/trellishq/trellis", Email: "api@trellis.example"},
+		Servers: []op.Server{{URL: "https://api.trellis.example", Description: "Where the operator serves the API"}},
+		Tags:    tags(), Logger: c.Log, CursorKey: c.Keyring.Derive("list cursors"),
+		Gate: gate{people}, Ledger: ledger{idempotency.New(c.Store)},
+		Limiter: limiter{requests: requests, logins: logins, callbacks: callbacks},
+		Address: func(r *http.Request) string { return httpx.ClientIP(r, c.TrustedProxies).String() },
+		OnAccess: func(ctx context.Context, a op.Access) {
+			c.Metrics.Request(a.Operation, a.Status, a.Duration)
+			c.Log.DebugContext(ctx, "request", "method", a.Method, "operation", a.Operation,
+				"status", a.Status, "took_ms", a.Duration.Milliseconds(), "bytes", a.Bytes, "actor_id", a.Caller.Actor.ID)
+		},
+	})
+}

@@ -1,0 +1,37 @@
+package assembly
+
+import (
+	apichannels "github.com/trellishq/trellis/api/channels"
+	apicontacts "github.com/trellishq/trellis/api/contacts"
+	apiidentity "github.com/trellishq/trellis/api/identity"
+	"github.com/trellishq/trellis/api/inbox"
+	"github.com/trellishq/trellis/api/ingress"
+	"github.com/trellishq/trellis/api/op"
+	apitenants "github.com/trellishq/trellis/api/tenants"
+)
+
+// description opens the API's document.
+const description = `Trellis is a multi-tenant messaging platform: resellers provision tenants, tenants talk with their customers by SMS, and third-party frontends, apps and tools are built on this API.
+
+Sign in with login and password for an access token, or use an API key; send either as ` + "`Authorization: Bearer`" + `. A tenant's data always lives under its tenant, so a URL says whose data it is.
+
+Lists are read page by page with ` + "`next_cursor`" + `. Changes take an ` + "`Idempotency-Key`" + `: the same request again returns the same answer and does nothing twice. Resources carry an ` + "`ETag`" + `; with ` + "`If-Match`" + ` a change is refused when somebody else was faster. Whatever is refused is explained by a problem (RFC 9457) with a stable ` + "`code`" + `.`
+
+// SystemTag is the chapter of operations about the program itself.
+const systemTag = "System"
+
+func tags() []op.Tag {
+	return []op.Tag{
+		{Name: apiidentity.AccessTag, Description: "Signing in, and who one is."},
+		{Name: apitenants.Tag, Description: "The tree: operator, resellers, customers."},
+		{Name: apiidentity.UsersTag, Description: "The people of a tenant and their roles."},
+		{Name: apiidentity.KeysTag, Description: "Access for machines."},
+		{Name: apichannels.NumbersTag, Description: "The operator's telephone numbers and their way down the tree."},
+		{Name: apichannels.Tag, Description: "A tenant's connections to the outside."},
+		{Name: apicontacts.Tag, Description: "The people outside, and their wish to be left alone."},
+		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
+		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
+		{Name: ingress.Tag, Description: "What providers call."},
+		{Name: systemTag, Description: "Whether the program runs."},
+	}
+}

@@ -1,0 +1,108 @@
+package assembly
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/api/op"
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/identity"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/idempotency"
+	"github.com/trellishq/trellis/internal/ratelimit"
+	"github.com/trellishq/trellis/messaging/interactions"
+)
+
+// gate lets identity decide about requests.
+type gate struct{ identity *identity.Service }
+
+// Authenticate implements op.Gate.
+func (g gate) Authenticate(ctx context.Context, r *http.Request) (context.Context, op.Caller, error) {
+	scheme, bearer, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || bearer == "" {
+		return nil, op.Caller{}, fault.New(fault.Unauthenticated, fault.CodeUnauthenticated,
+			"Send an access token or an API key as Authorization: Bearer.")
+	}
+	principal, err := g.identity.Authenticate(ctx, bearer)
+	if err != nil {
+		return nil, op.Caller{}, err
+	}
+	return identity.With(ctx, principal), op.Caller{Actor: principal.Actor(), TenantID: principal.TenantID}, nil
+}
+
+// Admit implements op.Gate.
+func (g gate) Admit(ctx context.Context, _ op.Caller, permission authz.Permission, tenantID uuid.UUID) (context.Context, error) {
+	principal, ok := identity.From(ctx)
+	if !ok {
+		return ctx, nil // a public operation
+	}
+	return g.identity.Admit(ctx, principal, permission, tenantID)
+}
+
+// callerOf is what conversations need to know of who asks. A key reaches what
+// its creator reaches.
+func callerOf(ctx context.Context) interactions.Caller {
+	principal, _ := identity.From(ctx)
+	caller := interactions.Caller{UserID: principal.Actor().ID, OwnOnly: len(principal.Grants) > 0}
+	for _, g := range principal.Grants {
+		caller.OwnOnly = caller.OwnOnly && g.Role.OwnOnly()
+	}
+	if caller.OwnOnly {
+		caller.UserID = principal.UserID
+	}
+	return caller
+}
+
+// ledger lets the database remember answers.
+type ledger struct{ *idempotency.Ledger }
+
+// Do implements op.Ledger.
+func (l ledger) Do(ctx context.Context, k op.IdempotencyKey, run func(context.Context) ([]byte, error)) ([]byte, bool, error) {
+	return l.Ledger.Do(ctx, idempotency.Key{
+		TenantID: k.Tenant, Principal: k.Principal.String(), Method: k.Method, Route: k.Route,
+		Value: k.Key, Fingerprint: k.Fingerprint,
+	}, run)
+}
+
+// limiter counts requests of callers, and apart from them the attempts to sign
+// in from an address.
+type limiter struct {
+	requests, logins, callbacks *ratelimit.Limiter
+}
+
+const (
+	rateWindow = time.Minute
+	// loginLimit is for one address (rules D4-4).
+	loginLimit = 20
+	// callbackLimit only keeps one address from taking the whole server; a
+	// provider is never told to slow down for less (rules A8-6).
+	callbackLimit = 600_000
+)
+
+// Take implements op.Limiter.
+func (l limiter) Take(_ context.Context, c op.Caller, operationID string) op.Budget {
+	switch operationID {
+	case "createSession", "refreshSession":
+		return budget("login", l.logins.Take(operationID+" "+c.Address, 1))
+	case "receiveInboundMessage", "receiveStatusReport", "getMedia":
+		return budget("callback", l.callbacks.Take(c.Address, 1))
+	}
+	if c.Anonymous() {
+		return budget("default", l.requests.Take("address "+c.Address, 1))
+	}
+	return budget("default", l.requests.Take(string(c.Actor.Kind)+" "+c.Actor.ID.String(), 1))
+}
+
+func budget(policy string, r ratelimit.Result) op.Budget {
+	reset := r.Reset
+	if !r.Allowed {
+		reset = r.RetryAfter
+	}
+	return op.Budget{
+		Policy: policy, Limit: r.Limit, Remaining: r.Remaining, Window: rateWindow, Reset: reset, Allowed: r.Allowed,
+	}
+}

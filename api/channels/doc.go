@@ -1,0 +1,2 @@
+// Package channels serves a tenant's channels and the operator's numbers.
+package channels

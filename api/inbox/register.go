@@ -1,0 +1,140 @@
+package inbox
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/trellishq/trellis/api/op"
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/messaging/attachments"
+	"github.com/trellishq/trellis/messaging/interactions"
+)
+
+// Tags of the document's chapters.
+const (
+	InteractionsTag = "Interactions"
+	MessagesTag     = "Messages"
+)
+
+// Config is what the operations need.
+type Config struct {
+	Interactions *interactions.Service
+	Attachments  *attachments.Service
+	// Caller says who asks, and whether he reaches only what is his own.
+	Caller func(context.Context) interactions.Caller
+}
+
+type handlers struct{ Config }
+
+const (
+	interactionsPath = "/v1/tenants/{tenant_id}/interactions"
+	interactionPath  = interactionsPath + "/{interaction_id}"
+	messagesPath     = "/v1/tenants/{tenant_id}/messages"
+	attachmentsPath  = "/v1/tenants/{tenant_id}/attachments"
+)
+
+// ownOnly is said of every operation that narrows rows by role.
+const ownOnly = " Agents and users reach the interactions that are assigned to them; for them all others do not exist."
+
+// sendCodes are the ways in which a message can be refused.
+var sendCodes = []fault.Code{
+	fault.CodeEmptyMessage, fault.CodeMessageTooLong, fault.CodeTooManySegments, fault.CodeNotCapable,
+	fault.CodeChannelInactive, fault.CodeDuplicateMessage, fault.CodeWrongState, fault.CodePictureTooLarge, fault.CodeNotFound,
+}
+
+// Register opens the operations on interactions, messages and attachments.
+func Register(s *op.Surface, c Config) {
+	h := handlers{c}
+	h.registerInteractions(s)
+	h.registerMessages(s)
+	h.registerAttachments(s)
+}
+
+func (h handlers) registerInteractions(s *op.Surface) {
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "listInteractions", Method: http.MethodGet, Path: interactionsPath, Tag: InteractionsTag,
+		Summary: "List interactions",
+		Description: "Lists conversations, the latest message first. `view=active` is what is not closed, `view=all` is the full history. " +
+			"Filters are joined by AND; a repeated parameter is OR." + ownOnly,
+	}, h.list)
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "getInteraction", Method: http.MethodGet, Path: interactionPath, Tag: InteractionsTag,
+		Summary: "Show an interaction", Description: "Shows one conversation; its messages are a list of their own." + ownOnly,
+	}, h.get)
+	op.Register(s, authz.InteractionsMark, op.Spec{
+		ID: "markInteractionRead", Method: http.MethodPost, Path: interactionPath + "/read", Tag: InteractionsTag,
+		Summary:     "Confirm reading",
+		Description: "Confirms that the messages of an interaction have been read. Whether it waits for an answer stays as it is." + ownOnly,
+		Codes:       []fault.Code{fault.CodeWrongState},
+	}, h.markRead)
+	op.Register(s, authz.InteractionsAssign, op.Spec{
+		ID: "assignInteraction", Method: http.MethodPost, Path: interactionPath + "/assign", Tag: InteractionsTag,
+		Summary: "Assign an interaction", Description: "Gives an interaction to an active user of the tenant.",
+		Codes: []fault.Code{fault.CodeWrongState},
+	}, h.assign)
+	op.Register(s, authz.InteractionsClose, op.Spec{
+		ID: "closeInteraction", Method: http.MethodPost, Path: interactionPath + "/close", Tag: InteractionsTag,
+		Summary:     "Close an interaction",
+		Description: "Ends a conversation. It leaves the active view and stays in the history; what the customer writes later begins a new one." + ownOnly,
+		Codes:       []fault.Code{fault.CodeWrongState},
+	}, h.close)
+}
+
+func (h handlers) registerMessages(s *op.Surface) {
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "listMessages", Method: http.MethodGet, Path: interactionPath + "/messages", Tag: MessagesTag,
+		Summary: "List messages", Description: "Lists what was said in an interaction, the newest first unless `order=asc`." + ownOnly,
+	}, h.messages)
+	op.Register(s, authz.InteractionsReply, op.Spec{
+		ID: "replyToInteraction", Method: http.MethodPost, Path: interactionPath + "/messages", Tag: MessagesTag, Status: http.StatusCreated,
+		Summary: "Reply",
+		Description: "Sends a message in an interaction. It is created `queued` and handed to the provider in the order of the conversation. " +
+			"An interaction that waited for an answer becomes `open`." + ownOnly,
+		Codes: sendCodes,
+	}, h.reply)
+	op.Register(s, authz.InteractionsStart, op.Spec{
+		ID: "sendMessage", Method: http.MethodPost, Path: messagesPath, Tag: MessagesTag, Status: http.StatusCreated,
+		Summary: "Send a new message",
+		Description: "Sends a message to a telephone number or a contact. It joins the conversation with that address which is not closed, or opens one. " +
+			"Repeat a request whose answer got lost with the same Idempotency-Key, or with the same `client_message_id`.",
+		Codes: append([]fault.Code{fault.CodeInvalidAddress, fault.CodeOwnNumber}, sendCodes...),
+	}, h.start)
+	op.Register(s, authz.InteractionsReply, op.Spec{
+		ID: "previewMessage", Method: http.MethodPost, Path: messagesPath + "/preview", Tag: MessagesTag,
+		Summary: "Preview a message", Description: "Tells in how many SMS segments a text would travel, and which characters make it more expensive. Nothing is sent.",
+		Codes: []fault.Code{fault.CodeMessageTooLong, fault.CodeNotFound},
+	}, h.preview)
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "getMessage", Method: http.MethodGet, Path: messagesPath + "/{message_id}", Tag: MessagesTag,
+		Summary: "Show a message", Description: "Shows one message with its delivery status." + ownOnly,
+	}, h.message)
+	op.Register(s, authz.InteractionsReply, op.Spec{
+		ID: "resendMessage", Method: http.MethodPost, Path: messagesPath + "/{message_id}/resend", Tag: MessagesTag, Status: http.StatusCreated,
+		Summary: "Send a failed message again", Description: "Sends the text and pictures of a message that did not arrive as a new message, which names the old one in `resent_of_id`." + ownOnly,
+		Codes: sendCodes,
+	}, h.resend)
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "listMessageStatusEvents", Method: http.MethodGet, Path: messagesPath + "/{message_id}/status-events", Tag: MessagesTag,
+		Summary: "List delivery reports", Description: "Lists everything that the provider reported about a message, also what came late and changed nothing, oldest first." + ownOnly,
+	}, h.statusEvents)
+}
+
+func (h handlers) registerAttachments(s *op.Surface) {
+	op.Register(s, authz.InteractionsReply, op.Spec{
+		ID: "uploadAttachment", Method: http.MethodPost, Path: attachmentsPath, Tag: MessagesTag, Status: http.StatusCreated,
+		Summary: "Upload a picture",
+		Description: "Keeps a JPEG or PNG picture for a message; what it is is decided by its content. What a picture tells about the place it was taken at is removed. " +
+			"Name the attachment in the message that carries it.",
+		Codes:        []fault.Code{fault.CodePictureType, fault.CodePictureTooLarge},
+		MaxBodyBytes: attachments.MaxBytes,
+	}, h.upload)
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "getAttachment", Method: http.MethodGet, Path: attachmentsPath + "/{attachment_id}", Tag: MessagesTag,
+		Summary: "Show an attachment", Description: "Shows what is known of a picture, with a link to it that ends after a quarter of an hour.",
+	}, h.attachment)
+	op.Register(s, authz.Public, op.Spec{
+		ID: "getMedia", Method: http.MethodGet, Path: "/media/{token}", Tag: MessagesTag,
+		Summary: "Download a picture", Description: "Follows a signed link to a picture. Nothing but the link is needed, and it ends after a while. Answers GET and HEAD.",
+	}, h.media)
+}

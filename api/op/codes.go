@@ -1,0 +1,116 @@
+package op
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/trellishq/trellis/internal/fault"
+)
+
+// ProblemType explains one code of fault.
+type ProblemType struct {
+	Code     fault.Code
+	Title    string
+	Meaning  string
+	Statuses []int
+}
+
+// ProblemTypes lists every code with its meaning, in the order of fault.Codes.
+func ProblemTypes() []ProblemType {
+	var all []ProblemType
+	for _, code := range fault.Codes() {
+		m := meanings[code]
+		t := ProblemType{Code: code, Title: titleOf(code), Meaning: m.sentence}
+		for _, kind := range m.kinds {
+			t.Statuses = append(t.Statuses, statuses[kind])
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// titleOf makes "Name taken" of name_taken.
+func titleOf(code fault.Code) string {
+	words := strings.ReplaceAll(string(code), "_", " ")
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// meaning is what a code says, and the kinds of fault that carry it.
+type meaning struct {
+	sentence string
+	kinds    []fault.Kind
+}
+
+func means(sentence string, kinds ...fault.Kind) meaning { return meaning{sentence, kinds} }
+
+// meanings explains every code. A code without a line here fails a test.
+var meanings = map[fault.Code]meaning{
+	fault.CodeInternal:            means("Something went wrong on our side. Trying again later may help; support finds the cause by the request id.", fault.Internal),
+	fault.CodeMalformed:           means("The request cannot be read: broken JSON, a key given twice, a query string with broken escapes.", fault.Malformed),
+	fault.CodeUnauthenticated:     means("The request carries no credentials, or ones that are not known. Send an access token or an API key as a bearer token.", fault.Unauthenticated),
+	fault.CodeForbidden:           means("The caller may know that this exists, and lacks the permission for what was asked.", fault.Forbidden),
+	fault.CodeNotFound:            means("There is no such thing, or none that this caller may see; both look the same on purpose.", fault.NotFound),
+	fault.CodeMethodNotAllowed:    means("The path exists and does not know this method; the Allow header lists the methods that it knows.", fault.NotAllowed),
+	fault.CodeRequestTimeout:      means("The request's body did not arrive in time.", fault.Timeout),
+	fault.CodeConflict:            means("The present state of the thing forbids what was asked.", fault.Conflict),
+	fault.CodeGone:                means("It was here and is no more, such as events that are older than the log reaches back.", fault.Gone),
+	fault.CodeStale:               means("The thing has changed since it was read: If-Match names another version. Read it again and repeat the change.", fault.Stale),
+	fault.CodeBodyTooLarge:        means("The body is larger than this operation takes.", fault.TooLarge),
+	fault.CodeUnsupportedMedia:    means("The body has a content type or an encoding that this operation does not read.", fault.Unsupported),
+	fault.CodeInvalid:             means("The request can be read and is wrong; errors names each wrong part.", fault.Invalid),
+	fault.CodeRateLimited:         means("Too many requests in a short time. Wait as long as Retry-After says.", fault.Exhausted),
+	fault.CodeUnavailable:         means("A part of the system is down or overloaded. Try again after a while.", fault.Unavailable),
+	fault.CodeInvalidCursor:       means("The cursor was changed, belongs to another tenant, or was made for other filters or another order. Start again without it.", fault.Invalid),
+	fault.CodeIdempotencyMismatch: means("This Idempotency-Key was used before for another request. Use a new key for each new intention.", fault.Invalid),
+	fault.CodeIdempotencyRunning:  means("A request with this Idempotency-Key is still running. Wait for it and send the same again.", fault.Conflict),
+
+	fault.CodeInvalidLogin:      means("Login and password do not belong together, or the second factor is wrong.", fault.Unauthenticated),
+	fault.CodeInvalidToken:      means("The token is expired, revoked, or was never valid.", fault.Unauthenticated, fault.Invalid),
+	fault.CodeTokenReused:       means("The refresh token had been used already. All tokens of its family are revoked; log in again.", fault.Unauthenticated),
+	fault.CodeWeakPassword:      means("The password does not meet the tenant's rule.", fault.Invalid),
+	fault.CodeLoginTaken:        means("Another user has this login.", fault.Conflict),
+	fault.CodeRoleTooHigh:       means("A caller cannot give a role that is above its own.", fault.Forbidden),
+	fault.CodePermissionTooWide: means("A caller cannot grant a permission that it does not have itself.", fault.Forbidden),
+
+	fault.CodeNameTaken:        means("Something of the same kind in the same place has this name.", fault.Conflict),
+	fault.CodeWrongParent:      means("A tenant of this type cannot stand below that parent.", fault.Invalid, fault.Conflict),
+	fault.CodeTenantSuspended:  means("The tenant, or one above it, is suspended.", fault.Forbidden),
+	fault.CodeNotEntitled:      means("The tenant has not been given this feature.", fault.Forbidden),
+	fault.CodeQuotaExceeded:    means("A quota of the tenant is used up: 429 where it fills again with time, 403 where it is a count.", fault.Forbidden, fault.Exhausted),
+	fault.CodeNumberTaken:      means("The number has another holder.", fault.Conflict),
+	fault.CodeNotDistributable: means("A channel of this kind cannot be handed to another tenant.", fault.Conflict, fault.Invalid),
+	fault.CodeInteractionsOpen: means("Interactions are still open on the number. Close them, or ask for it by force.", fault.Conflict),
+
+	fault.CodeCredentialsRejected: means("The provider does not accept the credentials.", fault.Invalid),
+	fault.CodeProviderUnreachable: means("The provider does not answer. Try again after a while.", fault.Unavailable),
+	fault.CodeChannelInactive:     means("The channel is switched off.", fault.Conflict),
+	fault.CodeNotCapable:          means("The channel cannot carry this kind of message.", fault.Invalid),
+	fault.CodeInvalidAddress:      means("The address is not one that the channel can reach.", fault.Invalid),
+	fault.CodeOwnNumber:           means("The recipient is the channel's own number.", fault.Invalid),
+	fault.CodeEmptyMessage:        means("The message has neither text nor attachment.", fault.Invalid),
+	fault.CodeMessageTooLong:      means("The text is longer than a message may be.", fault.Invalid),
+	fault.CodeTooManySegments:     means("The text would need more segments than the channel allows.", fault.Invalid),
+	fault.CodePictureType:         means("The file is not of a picture type that the channel can carry; its content decides, not its name.", fault.Invalid, fault.Unsupported),
+	fault.CodePictureTooLarge:     means("The picture is larger than the channel can carry.", fault.Invalid, fault.TooLarge),
+	fault.CodeDuplicateMessage:    means("This client_message_id was used before for another message.", fault.Conflict),
+	fault.CodeWrongState:          means("The thing is in a state in which this cannot be done; current_status names it.", fault.Conflict),
+	fault.CodeBadSignature:        means("The signature does not belong to the request.", fault.Unauthenticated, fault.Forbidden),
+	fault.CodeChannelMismatch:     means("The request names a channel other than the one it came by.", fault.Invalid, fault.Conflict),
+}
+
+// codesByStatus sorts codes into the responses that carry them.
+func codesByStatus(codes map[fault.Code][]fault.Kind) map[int][]fault.Code {
+	sorted := map[int][]fault.Code{}
+	for code, kinds := range codes {
+		for _, kind := range kinds {
+			sorted[statuses[kind]] = append(sorted[statuses[kind]], code)
+		}
+	}
+	for _, of := range sorted {
+		slices.Sort(of)
+	}
+	return sorted
+}

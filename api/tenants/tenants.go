@@ -1,0 +1,172 @@
+// Package tenants serves the tree of resellers and customers.
+package tenants
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/api/op"
+	"github.com/trellishq/trellis/api/path"
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/tenants"
+)
+
+// Tag is the chapter of tenants in the document.
+const Tag = "Tenants"
+
+type handlers struct{ tenants *tenants.Service }
+
+// Register opens the operations on tenants.
+func Register(s *op.Surface, service *tenants.Service) {
+	h := handlers{service}
+	op.Register(s, authz.TenantsRead, op.Spec{
+		ID: "listTenants", Method: http.MethodGet, Path: "/v1/tenants", Tag: Tag,
+		Summary: "List tenants", Description: "Lists the caller's own tenant and what is below it, oldest first.",
+	}, h.list)
+	op.Register(s, authz.TenantsWrite, op.Spec{
+		ID: "createTenant", Method: http.MethodPost, Path: "/v1/tenants", Tag: Tag, Status: http.StatusCreated,
+		Summary: "Create a tenant",
+		Description: "Creates a tenant below one that the caller sees. Below the operator stand level-1 resellers, below those level-2 resellers and customers, " +
+			"below level-2 resellers customers. Names are unique among siblings.",
+		Codes: []fault.Code{fault.CodeWrongParent, fault.CodeNameTaken, fault.CodeNotFound},
+	}, h.create)
+	op.Register(s, authz.TenantsRead, op.Spec{
+		ID: "getTenant", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}", Tag: Tag,
+		Summary: "Show a tenant", Description: "Shows one tenant.",
+	}, h.get)
+	op.Register(s, authz.TenantsWrite, op.Spec{
+		ID: "updateTenant", Method: http.MethodPatch, Path: "/v1/tenants/{tenant_id}", Tag: Tag,
+		Summary:     "Change a tenant",
+		Description: "Changes the fields that are sent. A suspended tenant and everything below it can neither sign in nor send; making it active again undoes that.",
+		Codes:       []fault.Code{fault.CodeNameTaken},
+	}, h.update)
+}
+
+// Tenant is a node of the tree as clients see it.
+type Tenant struct {
+	ID        uuid.UUID  `json:"id" doc:"The tenant."`
+	ParentID  *uuid.UUID `json:"parent_id" nullable:"true" doc:"The tenant above; null for the operator, and for the caller's own."`
+	Kind      string     `json:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"What stands at this place of the tree."`
+	Name      string     `json:"name" maxLength:"200" doc:"Its name." example:"Maple Dental"`
+	Status    string     `json:"status" enum:"active,suspended" doc:"Its own state; a suspended one above it counts all the same."`
+	Country   string     `json:"country" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; national telephone numbers are read in it." example:"CA"`
+	TimeZone  string     `json:"time_zone" maxLength:"64" doc:"IANA name." example:"America/Toronto"`
+	Language  string     `json:"language" maxLength:"35" doc:"BCP 47." example:"en-CA"`
+	CreatedAt time.Time  `json:"created_at" doc:"When it was created."`
+	UpdatedAt time.Time  `json:"updated_at" doc:"When it was changed last."`
+}
+
+// View is a tenant as clients see it.
+func View(t tenants.Tenant) Tenant {
+	return Tenant{
+		ID: t.ID, ParentID: t.ParentID, Kind: string(t.Kind), Name: t.Name, Status: string(t.Status),
+		Country: t.Country, TimeZone: t.TimeZone, Language: t.Language, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
+	}
+}
+
+// ListTenantsInput is the input of listTenants.
+type ListTenantsInput struct {
+	op.Page
+	ParentID uuid.UUID `query:"parent_id" doc:"Only the children of this tenant."`
+	Kind     string    `query:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"Only this kind."`
+	Q        string    `query:"q" maxLength:"100" pattern:"^[^\\x00]*$" doc:"How the name begins, in capitals or not." example:"map"`
+}
+
+func (h handlers) list(ctx context.Context, in *ListTenantsInput) (*op.List[Tenant], error) {
+	after, err := op.After[path.Key](ctx, in.Page)
+	if err != nil {
+		return nil, err
+	}
+	f := tenants.Filter{Limit: in.Fetch(), Kind: tenants.Kind(in.Kind), NamePrefix: in.Q}
+	if after != nil {
+		f.After = &after.ID
+	}
+	if in.ParentID != uuid.Nil {
+		f.ParentID = &in.ParentID
+	}
+	rows, err := h.tenants.List(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return op.Listing(ctx, in.Page, rows, View, func(t tenants.Tenant) path.Key { return path.Key{ID: t.ID} })
+}
+
+// CreateTenant is the body of createTenant.
+type CreateTenant struct {
+	ParentID uuid.UUID `json:"parent_id" doc:"The tenant above."`
+	Kind     string    `json:"kind" enum:"reseller_l1,reseller_l2,customer" doc:"What stands at this place of the tree."`
+	Name     string    `json:"name" minLength:"1" maxLength:"200" doc:"Its name." example:"Maple Dental"`
+	Country  string    `json:"country,omitempty" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; the parent's if it is left out." example:"CA"`
+	TimeZone string    `json:"time_zone,omitempty" maxLength:"64" doc:"IANA name; the parent's if it is left out." example:"America/Toronto"`
+	Language string    `json:"language,omitempty" maxLength:"35" doc:"BCP 47; the parent's if it is left out." example:"en-CA"`
+}
+
+// CreateTenantInput is the input of createTenant.
+type CreateTenantInput struct {
+	Body CreateTenant
+}
+
+// Created is the output of createTenant.
+type Created struct {
+	op.Location
+	op.ETag
+	Body Tenant
+}
+
+func (h handlers) create(ctx context.Context, in *CreateTenantInput) (*Created, error) {
+	t, err := h.tenants.Create(ctx, tenants.NewTenant{
+		ParentID: in.Body.ParentID, Kind: tenants.Kind(in.Body.Kind), Name: in.Body.Name,
+		Country: in.Body.Country, TimeZone: in.Body.TimeZone, Language: in.Body.Language,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Created{op.At("/v1/tenants/%s", t.ID), op.Version(int64(t.Version)), View(t)}, nil
+}
+
+// Shown is the output of operations that show one tenant.
+type Shown struct {
+	op.ETag
+	Body Tenant
+}
+
+func shown(t tenants.Tenant, err error) (*Shown, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &Shown{op.Version(int64(t.Version)), View(t)}, nil
+}
+
+// GetInput is the input of getTenant.
+type GetInput struct{ path.Tenant }
+
+func (h handlers) get(ctx context.Context, in *GetInput) (*Shown, error) {
+	return shown(h.tenants.Get(ctx, in.TenantID))
+}
+
+// UpdateTenant is the body of updateTenant.
+type UpdateTenant struct {
+	Name     op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"Its name." example:"Maple Dental"`
+	Status   op.Optional[string] `json:"status,omitzero" nullable:"false" enum:"active,suspended" doc:"Whether it is in service."`
+	Country  op.Optional[string] `json:"country,omitzero" nullable:"false" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2." example:"CA"`
+	TimeZone op.Optional[string] `json:"time_zone,omitzero" nullable:"false" maxLength:"64" doc:"IANA name." example:"America/Toronto"`
+	Language op.Optional[string] `json:"language,omitzero" nullable:"false" maxLength:"35" doc:"BCP 47." example:"en-CA"`
+}
+
+// UpdateTenantInput is the input of updateTenant.
+type UpdateTenantInput struct {
+	path.Tenant
+	op.IfMatch
+	Body UpdateTenant
+}
+
+func (h handlers) update(ctx context.Context, in *UpdateTenantInput) (*Shown, error) {
+	return shown(h.tenants.Update(ctx, in.TenantID, tenants.Change{
+		Name: in.Body.Name.Pointer(), Status: (*tenants.Status)(in.Body.Status.Pointer()), Country: in.Body.Country.Pointer(),
+		TimeZone: in.Body.TimeZone.Pointer(), Language: in.Body.Language.Pointer(),
+	}, in.Check))
+}

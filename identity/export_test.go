@@ -1,0 +1,41 @@
+package identity
+
+// Doors for the tests, which stand outside of the package.
+
+// SetDerive puts another function in the place of argon2.
+func (p *Passwords) SetDerive(f func(password string) []byte) {
+	p.derive = func(_ hashed, password string) []byte { return f(password) }
+}
+
+// Waiting is how many wait for a slot.
+func (p *Passwords) Waiting() int64 { return p.waiting.Load() }
+
+// Slots is how many hashes run at once.
+func (p *Passwords) Slots() int { return cap(p.slots) }
+
+// MaxHashingQueue is how many may wait.
+const MaxHashingQueue = maxHashingQueue
+
+// ParseHeader is what stands before every verification.
+func ParseHeader(token string) (string, error) { return parseHeader(token) }
+
+// ParseRefresh tells whether a refresh token is well formed.
+func ParseRefresh(token string) bool { _, ok := parseRefresh(token); return ok }
+
+// SpellRefresh writes a well-formed refresh token anew, from its parts.
+func SpellRefresh(token string) string {
+	p, _ := parseRefresh(token)
+	return spellRefresh(p)
+}
+
+// IsKey tells whether a text is well formed as an API key.
+func IsKey(text string) bool { return isKey(text) }
+
+// NewKeyText makes the text of a key.
+func NewKeyText() string { return newKeyText() }
+
+// CleanLogin reads a login.
+func CleanLogin(text string) (string, error) { return cleanLogin(text) }
+
+// CheckPassword applies the rules for passwords.
+func CheckPassword(login, password string) error { return checkPassword(login, password) }

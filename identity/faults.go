@@ -1,0 +1,20 @@
+package identity
+
+import (
+	"github.com/trellishq/trellis/internal/fault"
+)
+
+// One answer each, whatever the reason: it must not tell who guesses how close
+// he came.
+var (
+	errInvalidLogin = fault.New(fault.Unauthenticated, fault.CodeInvalidLogin,
+		"Login and password do not belong together.")
+	errInvalidToken = fault.New(fault.Unauthenticated, fault.CodeInvalidToken,
+		"The token is not valid: it has expired, was revoked, or never was.")
+	errTokenReused = fault.New(fault.Unauthenticated, fault.CodeTokenReused,
+		"The refresh token had been used already. Its session has been ended; log in again.")
+	errNoCredentials = fault.New(fault.Unauthenticated, fault.CodeUnauthenticated,
+		"The request carries no access token and no API key.")
+	errSuspended = fault.New(fault.Forbidden, fault.CodeTenantSuspended,
+		"The tenant is suspended.")
+)

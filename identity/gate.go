@@ -1,0 +1,47 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// Admit lets a caller into a tenant for one permission, or says why not. The
+// context that it returns carries the scope, the caller, and how much of the
+// tree he may see from there. uuid.Nil is the caller's own tenant.
+//
+// A tenant outside of the caller's reach is not_found, in the same words as one
+// that does not exist. Within reach it is forbidden, naming the permission.
+// A suspended tenant is tenant_suspended for its own people and for its
+// content; those above it go on administering it.
+func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permission, tenantID uuid.UUID) (context.Context, error) {
+	if tenantID == uuid.Nil {
+		tenantID = p.TenantID
+	}
+	node, err := s.cfg.Tenants.Node(ctx, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !p.reaches(s.cfg.Policy, node.Path):
+		return nil, fault.Missing("tenant")
+	case !p.May(s.cfg.Policy, permission, node.Path):
+		return nil, lacks(permission)
+	case node.Suspended() && (node.ID == p.TenantID || !permission.Administrative()):
+		return nil, errSuspended
+	}
+	ctx = tenants.WithReach(ctx, tenants.Reach{Home: p.Path, Below: s.holdsBelow(p, permission)})
+	ctx = scope.With(ctx, scope.Scope{TenantID: node.ID, Path: node.Path, Actor: p.Actor()})
+	return With(ctx, p), nil
+}
+
+// holdsBelow tells whether a permission of the caller's holds below his own
+// node as well. It asks for a node that is there for nobody.
+func (s *Service) holdsBelow(p Principal, permission authz.Permission) bool {
+	return permission.Administrative() && p.May(s.cfg.Policy, permission, p.Path+uuid.Nil.String()+"/")
+}

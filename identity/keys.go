@@ -1,0 +1,236 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/apikey"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/secret"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// maxKeyLife is the longest that a key is good.
+const maxKeyLife = 365 * 24 * time.Hour
+
+// APIKey lets a machine act in a tenant, as callers see it.
+type APIKey struct {
+	ID       uuid.UUID
+	TenantID uuid.UUID
+	Name     string
+	// Hint is by what its owner recognises the key: trl_live_…a1b2.
+	Hint        string
+	Permissions []authz.Permission
+	CreatorID   uuid.UUID
+	ExpiresAt   time.Time
+	// LastUsedAt is exact to about a minute; nil for a key never used.
+	LastUsedAt *time.Time
+	RevokedAt  *time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	Version    int
+}
+
+func viewKey(k *ent.APIKey) APIKey {
+	return APIKey{
+		ID: k.ID, TenantID: k.TenantID, Name: k.Name, Hint: k.Hint, Permissions: toPermissions(k.Permissions),
+		CreatorID: k.CreatorID, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt,
+		CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, Version: k.Version,
+	}
+}
+
+func toPermissions(words []string) []authz.Permission {
+	permissions := make([]authz.Permission, 0, len(words))
+	for _, word := range words {
+		permissions = append(permissions, authz.Permission(word))
+	}
+	return permissions
+}
+
+// NewKey describes a key to be made.
+type NewKey struct {
+	Name string
+	// Permissions are one or more of authz.Permissions.
+	Permissions []authz.Permission
+	// ExpiresAt is at most a year from now, and that if it is zero.
+	ExpiresAt time.Time
+}
+
+// CreatedKey is a key with its text, which nobody can tell again.
+type CreatedKey struct {
+	APIKey
+	Text secret.String
+}
+
+// CreateKey makes a key that is bound to the scope's tenant. It fails with
+// validation_failed, and with permission_not_grantable for a permission that
+// the caller does not have there. A key that makes keys is such a caller; what
+// it makes does not outlive it.
+func (s *Service) CreateKey(ctx context.Context, n NewKey) (CreatedKey, error) {
+	creator, node, err := s.keyCreator(ctx)
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	if n, err = s.cleanKey(n, creator, node.Path); err != nil {
+		return CreatedKey{}, err
+	}
+	var words []string
+	for _, permission := range n.Permissions {
+		words = append(words, string(permission))
+	}
+	text := newKeyText()
+	hash := sha256.Sum256([]byte(text))
+	made := CreatedKey{Text: secret.NewString(text)}
+	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
+		row, err := s.cfg.Store.Ent(ctx).APIKey.Create().
+			SetName(n.Name).SetHash(hash[:]).SetHint(keyPrefix + "…" + secret.Last4(text)).
+			SetPermissions(words).SetCreatorID(creator.UserID).SetExpiresAt(n.ExpiresAt).Save(ctx)
+		if err != nil {
+			return fmt.Errorf("creating an API key: %w", err)
+		}
+		made.APIKey = viewKey(row)
+		return s.cfg.Log.Publish(ctx, "api_key.created", "api_key", row.ID, keyData{
+			Name: row.Name, Permissions: row.Permissions, ExpiresAt: &row.ExpiresAt,
+		})
+	})
+	if err != nil {
+		return CreatedKey{}, err
+	}
+	return made, nil
+}
+
+// keyData is the data of the events of keys.
+type keyData struct {
+	Name        string     `json:"name"`
+	Permissions []string   `json:"permissions,omitempty"`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty"`
+}
+
+// keyCreator is the caller, and the node that a key of his is bound to. The
+// program has no rights that a key could be measured by, so it makes none.
+func (s *Service) keyCreator(ctx context.Context) (Principal, tenants.Tenant, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return Principal{}, tenants.Tenant{}, err
+	}
+	creator, known := From(ctx)
+	if !known || creator.Actor() != sc.Actor {
+		return Principal{}, tenants.Tenant{}, errNoPrincipal
+	}
+	node, err := s.cfg.Tenants.Get(ctx, sc.TenantID)
+	return creator, node, err
+}
+
+func (s *Service) cleanKey(n NewKey, creator Principal, path string) (NewKey, error) {
+	var err error
+	if n.Name, err = tenants.CleanName("body.name", n.Name); err != nil {
+		return n, err
+	}
+	if n.ExpiresAt, err = s.keyExpiry(n.ExpiresAt, creator); err != nil {
+		return n, err
+	}
+	if len(n.Permissions) == 0 {
+		return n, fault.InvalidField(fault.CodeInvalid, "body.permissions", "must name at least one permission")
+	}
+	for i, permission := range n.Permissions {
+		if !slices.Contains(authz.Permissions(), permission) {
+			return n, fault.InvalidField(fault.CodeInvalid, fmt.Sprintf("body.permissions[%d]", i), "is not a permission")
+		}
+		if !creator.May(s.cfg.Policy, permission, path) {
+			return n, fault.New(fault.Forbidden, fault.CodePermissionTooWide,
+				"A key has no permission that its maker does not have: %s.", permission).
+				At(fmt.Sprintf("body.permissions[%d]", i), "is not the caller's to give", string(permission))
+		}
+	}
+	n.Permissions = slices.Compact(slices.Sorted(slices.Values(n.Permissions)))
+	return n, nil
+}
+
+func (s *Service) keyExpiry(wanted time.Time, creator Principal) (time.Time, error) {
+	now := s.cfg.Store.Now()
+	latest := now.Add(maxKeyLife)
+	if creator.Kind == scope.ActorKey && creator.ExpiresAt.Before(latest) {
+		latest = creator.ExpiresAt
+	}
+	if wanted.IsZero() {
+		return latest, nil
+	}
+	if !wanted.After(now) || wanted.After(latest) {
+		return wanted, fault.InvalidField(fault.CodeInvalid, "body.expires_at",
+			"must be in the future and not after "+latest.Format(time.RFC3339))
+	}
+	return wanted.UTC().Truncate(time.Microsecond), nil
+}
+
+// GetKey returns a key of the scope's tenant. It fails with not_found.
+func (s *Service) GetKey(ctx context.Context, keyID uuid.UUID) (APIKey, error) {
+	var found APIKey
+	err := s.cfg.Store.Read(ctx, func(ctx context.Context) error {
+		row, err := s.cfg.Store.Ent(ctx).APIKey.Query().Where(apikey.ID(keyID)).Only(ctx)
+		if store.IsNotFound(err) {
+			return fault.Missing("API key")
+		}
+		if err != nil {
+			return fmt.Errorf("reading an API key: %w", err)
+		}
+		found = viewKey(row)
+		return nil
+	})
+	return found, err
+}
+
+// ListKeys returns up to limit keys of the scope's tenant behind the id that
+// the page before ended with, in the order of their creation.
+func (s *Service) ListKeys(ctx context.Context, after *uuid.UUID, limit int) ([]APIKey, error) {
+	var found []APIKey
+	err := s.cfg.Store.Read(ctx, func(ctx context.Context) error {
+		query := s.cfg.Store.Ent(ctx).APIKey.Query()
+		if after != nil {
+			query.Where(apikey.IDGT(*after))
+		}
+		rows, err := query.Order(apikey.ByID()).Limit(max(limit, 1)).All(ctx)
+		if err != nil {
+			return fmt.Errorf("listing API keys: %w", err)
+		}
+		for _, row := range rows {
+			found = append(found, viewKey(row))
+		}
+		return nil
+	})
+	return found, err
+}
+
+// RevokeKey ends a key of the scope's tenant; one that has ended already stays
+// as it is. It fails with not_found.
+func (s *Service) RevokeKey(ctx context.Context, keyID uuid.UUID) (APIKey, error) {
+	var revoked APIKey
+	err := s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
+		row, err := s.cfg.Store.Ent(ctx).APIKey.Query().Where(apikey.ID(keyID)).ForUpdate().Only(ctx)
+		if store.IsNotFound(err) {
+			return fault.Missing("API key")
+		}
+		if err != nil {
+			return fmt.Errorf("reading an API key: %w", err)
+		}
+		revoked = viewKey(row)
+		if row.RevokedAt != nil {
+			return nil
+		}
+		if row, err = row.Update().SetRevokedAt(s.cfg.Store.Now()).Save(ctx); err != nil {
+			return fmt.Errorf("revoking an API key: %w", err)
+		}
+		revoked = viewKey(row)
+		s.forgetPrincipals(ctx)
+		return s.cfg.Log.Publish(ctx, "api_key.revoked", "api_key", row.ID, keyData{Name: row.Name})
+	})
+	return revoked, err
+}

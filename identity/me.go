@@ -1,0 +1,54 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// Me is what a caller is told about himself.
+type Me struct {
+	Kind scope.ActorKind
+	// User is nil for keys, and Key for people.
+	User *User
+	Key  *APIKey
+	// Tenant is the home of a person, and the node that a key is bound to.
+	Tenant tenants.Tenant
+	// Role is what the person's role, or that of the key's creator, amounts to
+	// at home: reseller_admin for the tenant admin of a reseller.
+	Role authz.Role
+	// Permissions are the effective ones at home, in the order of
+	// authz.Permissions.
+	Permissions []authz.Permission
+}
+
+// Me tells a caller about himself, in the scope of his own tenant, which is the
+// one that Admit gives for authz.Authenticated and uuid.Nil.
+func (s *Service) Me(ctx context.Context, p Principal) (Me, error) {
+	me := Me{Kind: p.Kind, Role: p.role()}
+	for _, permission := range authz.Permissions() {
+		if p.May(s.cfg.Policy, permission, p.Path) {
+			me.Permissions = append(me.Permissions, permission)
+		}
+	}
+	err := s.cfg.Store.Read(ctx, func(ctx context.Context) (err error) {
+		if me.Tenant, err = s.cfg.Tenants.Get(ctx, p.TenantID); err != nil {
+			return err
+		}
+		if p.Kind == scope.ActorKey {
+			key, err := s.GetKey(ctx, p.KeyID)
+			me.Key = &key
+			return err
+		}
+		user, err := s.GetUser(ctx, p.UserID)
+		me.User = &user
+		return err
+	})
+	if err != nil {
+		return Me{}, fmt.Errorf("reading about the caller: %w", err)
+	}
+	return me, nil
+}

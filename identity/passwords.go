@@ -1,0 +1,104 @@
+package identity
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/trellishq/trellis/internal/fault"
+)
+
+// Passwords makes and checks the hashes of passwords, a few at a time: a flood
+// of logins must not take the processor and the memory from everybody else. It
+// is safe for concurrent use; a process has one.
+type Passwords struct {
+	cost   Hashing
+	nobody hashed // what the passwords of unknown users are compared with
+	derive func(hashed, string) []byte
+
+	slots      chan struct{}
+	waiting    atomic.Int64
+	operations atomic.Int64
+}
+
+// Bounds of the work on passwords (D4-2).
+const (
+	maxHashing      = 4
+	maxHashingQueue = 50
+	hashingRetry    = time.Second
+)
+
+// NewPasswords makes hashes of the given cost. At most four run at once, and
+// no more than half of the processors.
+func NewPasswords(cost Hashing) *Passwords {
+	nobody := newHash(cost)
+	nobody.sum = random(hashSize)
+	return &Passwords{
+		cost: cost, nobody: nobody, derive: hashed.derive,
+		slots: make(chan struct{}, min(maxHashing, (runtime.GOMAXPROCS(0)+1)/2)),
+	}
+}
+
+// Hash returns the password's hash with its cost, in PHC form. It fails with
+// unavailable where too many wait already.
+func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+	h := newHash(p.cost)
+	var err error
+	h.sum, err = p.run(ctx, h, password)
+	return h.String(), err
+}
+
+// Verify tells whether a hash is the password's. An empty hash is that of an
+// unknown user: it takes as long as another and fits no password. Weak is set
+// where the hash is right and costs less than one made now would. It fails
+// with unavailable where too many wait already.
+func (p *Passwords) Verify(ctx context.Context, hash, password string) (right, weak bool, err error) {
+	h := p.nobody
+	if hash != "" {
+		if h, err = parseHash(hash); err != nil {
+			return false, false, err
+		}
+	}
+	derived, err := p.run(ctx, h, password)
+	if err != nil {
+		return false, false, err
+	}
+	right = h.is(derived) && hash != ""
+	return right, right && h.weakerThan(p.cost), nil
+}
+
+// Operations is how many hashes were computed so far.
+func (p *Passwords) Operations() int64 { return p.operations.Load() }
+
+func (p *Passwords) run(ctx context.Context, h hashed, password string) ([]byte, error) {
+	if err := p.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-p.slots }()
+	p.operations.Add(1)
+	// Composed, so that a password is the same from every keyboard.
+	return p.derive(h, norm.NFC.String(password)), nil
+}
+
+// enter takes a slot, or waits for one if the queue is not too long.
+func (p *Passwords) enter(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	defer p.waiting.Add(-1)
+	if p.waiting.Add(1) > maxHashingQueue {
+		return fault.New(fault.Unavailable, fault.CodeUnavailable,
+			"Too many passwords are being checked at this moment.").After(hashingRetry)
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,321 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/user"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants"
+)
+
+// UserChange holds the new values of a user; nil leaves a value as it is.
+type UserChange struct {
+	Name   *string
+	Role   *authz.Role
+	Status *UserStatus
+}
+
+// UpdateUser changes a user of the scope's tenant. The version that it finds
+// must pass the check, where there is one; nil passes all. A new role ends the
+// user's sessions, and so does disabling him.
+//
+// It fails with what the check says, not_found, validation_failed, with
+// role_not_assignable where the present or the new role is more than the caller
+// may give, with forbidden where somebody would change his own role or status,
+// and with conflict where the tenant would be left without an administrator.
+func (s *Service) UpdateUser(ctx context.Context, userID uuid.UUID, c UserChange, check func(version int64) error) (User, error) {
+	c, err := c.clean()
+	if err != nil {
+		return User{}, err
+	}
+	var updated User
+	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
+		if c.Role != nil || c.Status != nil {
+			// Two administrators who demote each other at the same moment would
+			// both find one left. The locks make them take turns.
+			if err := s.lockAdministrators(ctx); err != nil {
+				return err
+			}
+		}
+		a, present, err := s.lockTarget(ctx, userID)
+		if err != nil {
+			return err
+		}
+		if check != nil {
+			if err := check(int64(present.Version)); err != nil {
+				return err
+			}
+		}
+		updated, err = s.applyToUser(ctx, a, present, c)
+		return err
+	})
+	return updated, err
+}
+
+// lockTarget reads a user whom the caller would change.
+func (s *Service) lockTarget(ctx context.Context, userID uuid.UUID) (authority, *ent.User, error) {
+	a, err := s.authority(ctx)
+	if err != nil {
+		return authority{}, nil, err
+	}
+	row, err := s.cfg.Store.Ent(ctx).User.Query().Where(user.ID(userID)).ForUpdate().Only(ctx)
+	if store.IsNotFound(err) {
+		return authority{}, nil, fault.Missing("user")
+	}
+	if err != nil {
+		return authority{}, nil, fmt.Errorf("reading a user: %w", err)
+	}
+	return a, row, nil
+}
+
+func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.User, c UserChange) (User, error) {
+	c = c.against(present)
+	if c == (UserChange{}) {
+		return viewUser(present), nil
+	}
+	if err := s.mayApply(ctx, a, present, c); err != nil {
+		return User{}, err
+	}
+	update := present.Update()
+	var changed []string
+	if c.Name != nil {
+		update.SetName(*c.Name)
+		changed = append(changed, "name")
+	}
+	if c.Role != nil {
+		update.SetRole(user.Role(*c.Role))
+		changed = append(changed, "role")
+	}
+	if c.Status != nil {
+		update.SetStatus(user.Status(*c.Status))
+		changed = append(changed, "status")
+	}
+	row, err := update.Save(ctx)
+	if err != nil {
+		return User{}, fmt.Errorf("updating a user: %w", err)
+	}
+	updated := viewUser(row)
+	err = s.cfg.Log.Publish(ctx, "user.updated", "user", row.ID, userData{changed, updated.Role, updated.Status})
+	if err != nil {
+		return User{}, err
+	}
+	return updated, s.endAfter(ctx, updated, c)
+}
+
+// against leaves of a change what would change something.
+func (c UserChange) against(present *ent.User) UserChange {
+	if c.Name != nil && *c.Name == present.Name {
+		c.Name = nil
+	}
+	if c.Role != nil && user.Role(*c.Role) == present.Role {
+		c.Role = nil
+	}
+	if c.Status != nil && user.Status(*c.Status) == present.Status {
+		c.Status = nil
+	}
+	return c
+}
+
+// mayApply asks whether the caller may, and whether the tenant can bear it.
+func (s *Service) mayApply(ctx context.Context, a authority, present *ent.User, c UserChange) error {
+	own := c.Role == nil && c.Status == nil // a name alone
+	if !own && a.isSelf(present.ID) {
+		return fault.New(fault.Forbidden, fault.CodeForbidden, "Nobody changes his own role or status.")
+	}
+	if !own || !a.isPerson(present.ID) {
+		if err := a.mayChange(present); err != nil {
+			return err
+		}
+	}
+	if c.Role != nil {
+		if err := a.mayGive(*c.Role); err != nil {
+			return err
+		}
+	}
+	disables := c.Status != nil && *c.Status == UserDisabled
+	if present.Status == user.StatusActive && (c.Role != nil || disables) {
+		return s.keepsAdministrator(ctx, present)
+	}
+	return nil
+}
+
+// administrating are the roles of which a tenant keeps one holder: without him
+// nobody in it could give a role any more.
+var administrating = []user.Role{user.RoleOperator, user.RoleTenantAdmin}
+
+func (s *Service) lockAdministrators(ctx context.Context) error {
+	_, err := s.cfg.Store.Ent(ctx).User.Query().
+		Where(user.RoleIn(administrating...), user.StatusEQ(user.StatusActive)).
+		Order(user.ByID()).ForUpdate().All(ctx)
+	if err != nil {
+		return fmt.Errorf("locking the tenant's administrators: %w", err)
+	}
+	return nil
+}
+
+// keepsAdministrator fails where a user is the last active one of a role that
+// a tenant cannot be without.
+func (s *Service) keepsAdministrator(ctx context.Context, leaving *ent.User) error {
+	if leaving.Role != user.RoleOperator && leaving.Role != user.RoleTenantAdmin {
+		return nil
+	}
+	left, err := s.cfg.Store.Ent(ctx).User.Query().
+		Where(user.RoleEQ(leaving.Role), user.StatusEQ(user.StatusActive), user.IDNEQ(leaving.ID)).
+		Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for another administrator: %w", err)
+	}
+	if !left {
+		return fault.New(fault.Conflict, fault.CodeConflict,
+			"This is the tenant's last active %s; make another one first.", leaving.Role)
+	}
+	return nil
+}
+
+// endAfter ends the sessions that a change of rights leaves behind.
+func (s *Service) endAfter(ctx context.Context, updated User, c UserChange) error {
+	s.forgetPrincipals(ctx)
+	switch {
+	case updated.Status == UserDisabled:
+		return s.endSessions(ctx, updated.ID, reasonDisabled)
+	case c.Role != nil:
+		return s.endSessions(ctx, updated.ID, reasonRole)
+	}
+	return nil
+}
+
+func (c UserChange) clean() (UserChange, error) {
+	if c.Name != nil {
+		name, err := tenants.CleanName("body.name", *c.Name)
+		if err != nil {
+			return c, err
+		}
+		c.Name = &name
+	}
+	if c.Role != nil {
+		if err := knownRole(*c.Role); err != nil {
+			return c, err
+		}
+	}
+	if c.Status != nil && *c.Status != UserActive && *c.Status != UserDisabled {
+		return c, fault.InvalidField(fault.CodeInvalid, "body.status", "must be active or disabled")
+	}
+	return c, nil
+}
+
+// SetPassword gives another user of the scope's tenant a password, which he is
+// asked to change, and ends his sessions. It fails with not_found,
+// weak_password, role_not_assignable, and with forbidden for the caller's own
+// password, which ChangePassword changes.
+func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password string) error {
+	target, err := s.GetUser(ctx, userID)
+	if err != nil {
+		return err
+	}
+	if err := checkPassword(target.Login, password); err != nil {
+		return err
+	}
+	if err := s.maySetPassword(ctx, target); err != nil {
+		return err
+	}
+	hash, err := s.cfg.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
+		a, present, err := s.lockTarget(ctx, userID)
+		if err != nil {
+			return err
+		}
+		if err := a.mayChange(present); err != nil {
+			return err // the role has changed meanwhile
+		}
+		return s.storePassword(ctx, present, hash, !a.program)
+	})
+}
+
+// maySetPassword answers before the expensive part.
+func (s *Service) maySetPassword(ctx context.Context, target User) error {
+	a, err := s.authority(ctx)
+	if err != nil {
+		return err
+	}
+	if a.isSelf(target.ID) {
+		return fault.New(fault.Forbidden, fault.CodeForbidden,
+			"One's own password is changed by giving the present one.")
+	}
+	return a.mayGive(target.Role)
+}
+
+// ChangePassword gives the signed-in user, in his home's scope, another
+// password, and ends all of his sessions, this one included. It fails with
+// validation_failed at body.old_password where the old one is wrong, with
+// weak_password, and with forbidden for keys.
+func (s *Service) ChangePassword(ctx context.Context, old, password string) error {
+	caller, known := From(ctx)
+	if !known {
+		return errNoPrincipal
+	}
+	var present *ent.User
+	err := s.cfg.Store.InTx(ctx, func(ctx context.Context) (err error) {
+		a, row, err := s.lockTarget(ctx, caller.UserID)
+		if err == nil && !a.isPerson(row.ID) {
+			err = fault.New(fault.Forbidden, fault.CodeForbidden, "Only a person changes his own password.")
+		}
+		present = row
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.checkChange(ctx, present, old, password); err != nil {
+		return err
+	}
+	hash, err := s.cfg.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
+		_, row, err := s.lockTarget(ctx, caller.UserID)
+		if err != nil {
+			return err
+		}
+		if row.PasswordHash != present.PasswordHash {
+			return fault.New(fault.Conflict, fault.CodeConflict, "The password was changed at the same time.")
+		}
+		return s.storePassword(ctx, row, hash, false)
+	})
+}
+
+func (s *Service) checkChange(ctx context.Context, present *ent.User, old, password string) error {
+	right, _, err := s.cfg.Passwords.Verify(ctx, present.PasswordHash, old)
+	if err != nil {
+		return err
+	}
+	if !right {
+		return fault.InvalidField(fault.CodeInvalid, "body.old_password", "is not the present password")
+	}
+	if old == password {
+		return fault.InvalidField(fault.CodeWeakPassword, "body.password", "must not be the present one")
+	}
+	return checkPassword(present.Login, password)
+}
+
+func (s *Service) storePassword(ctx context.Context, present *ent.User, hash string, mustChange bool) error {
+	row, err := present.Update().SetPasswordHash(hash).SetMustChangePassword(mustChange).Save(ctx)
+	if err != nil {
+		return fmt.Errorf("storing a password's hash: %w", err)
+	}
+	err = s.cfg.Log.Publish(ctx, "user.updated", "user", row.ID,
+		userData{[]string{"password"}, authz.Role(row.Role), UserStatus(row.Status)})
+	if err != nil {
+		return err
+	}
+	return s.endSessions(ctx, row.ID, reasonPassword)
+}

@@ -1,0 +1,170 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/tenant"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/id"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// Constraints that say what a service answers.
+const (
+	uniqueName     = "tenant_parent_id_name"
+	uniqueOperator = "h_tenants_one_operator"
+)
+
+// NewTenant describes a node to be made.
+type NewTenant struct {
+	ParentID uuid.UUID
+	Kind     Kind
+	Name     string
+	// Country, TimeZone and Language are the parent's where they are empty.
+	Country, TimeZone, Language string
+}
+
+// Create makes a node below one that the caller sees. It fails with not_found
+// where the parent is not one, wrong_parent where a node of this kind cannot
+// stand there, name_taken where a sibling has the name, and validation_failed
+// for values that are wrong in themselves.
+func (s *Service) Create(ctx context.Context, n NewTenant) (Tenant, error) {
+	name, err := CleanName("body.name", n.Name)
+	if err != nil {
+		return Tenant{}, err
+	}
+	if !n.Kind.known() {
+		return Tenant{}, fault.InvalidField(fault.CodeInvalid, "body.kind", "is not a kind of tenant", short(string(n.Kind)))
+	}
+	var made Tenant
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		parent, err := s.visible(ctx).Where(tenant.ID(n.ParentID)).Only(ctx)
+		if store.IsNotFound(err) {
+			return fault.Missing("tenant").At("body.parent_id", "is not a tenant that you can see")
+		}
+		if err != nil {
+			return fmt.Errorf("reading the parent: %w", err)
+		}
+		if err := fits(n.Kind, Kind(parent.Kind)); err != nil {
+			return err
+		}
+		values, err := inherit(n, parent)
+		if err != nil {
+			return err
+		}
+		values.ParentID, values.Kind, values.Name, values.Path = &parent.ID, n.Kind, name, parent.Path
+		made, err = s.insert(ctx, values)
+		return err
+	})
+	return made, err
+}
+
+// CreateOperator makes the root of the tree, under a system scope. It fails
+// with conflict where there is one.
+func (s *Service) CreateOperator(ctx context.Context, name string) (Tenant, error) {
+	if sc, err := scope.From(ctx); err != nil {
+		return Tenant{}, err
+	} else if !sc.IsSystem() {
+		return Tenant{}, errors.New("tenants: the operator is made by system work only")
+	}
+	name, err := CleanName("body.name", name)
+	if err != nil {
+		return Tenant{}, err
+	}
+	root := Tenant{ID: id.New(), Kind: KindOperator, Name: name, Path: "/", Country: "US", TimeZone: "UTC", Language: "en"}
+	// The operator's first row and event are written in its own name: events
+	// belong to a tenant, and system work has none.
+	ctx = scope.With(ctx, scope.Scope{
+		TenantID: root.ID, Path: "/" + root.ID.String() + "/", Actor: scope.Actor{Kind: scope.ActorSystem},
+	})
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		root, err = s.insert(ctx, root)
+		return err
+	})
+	return root, err
+}
+
+// fits tells whether a node of a kind may stand below a parent.
+func fits(kind, parent Kind) error {
+	if slices.Contains(parent.Below(), kind) {
+		return nil
+	}
+	wrong := fault.New(fault.Invalid, fault.CodeWrongParent, "A tenant of kind %s cannot stand below one of kind %s.", kind, parent)
+	if len(parent.Below()) == 0 {
+		return wrong.At("body.parent_id", "is of kind "+string(parent)+", which has nothing below it")
+	}
+	var words []string
+	for _, k := range parent.Below() {
+		words = append(words, string(k))
+	}
+	return wrong.
+		At("body.parent_id", "is of kind "+string(parent)).
+		At("body.kind", "must be "+strings.Join(words, " or ")+" below this parent", string(kind))
+}
+
+// inherit takes from the parent what a new node leaves open.
+func inherit(n NewTenant, parent *ent.Tenant) (Tenant, error) {
+	t := Tenant{Country: parent.Country, TimeZone: parent.TimeZone, Language: parent.Language}
+	for _, value := range []struct {
+		given string
+		clean func(string) (string, error)
+		to    *string
+	}{
+		{n.Country, cleanCountry, &t.Country},
+		{n.TimeZone, cleanTimeZone, &t.TimeZone},
+		{n.Language, cleanLanguage, &t.Language},
+	} {
+		if value.given == "" {
+			continue
+		}
+		clean, err := value.clean(value.given)
+		if err != nil {
+			return Tenant{}, err
+		}
+		*value.to = clean
+	}
+	return t, nil
+}
+
+// insert writes a node whose Path is still its parent's, with its event.
+func (s *Service) insert(ctx context.Context, t Tenant) (Tenant, error) {
+	if t.ID == uuid.Nil {
+		t.ID = id.New()
+	}
+	row, err := s.store.Ent(ctx).Tenant.Create().
+		SetID(t.ID).SetNillableParentID(t.ParentID).SetKind(tenant.Kind(t.Kind)).SetName(t.Name).
+		SetPath(t.Path + t.ID.String() + "/").
+		SetCountry(t.Country).SetTimeZone(t.TimeZone).SetLanguage(t.Language).
+		Save(ctx)
+	switch {
+	case store.Violates(err, uniqueName):
+		return Tenant{}, nameTaken(err)
+	case store.Violates(err, uniqueOperator):
+		return Tenant{}, fault.New(fault.Conflict, fault.CodeConflict, "There is an operator already.").Because(err)
+	case err != nil:
+		return Tenant{}, fmt.Errorf("creating a tenant: %w", err)
+	}
+	return show(ctx, row), s.log.Publish(ctx, "tenant.created", "tenant", row.ID, created{
+		ParentID: row.ParentID, Kind: Kind(row.Kind), Name: row.Name,
+	})
+}
+
+// created is the data of tenant.created.
+type created struct {
+	ParentID *uuid.UUID `json:"parent_id"`
+	Kind     Kind       `json:"kind"`
+	Name     string     `json:"name"`
+}
+
+func nameTaken(cause error) error {
+	return fault.New(fault.Conflict, fault.CodeNameTaken, "Another tenant below the same parent has this name.").
+		At("body.name", "is taken").Because(cause)
+}

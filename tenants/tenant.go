@@ -1,0 +1,80 @@
+package tenants
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent"
+)
+
+// Kind is a node's place in the order of the tree.
+type Kind string
+
+// The kinds of node.
+const (
+	KindOperator   Kind = "operator"
+	KindResellerL1 Kind = "reseller_l1"
+	KindResellerL2 Kind = "reseller_l2"
+	KindCustomer   Kind = "customer"
+)
+
+// Kinds lists every kind, from the root down.
+func Kinds() []Kind { return []Kind{KindOperator, KindResellerL1, KindResellerL2, KindCustomer} }
+
+// Reseller tells whether nodes of this kind administer those below them.
+func (k Kind) Reseller() bool { return k == KindResellerL1 || k == KindResellerL2 }
+
+// Below lists the kinds of node that may stand below one of this kind (C-02).
+func (k Kind) Below() []Kind {
+	switch k {
+	case KindOperator:
+		return []Kind{KindResellerL1}
+	case KindResellerL1:
+		return []Kind{KindResellerL2, KindCustomer}
+	case KindResellerL2:
+		return []Kind{KindCustomer}
+	default:
+		return nil
+	}
+}
+
+func (k Kind) known() bool { return slices.Contains(Kinds(), k) }
+
+// Status tells whether a node is in service.
+type Status string
+
+// The states of a node.
+const (
+	StatusActive    Status = "active"
+	StatusSuspended Status = "suspended"
+)
+
+// Tenant is a node as its callers see it.
+type Tenant struct {
+	ID uuid.UUID
+	// ParentID is nil for the operator, and where the caller is at home in this
+	// node: nobody sees what is above.
+	ParentID *uuid.UUID
+	Kind     Kind
+	Name     string
+	// Path is the ids from the root to the node between slashes.
+	Path string
+	// Status is the node's own; one above it may be suspended all the same.
+	Status    Status
+	Country   string
+	TimeZone  string
+	Language  string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int
+}
+
+func view(t *ent.Tenant) Tenant {
+	return Tenant{
+		ID: t.ID, ParentID: t.ParentID, Kind: Kind(t.Kind), Name: t.Name, Path: t.Path,
+		Status: Status(t.Status), Country: t.Country, TimeZone: t.TimeZone, Language: t.Language,
+		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version,
+	}
+}
