@@ -55,9 +55,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return errors.Join(s.app.PingContext(ctx), s.system.PingContext(ctx))
 }
 
-// Stats returns the pools' counters by role.
-func (s *Store) Stats() map[string]sql.DBStats {
-	return map[string]sql.DBStats{RoleApp: s.app.Stats(), RoleSystem: s.system.Stats()}
+// Pools returns the counters of each role's pool.
+func (s *Store) Pools() map[string]func() sql.DBStats {
+	return map[string]func() sql.DBStats{RoleApp: s.app.Stats, RoleSystem: s.system.Stats}
 }
 
 // Now is the store's clock: the time that it stamps on rows.

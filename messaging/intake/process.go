@@ -142,7 +142,7 @@ func (s *Service) recover(ctx context.Context, channelID uuid.UUID, gap channels
 			if e.inbound.SentAt.Before(gap.Since) {
 				continue
 			}
-			if err := s.keep(ctx, hook, e, nil, true); err != nil {
+			if err := s.keep(ctx, hook, e, []byte{}, true); err != nil {
 				return err
 			}
 		}

@@ -309,7 +309,11 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	if err := s.publishMessage(ctx, "message.queued", row); err != nil {
 		return Message{}, err
 	}
-	store.AfterCommit(ctx, s.wake)
+	s.crash("C0")
+	store.AfterCommit(ctx, func() {
+		s.crash("C1")
+		s.wake()
+	})
 	out := messageView(row)
 	out.Attachments = pictures
 	return out, nil

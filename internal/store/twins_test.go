@@ -1,0 +1,162 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/internal/clock"
+	"github.com/trellishq/trellis/internal/id"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/internal/testkit"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// twins is a database with two customers of different resellers that have a row
+// in every table, equal in all but ids and what is unique over the platform.
+type twins struct {
+	testkit.Database
+	owner *sql.DB
+	a, b  scope.Scope
+}
+
+func newTwins(t testing.TB) twins {
+	t.Helper()
+	d := testkit.NewDatabase(t)
+	w := twins{Database: d, owner: d.Owner(t)}
+	operator := seedNode(t, w.owner, scope.Scope{Path: "/"}, "operator", "Operator")
+	w.a = seedNode(t, w.owner, seedNode(t, w.owner, operator, "reseller_l1", "Reseller A"), "customer", "Twin")
+	w.b = seedNode(t, w.owner, seedNode(t, w.owner, operator, "reseller_l1", "Reseller B"), "customer", "Twin")
+	seedRows(t, w.owner, w.a, "a", 1)
+	seedRows(t, w.owner, w.b, "b", 2)
+	return w
+}
+
+// store opens the database as a server does.
+func (w twins) store(t testing.TB) *store.Store {
+	return testkit.Open(t, w.Database, clock.NewManual(testkit.Start))
+}
+
+// open opens a store with settings of its own.
+func open(t testing.TB, d testkit.Database, c store.Config) *store.Store {
+	t.Helper()
+	c.AppURL, c.SystemURL, c.Clock = d.AppURL, d.SystemURL, clock.NewManual(testkit.Start)
+	s, err := store.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// oneConnection is a store whose transactions all use one connection.
+func (w twins) oneConnection(t testing.TB) *store.Store {
+	return open(t, w.Database, store.Config{MaxConns: 1, StatementTimeout: 10 * time.Second})
+}
+
+func in(ctx context.Context, sc scope.Scope) context.Context { return scope.With(ctx, sc) }
+
+// row is a table's row by column; columns left out have their defaults.
+type row map[string]any
+
+// seed writes a row past every wall.
+func seed(t testing.TB, db *sql.DB, table string, r row) {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := strings.Join(slices.Sorted(maps.Keys(r)), ", ")
+	_, err = db.Exec("INSERT INTO "+table+" ("+columns+") SELECT "+columns+" FROM jsonb_populate_record(null::"+table+", $1)", string(text))
+	if err != nil {
+		t.Fatalf("seeding %s: %v", table, err)
+	}
+}
+
+// entityRow is a row with what every entity has.
+func entityRow(r row) row {
+	r["created_at"], r["updated_at"] = testkit.Start, testkit.Start
+	if r["id"] == nil {
+		r["id"] = id.New()
+	}
+	return r
+}
+
+// seedNode writes a node of the tree and returns the scope of its work.
+func seedNode(t testing.TB, db *sql.DB, parent scope.Scope, kind, name string) scope.Scope {
+	t.Helper()
+	node := scope.Scope{TenantID: id.New()}
+	node.Path = parent.Path + node.TenantID.String() + "/"
+	r := entityRow(row{"id": node.TenantID, "kind": kind, "name": name, "path": node.Path})
+	if parent.TenantID != uuid.Nil {
+		r["parent_id"] = parent.TenantID
+	}
+	seed(t, db, "tenants", r)
+	return node
+}
+
+// seedNumber writes a number that the node holds, and the record of it.
+func seedNumber(t testing.TB, db *sql.DB, holder scope.Scope, address string) {
+	t.Helper()
+	number := id.New()
+	seed(t, db, "numbers", entityRow(row{"id": number, "address": address, "provider": "sim", "credentials": `\x01`,
+		"hook_token": "number-" + address, "owner_id": holder.TenantID, "holder_id": holder.TenantID, "holder_path": holder.Path}))
+	seed(t, db, "number_holdings", row{"id": id.New(), "number_id": number, "holder_id": holder.TenantID,
+		"holder_path": holder.Path, "actor_kind": "system", "started_at": testkit.Start})
+}
+
+// seedRows writes one row into every table that a tenant owns. The mark and the
+// byte stand where the platform allows a value once.
+func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
+	t.Helper()
+	const phone, theirPhone = "+12025550100", "+12025550199"
+	user, channel, contact, interaction, message := id.New(), id.New(), id.New(), id.New(), id.New()
+	put := func(table string, r row) {
+		t.Helper()
+		r["tenant_id"] = sc.TenantID
+		seed(t, db, table, r)
+	}
+	entity := func(table string, r row) { t.Helper(); put(table, entityRow(r)) }
+	seedNumber(t, db, sc, "+1202555030"+string(rune('0'+once)))
+	entity("users", row{"id": user, "login": mark + "@example.com", "name": "Ann", "role": "agent", "password_hash": "x"})
+	entity("sessions", row{"user_id": user, "nonce": `\x01`, "rotated_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour)})
+	entity("api_keys", row{"name": "key", "hash": `\x0` + string(rune('0'+once)), "hint": "tr_…", "permissions": []string{"contacts:read"},
+		"creator_id": user, "expires_at": testkit.Start.Add(time.Hour)})
+	entity("channels", row{"id": channel, "kind": "sms", "provider": "sim", "name": "Desk", "address": phone,
+		"credentials": `\x01`, "hook_token": "channel-" + mark})
+	entity("contacts", row{"id": contact, "name": "Bob", "channel_id": channel})
+	entity("contact_addresses", row{"contact_id": contact, "kind": "phone", "value": theirPhone, "linked_at": testkit.Start})
+	entity("interactions", row{"id": interaction, "channel_id": channel, "contact_id": contact, "address": theirPhone, "status": "open",
+		"needs_reply": true, "assignee_id": user, "last_message_at": testkit.Start})
+	entity("messages", row{"id": message, "interaction_id": interaction, "channel_id": channel, "direction": "outbound", "status": "queued",
+		"body": "hello", "from_address": phone, "to_address": theirPhone, "client_message_id": "client-1", "provider_id": "SM1", "due_at": testkit.Start})
+	entity("attachments", row{"message_id": message, "status": "ready", "name": "a.png"})
+	entity("opt_outs", row{"channel_id": channel, "address": theirPhone, "source": "keyword", "keyword": "STOP"})
+	put("provider_events", row{"id": id.New(), "channel_id": channel, "kind": "inbound", "event_key": "SM1", "payload": row{}, "raw": `\x01`,
+		"state": "pending", "received_at": testkit.Start})
+	put("message_status_events", row{"id": id.New(), "message_id": message, "attempt": 1, "status": "sent", "raw_status": "sent",
+		"error_code": "", "applied": true, "received_at": testkit.Start})
+	put("events", row{"id": id.New(), "type": "contact.created", "object_kind": "contact", "object_id": contact, "actor_kind": "system",
+		"data": row{}, "created_at": testkit.Start})
+	put("idempotency_keys", row{"principal": "key:1", "method": "POST", "route": "/v1/messages", "key": "k", "fingerprint": `\x01`,
+		"response": `\x01`, "created_at": testkit.Start})
+}
+
+// elsewhere is a database URL with another host, port or name.
+func elsewhere(t testing.TB, rawURL string, change func(*url.URL)) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(u)
+	return u.String()
+}
