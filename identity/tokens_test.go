@@ -13,13 +13,12 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/secret"
-
-	"github.com/google/uuid"
 )
 
 // signer signs what it likes with the platform's real key, as an attacker
@@ -233,8 +232,8 @@ func TestJWKSVerifiesTokens(t *testing.T) {
 	if key.Alg != "EdDSA" || key.Crv != "Ed25519" || key.Kty != "OKP" || key.Use != "sig" {
 		t.Errorf("got %+v", key)
 	}
-	print := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + key.X + `"}`))
-	if key.Kid != base64.RawURLEncoding.EncodeToString(print[:]) {
+	digest := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + key.X + `"}`))
+	if key.Kid != base64.RawURLEncoding.EncodeToString(digest[:]) {
 		t.Error("the key id is not the thumbprint of RFC 7638")
 	}
 	public, _ := base64.RawURLEncoding.DecodeString(key.X)

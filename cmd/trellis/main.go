@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // tenants have time zones also where the machine knows none
 
 	"github.com/alecthomas/kong"
 
