@@ -133,7 +133,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	known := contacts.New(c.Store, log)
 	wishes := consent.New(c.Store, log)
 	pictures := attachments.New(attachments.Config{
-		Store: c.Store, Channels: lines, Media: media, Log: c.Log,
+		Store: c.Store, Events: log, Channels: lines, Media: media, Log: c.Log,
 		Links: attachments.NewLinks(c.Keyring.Derive("media links"), c.PublicURL),
 		HTTP: httpx.New(httpx.Config{
 			Allow: c.EgressAllow, Timeout: 20 * time.Second, MaxResponseBytes: attachments.MaxBytes + 1, MaxRedirects: 3,

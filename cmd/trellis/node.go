@@ -185,7 +185,31 @@ func (n *node) startWork(ctx context.Context) error {
 	dispatcher := jobs.NewDispatcher(n.store, n.queues, n.config.Workers, n.log)
 	n.spawn(func() { dispatcher.Run(ctx) })
 	n.spawn(func() { worker.Sweep(ctx, n.store, n.log) })
+	n.spawn(func() { n.watchDepths(ctx) })
 	return nil
+}
+
+// watchEvery is how fresh the gauges of waiting rows are.
+const watchEvery = 15 * time.Second
+
+// watchDepths keeps the gauges of rows that wait.
+func (n *node) watchDepths(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		depths, err := jobs.Depths(ctx, n.store)
+		if err != nil && ctx.Err() == nil {
+			n.log.WarnContext(ctx, "the rows that wait cannot be counted", "error", err)
+		}
+		for kind, rows := range depths {
+			n.metrics.QueueDepth(string(kind), rows)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (n *node) spawn(f func()) {

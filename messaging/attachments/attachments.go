@@ -27,9 +27,15 @@ import (
 // MaxBytes is the largest picture (rules A12-2: Twilio's limit for a message).
 const MaxBytes = 5 << 20
 
+// Log is where facts are published.
+type Log interface {
+	Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error
+}
+
 // Config is what a Service needs.
 type Config struct {
 	Store    *store.Store
+	Events   Log
 	Channels *channels.Service
 	Media    *Media
 	Links    *Links
@@ -41,6 +47,7 @@ type Config struct {
 // Service keeps attachments.
 type Service struct {
 	store    *store.Store
+	events   Log
 	channels *channels.Service
 	media    *Media
 	links    *Links
@@ -50,7 +57,7 @@ type Service struct {
 
 // New returns the service.
 func New(c Config) *Service {
-	return &Service{c.Store, c.Channels, c.Media, c.Links, c.HTTP, c.Log}
+	return &Service{c.Store, c.Events, c.Channels, c.Media, c.Links, c.HTTP, c.Log}
 }
 
 // Attachment is one picture.

@@ -104,10 +104,22 @@ func (s *Service) failed(ctx context.Context, row *ent.Attachment, cause error) 
 }
 
 func (s *Service) giveUp(ctx context.Context, row *ent.Attachment, why string) error {
+	return s.conclude(ctx, row, "attachment.failed", func(u *ent.AttachmentUpdate) {
+		u.SetStatus(attachment.StatusFailed).SetFailure(why)
+	})
+}
+
+// conclude ends the fetching of a picture, once, and tells the log.
+func (s *Service) conclude(ctx context.Context, row *ent.Attachment, event string, set func(*ent.AttachmentUpdate)) error {
 	return s.store.InTx(ctx, func(ctx context.Context) error {
-		return s.store.Ent(ctx).Attachment.Update().
-			Where(attachment.ID(row.ID), attachment.StatusEQ(attachment.StatusPending)).
-			SetStatus(attachment.StatusFailed).SetFailure(why).ClearDueAt().Exec(ctx)
+		u := s.store.Ent(ctx).Attachment.Update().
+			Where(attachment.ID(row.ID), attachment.StatusEQ(attachment.StatusPending)).ClearDueAt()
+		set(u)
+		n, err := u.Save(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.events.Publish(ctx, event, "attachment", row.ID, map[string]any{"message_id": row.MessageID})
 	})
 }
 
@@ -117,11 +129,9 @@ func (s *Service) keep(ctx context.Context, row *ent.Attachment, info picture.In
 		return err
 	}
 	sum := sha256.Sum256(content)
-	return s.store.InTx(ctx, func(ctx context.Context) error {
-		return s.store.Ent(ctx).Attachment.Update().
-			Where(attachment.ID(row.ID), attachment.StatusEQ(attachment.StatusPending)).
-			SetStatus(attachment.StatusReady).SetContentType(info.ContentType).SetSize(int64(len(content))).
-			SetWidth(info.Width).SetHeight(info.Height).SetSha256(sum[:]).SetMediaKey(key).ClearDueAt().Exec(ctx)
+	return s.conclude(ctx, row, "attachment.ready", func(u *ent.AttachmentUpdate) {
+		u.SetStatus(attachment.StatusReady).SetContentType(info.ContentType).SetSize(int64(len(content))).
+			SetWidth(info.Width).SetHeight(info.Height).SetSha256(sum[:]).SetMediaKey(key)
 	})
 }
 
