@@ -17,6 +17,7 @@ import (
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/phone"
 	"github.com/trellishq/trellis/internal/secret"
+	"github.com/trellishq/trellis/internal/store"
 )
 
 const maxCredentialLength = 256
@@ -194,3 +195,6 @@ func token(row *ent.Channel, held *ent.Number) string {
 func (s *Service) hookURL(name, token string) string {
 	return s.public + "/hooks/" + name + "/" + token
 }
+
+// Sealed is where the credentials of channels are kept.
+var Sealed = store.SealedColumn{Table: "channels", Column: "credentials", ID: "id", Owner: "tenant_id"}

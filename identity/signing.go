@@ -278,6 +278,9 @@ func thumbprint(public ed25519.PublicKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// Sealed is where the private halves of signing keys are kept.
+var Sealed = store.SealedColumn{Table: "signing_keys", Column: "private", ID: "kid"}
+
 // JWKS returns the public keys by which others can check access tokens
 // (RFC 7517). A new key stands there for a while before it signs.
 func (s *Service) JWKS(ctx context.Context) ([]byte, error) {

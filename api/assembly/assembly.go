@@ -96,6 +96,22 @@ func (p *Platform) Close() error {
 	return p.media.Close()
 }
 
+// Reseal seals all secrets anew that the current master key has not sealed, and
+// returns how many. It can run beside everything else, be interrupted, and be
+// repeated.
+func Reseal(ctx context.Context, s *store.Store, k *secret.Keyring) (int, error) {
+	ctx = scope.System(ctx, "sealing secrets with the current master key")
+	total := 0
+	for _, column := range []store.SealedColumn{channels.Sealed, numbers.Sealed, identity.Sealed} {
+		n, err := s.Reseal(ctx, k, column)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
 // New assembles the platform and proves that its surface is complete.
 func New(c Config) (*Platform, error) {
 	media, err := attachments.OpenMedia(c.MediaDir)
@@ -134,7 +150,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	wishes := consent.New(c.Store, log)
 	pictures := attachments.New(attachments.Config{
 		Store: c.Store, Events: log, Channels: lines, Media: media, Log: c.Log,
-		Links: attachments.NewLinks(c.Keyring.Derive("media links"), c.PublicURL),
+		Links: attachments.NewLinks(c.Keyring.DeriveAll("media links"), c.PublicURL),
 		HTTP: httpx.New(httpx.Config{
 			Allow: c.EgressAllow, Timeout: 20 * time.Second, MaxResponseBytes: attachments.MaxBytes + 1, MaxRedirects: 3,
 		}),

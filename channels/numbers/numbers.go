@@ -329,3 +329,6 @@ func (s *Service) view(sc scope.Scope, row *ent.Number) Number {
 	}
 	return out
 }
+
+// Sealed is where the credentials of numbers are kept.
+var Sealed = store.SealedColumn{Table: "numbers", Column: "credentials", ID: "id", Owner: "owner_id"}

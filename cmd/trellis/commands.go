@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -76,6 +77,25 @@ func (migrateCommand) Run(ctx context.Context) error {
 	}
 	fmt.Println("The database has the schema that this binary needs, and its walls stand.")
 	return i.close()
+}
+
+type rotateCommand struct{}
+
+// Run implements the command.
+func (rotateCommand) Run(ctx context.Context) error {
+	c, log, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	i, err := install(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	n, err := assembly.Reseal(ctx, i.store, i.keyring)
+	if err == nil {
+		fmt.Printf("%d secrets were sealed anew; every secret is sealed with the key %s.\n", n, i.keyring.CurrentID())
+	}
+	return errors.Join(err, i.close())
 }
 
 type operatorCommand struct {

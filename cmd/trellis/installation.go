@@ -44,7 +44,7 @@ func newLog(c config.Config) *slog.Logger {
 
 // install starts or reaches the database and brings it up to date.
 func install(ctx context.Context, c config.Config, log *slog.Logger) (*installation, error) {
-	i := &installation{config: c, log: log, metrics: telemetry.NewMetrics(), clock: clock.System{}}
+	i := &installation{config: c, log: log, metrics: telemetry.NewMetrics(), clock: systemClock()}
 	if err := i.open(ctx); err != nil {
 		return nil, errors.Join(err, i.close())
 	}

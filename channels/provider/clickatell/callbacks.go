@@ -60,7 +60,7 @@ func (*Adapter) Verify(a provider.Account, c provider.Callback) error {
 	}
 	body, err := read(c)
 	if err != nil {
-		return nil // true, and unreadable: the parsers say so
+		return nil //nolint:nilerr // true, and unreadable: the parsers say so
 	}
 	if id := a.Credentials["api_id"]; id != "" && body.IntegrationID != id {
 		return provider.ErrForeign

@@ -115,8 +115,10 @@ func (s Suite) faults(t *testing.T) {
 		{"Forbidden", plain(403, page, html), provider.ClassSender, 0},
 		{"TooMany", plain(429, document, quote, "Retry-After", "7"), provider.ClassTransient, 7 * time.Second},
 		{"TooManyPage", plain(429, page, html), provider.ClassTransient, 0},
-		{"TooManyUntil", plain(429, document, quote, "Date", "Sat, 21 Nov 2026 12:00:00 GMT", "Retry-After", "Sat, 21 Nov 2026 12:00:30 GMT"),
-			provider.ClassTransient, 30 * time.Second},
+		{
+			"TooManyUntil", plain(429, document, quote, "Date", "Sat, 21 Nov 2026 12:00:00 GMT", "Retry-After", "Sat, 21 Nov 2026 12:00:30 GMT"),
+			provider.ClassTransient, 30 * time.Second,
+		},
 		{"TooManyUntilNonsense", plain(429, document, quote, "Retry-After", "soon"), provider.ClassTransient, 0},
 	}
 	for _, test := range tests {

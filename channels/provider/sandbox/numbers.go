@@ -58,38 +58,68 @@ const limitedAttempts = 2
 // Numbers lists the magic numbers, for documentation.
 func Numbers() []Number {
 	return []Number{
-		{Address: Delivered, Title: "delivered",
-			code: "ok", reports: []report{sent, delivered}, final: provider.StatusDelivered},
-		{Address: Undelivered, Title: "accepted, then not delivered: the telephone cannot be reached",
+		{
+			Address: Delivered, Title: "delivered",
+			code: "ok", reports: []report{sent, delivered}, final: provider.StatusDelivered,
+		},
+		{
+			Address: Undelivered, Title: "accepted, then not delivered: the telephone cannot be reached",
 			code: "unreachable", reports: []report{sent, {"undelivered", "handset_unreachable"}},
-			final: provider.StatusUndelivered, failure: provider.ClassDelivery, error: "handset_unreachable"},
-		{Address: OptedOut, Title: "refused: the recipient has opted out at the carrier",
-			refusal: refuse(provider.ClassOptedOut, "opted_out", "The recipient has opted out at the carrier.")},
-		{Address: Slow, Title: "delivered, and the carrier takes seconds to answer",
-			code: "slow", slow: true, reports: []report{sent, delivered}, final: provider.StatusDelivered},
-		{Address: Silent, Title: "accepted, and no report ever comes",
-			code: "silent", final: provider.StatusAccepted},
-		{Address: TimeoutAccepted, Title: "the answer is lost, and the reports show that the message was accepted",
-			code: "late", lost: true, reports: []report{sent, delivered}, final: provider.StatusDelivered},
-		{Address: Disordered, Title: "delivered, and every report comes twice and in the wrong order",
-			code: "disordered", reports: []report{delivered, sent, delivered, sent}, final: provider.StatusDelivered},
-		{Address: RateLimited, Title: "the first two attempts are asked to slow down, the third is delivered",
-			code: "limited", limited: limitedAttempts, reports: []report{sent, delivered}, final: provider.StatusDelivered},
-		{Address: Invalid, Title: "refused: no such number",
-			refusal: refuse(provider.ClassRecipient, "invalid_recipient", "The recipient's number is not valid.")},
-		{Address: NotSMS, Title: "refused: a landline",
-			refusal: refuse(provider.ClassRecipient, "landline", "The recipient's number cannot receive SMS.")},
-		{Address: RepliesStop, Title: "delivered, and the recipient answers STOP",
-			code: "stop", reports: []report{sent, delivered}, final: provider.StatusDelivered, replying: "STOP"},
-		{Address: TimeoutLost, Title: "the answer is lost, and so is the message",
-			lost: true},
-		{Address: NoRoute, Title: "refused: no route to the recipient's country",
-			refusal: refuse(provider.ClassRecipient, "no_route", "There is no route to the recipient.")},
-		{Address: Failed, Title: "accepted, then failed for good: a carrier filtered the content",
+			final: provider.StatusUndelivered, failure: provider.ClassDelivery, error: "handset_unreachable",
+		},
+		{
+			Address: OptedOut, Title: "refused: the recipient has opted out at the carrier",
+			refusal: refuse(provider.ClassOptedOut, "opted_out", "The recipient has opted out at the carrier."),
+		},
+		{
+			Address: Slow, Title: "delivered, and the carrier takes seconds to answer",
+			code: "slow", slow: true, reports: []report{sent, delivered}, final: provider.StatusDelivered,
+		},
+		{
+			Address: Silent, Title: "accepted, and no report ever comes",
+			code: "silent", final: provider.StatusAccepted,
+		},
+		{
+			Address: TimeoutAccepted, Title: "the answer is lost, and the reports show that the message was accepted",
+			code: "late", lost: true, reports: []report{sent, delivered}, final: provider.StatusDelivered,
+		},
+		{
+			Address: Disordered, Title: "delivered, and every report comes twice and in the wrong order",
+			code: "disordered", reports: []report{delivered, sent, delivered, sent}, final: provider.StatusDelivered,
+		},
+		{
+			Address: RateLimited, Title: "the first two attempts are asked to slow down, the third is delivered",
+			code: "limited", limited: limitedAttempts, reports: []report{sent, delivered}, final: provider.StatusDelivered,
+		},
+		{
+			Address: Invalid, Title: "refused: no such number",
+			refusal: refuse(provider.ClassRecipient, "invalid_recipient", "The recipient's number is not valid."),
+		},
+		{
+			Address: NotSMS, Title: "refused: a landline",
+			refusal: refuse(provider.ClassRecipient, "landline", "The recipient's number cannot receive SMS."),
+		},
+		{
+			Address: RepliesStop, Title: "delivered, and the recipient answers STOP",
+			code: "stop", reports: []report{sent, delivered}, final: provider.StatusDelivered, replying: "STOP",
+		},
+		{
+			Address: TimeoutLost, Title: "the answer is lost, and so is the message",
+			lost: true,
+		},
+		{
+			Address: NoRoute, Title: "refused: no route to the recipient's country",
+			refusal: refuse(provider.ClassRecipient, "no_route", "There is no route to the recipient."),
+		},
+		{
+			Address: Failed, Title: "accepted, then failed for good: a carrier filtered the content",
 			code: "filtered", reports: []report{{"failed", "content_refused"}},
-			final: provider.StatusFailed, failure: provider.ClassContent, error: "content_refused"},
-		{Address: SenderRefused, Title: "refused: the sending number is not allowed",
-			refusal: refuse(provider.ClassSender, "sender_not_allowed", "The sending number is not allowed.")},
+			final: provider.StatusFailed, failure: provider.ClassContent, error: "content_refused",
+		},
+		{
+			Address: SenderRefused, Title: "refused: the sending number is not allowed",
+			refusal: refuse(provider.ClassSender, "sender_not_allowed", "The sending number is not allowed."),
+		},
 	}
 }
 

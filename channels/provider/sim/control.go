@@ -73,9 +73,9 @@ func (s *Simulator) listing(list func(Filter) any) http.HandlerFunc {
 	}
 }
 
-func (s *Simulator) clearing(clear func()) http.HandlerFunc {
+func (s *Simulator) clearing(forget func()) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		clear()
+		forget()
 		w.WriteHeader(http.StatusNoContent)
 	}
 }

@@ -87,8 +87,12 @@ func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, m := range []message{
-		{ref: "r1", body: "A"}, {ref: "r2", body: "A"}, {ref: "r3", body: "B"}, {ref: "r4", body: "C"},
-		{ref: "r4", body: "D"}, {ref: "r5", body: "A", to: "+15145550198"},
+		{ref: "r1", body: "A"},
+		{ref: "r2", body: "A"},
+		{ref: "r3", body: "B"},
+		{ref: "r4", body: "C"},
+		{ref: "r4", body: "D"},
+		{ref: "r5", body: "A", to: "+15145550198"},
 	} {
 		b.submit(t, provider.Twilio, m)
 	}
@@ -136,7 +140,7 @@ func TestScriptsAndAccountsByHTTP(t *testing.T) {
 		`{"behaviour":"ok"}`: 422, `{"to":"+1","account":"x","behaviour":"ok"}`: 422, `{"default":true,"to":"+1"}`: 422,
 		`{"default":true,"behaviour":"explode"}`: 422, `{"default":true,"behavior":"ok"}`: 400, `{"default":true,"delay_ms":-1}`: 422,
 	} {
-		if r := b.control(t, "POST", "/_script", body); r.status != want {
+		if r := b.control(t, http.MethodPost, "/_script", body); r.status != want {
 			t.Errorf("%s: %+v, want %d", body, r, want)
 		}
 	}
@@ -198,7 +202,7 @@ func TestClockMeterAndHealthByHTTP(t *testing.T) {
 	system := sim.New(sim.Config{})
 	defer system.Close()
 	w := httptest.NewRecorder()
-	system.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/_clock", strings.NewReader(`{"advance_seconds":1}`)))
+	system.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/_clock", strings.NewReader(`{"advance_seconds":1}`)))
 	if w.Code != http.StatusConflict {
 		t.Errorf("the system's clock was moved: %d", w.Code)
 	}

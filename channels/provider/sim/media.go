@@ -38,12 +38,12 @@ func (s *Simulator) checkMedia(ctx context.Context, urls []string) []MediaCheck 
 
 func (s *Simulator) checkPicture(ctx context.Context, url string) MediaCheck {
 	check := MediaCheck{URL: url}
-	head, _, err := s.fetch(ctx, http.MethodHead, url)
+	head, _, err := s.fetch(ctx, http.MethodHead, url) //nolint:bodyclose // fetch has read and closed it
 	if err != nil {
 		check.Problem = "HEAD: " + err.Error()
 		return check
 	}
-	get, content, err := s.fetch(ctx, http.MethodGet, url)
+	get, content, err := s.fetch(ctx, http.MethodGet, url) //nolint:bodyclose // likewise
 	if err != nil {
 		check.Problem = "GET: " + err.Error()
 		return check

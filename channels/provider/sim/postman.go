@@ -39,7 +39,11 @@ func (a agenda) Less(i, j int) bool {
 	return a[i].due.Before(a[j].due)
 }
 func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(x any)   { *a = append(*a, x.(errand)) }
+
+// Push implements heap.Interface.
+func (a *agenda) Push(x any) { *a = append(*a, x.(errand)) }
+
+// Pop implements heap.Interface.
 func (a *agenda) Pop() any {
 	last := len(*a) - 1
 	e := (*a)[last]

@@ -80,7 +80,7 @@ func properly(t *testing.T, p provider.Name, r reply) {
 	}
 }
 
-func garbage(t *testing.T, p provider.Name, r reply) {
+func garbage(t *testing.T, _ provider.Name, r reply) {
 	t.Helper()
 	if r.err != nil || r.status/100 != 2 || r.parsable() || r.body == "" {
 		t.Errorf("answer = %+v, want an unparsable 2xx", r)
@@ -180,10 +180,13 @@ func TestRejectUsesTheCodeOfTheScript(t *testing.T) {
 		status int
 		body   string
 	}{
-		{provider.Twilio, "21610", 400, `"code":21610`}, {provider.Twilio, "20003", 401, "Authenticate"},
+		{provider.Twilio, "21610", 400, `"code":21610`},
+		{provider.Twilio, "20003", 401, "Authenticate"},
 		{provider.Twilio, "99999", 400, `"code":99999`},
-		{provider.Clickatell, "26", 207, `"accepted":false`}, {provider.Clickatell, "2", 403, `"messages":[]`},
-		{provider.Scopserv, "opted_out", 422, "opted_out"}, {provider.Scopserv, "sender_not_allowed", 403, "sender"},
+		{provider.Clickatell, "26", 207, `"accepted":false`},
+		{provider.Clickatell, "2", 403, `"messages":[]`},
+		{provider.Scopserv, "opted_out", 422, "opted_out"},
+		{provider.Scopserv, "sender_not_allowed", 403, "sender"},
 	} {
 		mustScript(t, b, sim.Target{}, sim.Script{Behaviour: sim.Reject, Code: c.code})
 		if r := b.submit(t, c.p, message{}); r.status != c.status || !strings.Contains(r.body, c.body) {
@@ -279,11 +282,15 @@ func TestFailuresCarryTheirCode(t *testing.T) {
 		order string
 		want  string
 	}{
-		{provider.Twilio, "undelivered:30005", "ErrorCode=30005"}, {provider.Twilio, "undelivered", "ErrorCode=30003"},
+		{provider.Twilio, "undelivered:30005", "ErrorCode=30005"},
+		{provider.Twilio, "undelivered", "ErrorCode=30003"},
 		{provider.Twilio, "failed", "ErrorCode=30008"},
-		{provider.Clickatell, "undelivered", `"statusCode":23`}, {provider.Clickatell, "failed:25", "INSUFFICIENT_ACCOUNT_BALANCE"},
-		{provider.Clickatell, "24", "EMULATED"}, {provider.Clickatell, "99", `"statusCode":99`},
-		{provider.Scopserv, "undelivered", "handset_unreachable"}, {provider.Scopserv, "failed:landline", "landline"},
+		{provider.Clickatell, "undelivered", `"statusCode":23`},
+		{provider.Clickatell, "failed:25", "INSUFFICIENT_ACCOUNT_BALANCE"},
+		{provider.Clickatell, "24", "EMULATED"},
+		{provider.Clickatell, "99", `"statusCode":99`},
+		{provider.Scopserv, "undelivered", "handset_unreachable"},
+		{provider.Scopserv, "failed:landline", "landline"},
 		{provider.Scopserv, "teleported", `"status":"teleported"`},
 	} {
 		b := setup(t)

@@ -59,9 +59,13 @@ func TestTwilioRefusesAsTwilioDoes(t *testing.T) {
 		change url.Values
 		code   int
 	}{
-		{url.Values{"To": {""}}, 21604}, {url.Values{"From": {""}}, 21603}, {url.Values{"Body": {""}}, 21602},
-		{url.Values{"To": {"5145550199"}}, 21211}, {url.Values{"From": {"+15145550111"}}, 21606},
-		{url.Values{"Body": {strings.Repeat("é", 1601)}}, 21617}, {url.Values{"MediaUrl": make([]string, 11)}, 21623},
+		{url.Values{"To": {""}}, 21604},
+		{url.Values{"From": {""}}, 21603},
+		{url.Values{"Body": {""}}, 21602},
+		{url.Values{"To": {"5145550199"}}, 21211},
+		{url.Values{"From": {"+15145550111"}}, 21606},
+		{url.Values{"Body": {strings.Repeat("é", 1601)}}, 21617},
+		{url.Values{"MediaUrl": make([]string, 11)}, 21623},
 		{url.Values{"StatusCallback": {"https://my_host.example/"}}, 21609},
 	} {
 		form := url.Values{}
@@ -140,8 +144,10 @@ func TestTwilioListsBothDirectionsNewestFirstInPages(t *testing.T) {
 		{url.Values{"To": {ours}}, []string{"message 4", "message 1"}},
 		{url.Values{"From": {ours}, "DateSent>": {noon}}, []string{"message 6", "message 5", "message 3", "message 2"}},
 		{url.Values{"DateSent>=": {noon}, "DateSent<=": {noon}}, []string{"message 2"}},
-		{url.Values{"DateSent": {"2026-11-20"}}, want}, {url.Values{"DateSent": {"2026-11-19"}}, []string{}},
-		{url.Values{"DateSent>": {"2026-11-20"}}, want}, {url.Values{"DateSent<": {"2026-11-19"}}, []string{}},
+		{url.Values{"DateSent": {"2026-11-20"}}, want},
+		{url.Values{"DateSent": {"2026-11-19"}}, []string{}},
+		{url.Values{"DateSent>": {"2026-11-20"}}, want},
+		{url.Values{"DateSent<": {"2026-11-19"}}, []string{}},
 	} {
 		if got := b.list(t, c.query); !cmp.Equal(got, c.want) {
 			t.Errorf("%v = %v, want %v", c.query, got, c.want)

@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"mime"
@@ -161,7 +162,7 @@ func decodeText(body string) string {
 		return body // a short word can look like base64
 	}
 	text, err := base64.StdEncoding.DecodeString(packed)
-	if err != nil || !utf8.Valid(text) || strings.ContainsRune(string(text), 0) {
+	if err != nil || !utf8.Valid(text) || bytes.ContainsRune(text, 0) {
 		return body
 	}
 	return string(text)

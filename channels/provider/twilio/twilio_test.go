@@ -283,23 +283,31 @@ func TestParseInbound(t *testing.T) {
 		callback provider.Callback
 		want     provider.Inbound
 	}{
-		{"Base64Text", form("Body", base64.StdEncoding.EncodeToString([]byte(long)), "NumMedia", "1", "MediaUrl0", "https://api.twilio.com/m", "MediaContentType0", "text/plain; charset=utf-8"),
+		{
+			"Base64Text", form("Body", base64.StdEncoding.EncodeToString([]byte(long)), "NumMedia", "1", "MediaUrl0", "https://api.twilio.com/m", "MediaContentType0", "text/plain; charset=utf-8"),
 			with(func(in *provider.Inbound) {
 				in.Body = long
 				in.Media = []provider.Media{{URL: "https://api.twilio.com/m", ContentType: "text/plain; charset=utf-8"}}
-			})},
-		{"Base64WithPicture", form("Body", base64.StdEncoding.EncodeToString([]byte(long)), "NumMedia", "1", "MediaUrl0", "https://api.twilio.com/m", "MediaContentType0", "image/png"),
+			}),
+		},
+		{
+			"Base64WithPicture", form("Body", base64.StdEncoding.EncodeToString([]byte(long)), "NumMedia", "1", "MediaUrl0", "https://api.twilio.com/m", "MediaContentType0", "image/png"),
 			with(func(in *provider.Inbound) {
 				in.Body = base64.StdEncoding.EncodeToString([]byte(long))
 				in.Media = []provider.Media{{URL: "https://api.twilio.com/m", ContentType: "image/png"}}
-			})},
+			}),
+		},
 		{"FirstOfTwo", form("Body", "first", "Body", "second"), with(func(in *provider.Inbound) { in.Body = "first" })},
-		{"NoTextTwoPictures", form("NumMedia", "2", "MediaUrl0", "https://a/0", "MediaContentType0", "image/jpeg", "MediaUrl1", "https://a/1", "MediaContentType1", "image/png"),
+		{
+			"NoTextTwoPictures", form("NumMedia", "2", "MediaUrl0", "https://a/0", "MediaContentType0", "image/jpeg", "MediaUrl1", "https://a/1", "MediaContentType1", "image/png"),
 			with(func(in *provider.Inbound) {
 				in.Media = []provider.Media{{URL: "https://a/0", ContentType: "image/jpeg"}, {URL: "https://a/1", ContentType: "image/png"}}
-			})},
-		{"OptOut", form("Body", "stop", "OptOutType", "STOP", "NumSegments", "1"),
-			with(func(in *provider.Inbound) { in.Body, in.OptOutType, in.Segments = "stop", "STOP", 1 })},
+			}),
+		},
+		{
+			"OptOut", form("Body", "stop", "OptOutType", "STOP", "NumSegments", "1"),
+			with(func(in *provider.Inbound) { in.Body, in.OptOutType, in.Segments = "stop", "STOP", 1 }),
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -48,7 +48,8 @@ GRANT SELECT, INSERT, UPDATE ON idempotency_keys TO trellis_app;
 
 GRANT SELECT, INSERT, UPDATE ON tenants, users, sessions, opt_outs, provider_events, signing_keys TO trellis_system;
 GRANT SELECT, UPDATE ON api_keys, channels, messages, attachments TO trellis_system;
-GRANT SELECT ON numbers, number_holdings TO trellis_system;
+GRANT SELECT, UPDATE ON numbers TO trellis_system;
+GRANT SELECT ON number_holdings TO trellis_system;
 GRANT SELECT, INSERT ON events TO trellis_system;
 GRANT SELECT, DELETE ON idempotency_keys TO trellis_system;
 
