@@ -205,7 +205,7 @@ func newSurface(c Config, people *identity.Service) (*op.Surface, error) {
 	return op.New(op.Config{
 		Title: "Trellis", Version: c.Version, Description: description,
 		Contact: op.Contact{Name: "Trellis", URL: "https://github.com/trellishq/trellis", Email: "api@trellis.example"},
-		Servers: []op.Server{{URL: "https://api.trellis.example", Description: "Where the operator serves the API"}},
+		Servers: []op.Server{{URL: "https://api.trellis.example", Description: "Production: where the operator serves the API"}},
 		Tags:    tags(), Logger: c.Log, CursorKey: c.Keyring.Derive("list cursors"),
 		Gate: gate{people}, Ledger: ledger{idempotency.New(c.Store)},
 		Limiter: limiter{requests: requests, logins: logins, callbacks: callbacks},

@@ -78,7 +78,7 @@ func (h handlers) attachment(ctx context.Context, in *AttachmentPath) (*Attachme
 
 // MediaInput is the input of getMedia.
 type MediaInput struct {
-	Token string `path:"token" minLength:"20" maxLength:"200" pattern:"^[A-Za-z0-9_-]+$" doc:"The signed link." example:"AZM1bQ"`
+	Link string `path:"link" minLength:"20" maxLength:"200" pattern:"^[A-Za-z0-9_-]+$" doc:"The signed link." example:"AZM1bQAZM1bQAZM1bQAZM1bQ"`
 }
 
 // MediaShown is a picture.
@@ -91,7 +91,7 @@ type MediaShown struct {
 }
 
 func (h handlers) media(ctx context.Context, in *MediaInput) (*MediaShown, error) {
-	f, err := h.Attachments.Open(ctx, in.Token)
+	f, err := h.Attachments.Open(ctx, in.Link)
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func (h handlers) registerAttachments(s *op.Surface) {
 		Summary: "Show an attachment", Description: "Shows what is known of a picture, with a link to it that ends after a quarter of an hour.",
 	}, h.attachment)
 	op.Register(s, authz.Public, op.Spec{
-		ID: "getMedia", Method: http.MethodGet, Path: "/media/{token}", Tag: MessagesTag,
+		ID: "getMedia", Method: http.MethodGet, Path: "/media/{link}", Tag: MessagesTag,
 		Summary: "Download a picture", Description: "Follows a signed link to a picture. Nothing but the link is needed, and it ends after a while. Answers GET and HEAD.",
 	}, h.media)
 }
