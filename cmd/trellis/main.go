@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/trellishq/trellis/internal/config"
+	"github.com/trellishq/trellis/internal/fault"
 )
 
 // version is set when a release is built.
@@ -70,6 +71,13 @@ func report(err error) {
 	if errors.As(err, &mistakes) {
 		fmt.Fprintln(os.Stderr, "trellis: the settings are wrong:")
 		fmt.Fprintln(os.Stderr, mistakes.Error())
+		return
+	}
+	if f, ok := fault.As(err); ok && f.Kind != fault.Internal {
+		fmt.Fprintln(os.Stderr, "trellis:", f.Message)
+		for _, field := range f.Fields {
+			fmt.Fprintf(os.Stderr, "  %s %s\n", field.Location, field.Message)
+		}
 		return
 	}
 	fmt.Fprintln(os.Stderr, "trellis:", err)
