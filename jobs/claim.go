@@ -29,20 +29,15 @@ const perTenant = 8
 // the lease. Rows that another dispatcher is handing out are passed over.
 func (c *Claimer) Claim(ctx context.Context, kind Kind, limit int) ([]Task, error) {
 	ctx = scope.System(ctx, "handing out rows that are due")
-	tasks, err := c.claimFrom(ctx, kind, c.turn[kind], limit)
-	if err != nil {
-		return nil, err
+	after := c.turn[kind]
+	tasks, err := c.claimFrom(ctx, kind, after, limit)
+	if err != nil || len(tasks) == limit || after == uuid.Nil {
+		return tasks, err
 	}
-	if len(tasks) < limit && c.turn[kind] != uuid.Nil {
-		// The round has come to the last tenant: go on with the first.
-		c.turn[kind] = uuid.Nil
-		more, err := c.claimFrom(ctx, kind, uuid.Nil, limit-len(tasks))
-		if err != nil {
-			return nil, err
-		}
-		tasks = append(tasks, more...)
-	}
-	return tasks, nil
+	// The round has come to the last tenant: go on with the first. To stop here
+	// would look as if nothing were due.
+	more, err := c.claimFrom(ctx, kind, uuid.Nil, limit-len(tasks))
+	return append(tasks, more...), err
 }
 
 func (c *Claimer) claimFrom(ctx context.Context, kind Kind, after uuid.UUID, limit int) ([]Task, error) {

@@ -106,9 +106,16 @@ func (s *Server) run(ctx context.Context, t Task) (err error) {
 // asynqLog passes asynq's words to the program's log.
 type asynqLog struct{ log *slog.Logger }
 
+// Debug implements asynq.Logger.
 func (l asynqLog) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l asynqLog) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l asynqLog) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
+
+// Info implements asynq.Logger.
+func (l asynqLog) Info(args ...any) { l.log.Info(fmt.Sprint(args...)) }
+
+// Warn implements asynq.Logger.
+func (l asynqLog) Warn(args ...any) { l.log.Warn(fmt.Sprint(args...)) }
+
+// Error implements asynq.Logger.
 func (l asynqLog) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
 
 // Fatal does not end the process: that is for the one who started the server.

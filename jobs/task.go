@@ -78,4 +78,4 @@ func ParseTask(payload []byte) (Task, error) {
 
 // Lease is how long a row that was handed out is left alone. When its task was
 // lost, it falls due again after that.
-const Lease = 10 * time.Second
+const Lease = 8 * time.Second

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,10 +21,19 @@ type Client struct {
 	UserID uuid.UUID
 	// TenantID is the caller's home.
 	TenantID uuid.UUID
+	// Contract is held against every answer; nil for none.
+	Contract *Contract
 }
 
 // Anonymous is a client without credentials.
-func (p *Platform) Anonymous() *Client { return &Client{URL: p.URL} }
+func (p *Platform) Anonymous() *Client { return &Client{URL: p.URL, Contract: p.Contract} }
+
+// As is the client with another credential.
+func (c *Client) As(bearer string) *Client {
+	other := *c
+	other.Bearer = bearer
+	return &other
+}
 
 // Login signs a user in with the password that all test users have.
 func (p *Platform) Login(t testing.TB, login string) *Client {
@@ -69,7 +79,8 @@ func (c *Client) Do(t testing.TB, method, path string, body any, headers ...Head
 	return r
 }
 
-// Try is Do for goroutines, which must not end a test.
+// Try is Do for goroutines, which must not end a test. An answer that the
+// document does not allow is an error.
 func (c *Client) Try(method, path string, body any, headers ...Header) (*Response, error) {
 	request, err := c.request(method, path, body)
 	if err != nil {
@@ -80,7 +91,11 @@ func (c *Client) Try(method, path string, body any, headers ...Header) (*Respons
 			request.Header.Set(name, value)
 		}
 	}
-	return send(request)
+	r, err := send(request)
+	if err == nil && c.Contract != nil {
+		err = c.Contract.Check(method, request.URL.Path, r)
+	}
+	return r, err
 }
 
 func (c *Client) request(method, path string, body any) (*http.Request, error) {
@@ -187,8 +202,8 @@ func (r *Response) Value(t testing.TB, path string) any {
 		case map[string]any:
 			value = at[step]
 		case []any:
-			i := int(step[0] - '0')
-			if len(step) != 1 || i < 0 || i >= len(at) {
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(at) {
 				t.Fatalf("%s: nothing at %s: %s", r.Request, path, r.Content)
 			}
 			value = at[i]

@@ -5,6 +5,7 @@ package apitest
 
 import (
 	"context"
+	"database/sql"
 	"io"
 	"log/slog"
 	"net"
@@ -43,9 +44,12 @@ type Platform struct {
 	Store    *store.Store
 	Database testkit.Database
 	Keyring  *secret.Keyring
+	// Contract is the platform's document; clients hold every answer against it.
+	Contract *Contract
 
 	operator uuid.UUID
 	claimer  *jobs.Claimer
+	owner    *sql.DB
 }
 
 // cheap hashing keeps tests from spending their time on passwords.
@@ -53,6 +57,9 @@ var cheap = identity.Hashing{Memory: 64, Time: 1, Threads: 1}
 
 // loopback may be reached by tests, and nothing else.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// accessFor is how long test users stay signed in.
+const accessFor = 7 * 24 * time.Hour
 
 // Option changes how a platform is started.
 type Option func(*assembly.Config)
@@ -63,6 +70,7 @@ func Start(t testing.TB, options ...Option) *Platform {
 	p := &Platform{Clock: clock.NewManual(testkit.Start), Database: testkit.NewDatabase(t)}
 	p.Store = testkit.Open(t, p.Database, p.Clock)
 	p.claimer = jobs.NewClaimer(p.Store)
+	p.owner = p.Database.Owner(t)
 	p.startSimulator(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,13 +81,15 @@ func Start(t testing.TB, options ...Option) *Platform {
 	server := &http.Server{Handler: p.Surface, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
+	p.loadContract(t)
 	p.createOperator(t)
 	return p
 }
 
 func (p *Platform) startSimulator(t testing.TB) {
 	t.Helper()
-	p.Sim = sim.New(sim.Config{Clock: p.Clock, Logger: quiet()})
+	// Carriers that repeat themselves do so at once: nobody waits for them.
+	p.Sim = sim.New(sim.Config{Clock: p.Clock, Logger: quiet(), RetryPause: time.Millisecond})
 	url, err := p.Sim.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +116,9 @@ func (p *Platform) assemble(t testing.TB, options []Option) {
 			ClickatellURL: p.Carriers + "/clickatell", ScopservURL: p.Carriers + "/carrier",
 		}),
 		PublicURL: p.URL, MediaDir: t.TempDir(), RateLimit: 10_000_000, EgressAllow: loopback,
-		Passwords: identity.NewPasswords(cheap), Version: "test",
+		// Tests move the clock by days and stay signed in.
+		AccessTokenTTL: accessFor,
+		Passwords:      identity.NewPasswords(cheap), Version: "test",
 	}
 	for _, change := range options {
 		change(&c)

@@ -86,13 +86,22 @@ func twilioSID() string { return fmt.Sprintf("AC%032x", names.Add(1)) }
 // TwilioLine connects a tenant's own Twilio account.
 func (p *Platform) TwilioLine(t testing.TB, node Tenant) Line {
 	t.Helper()
-	return p.connect(t, node, provider.Twilio, provider.Credentials{"account_sid": twilioSID(), "auth_token": "0123456789abcdef0123456789abcdef"})
+	return p.TwilioLineAt(t, node, NewAddress())
+}
+
+// TwilioLineAt connects a tenant's own Twilio account with a number that
+// another tenant's account may have as well.
+func (p *Platform) TwilioLineAt(t testing.TB, node Tenant, address string) Line {
+	t.Helper()
+	return p.connect(t, node, address, provider.Twilio, provider.Credentials{
+		"account_sid": twilioSID(), "auth_token": fmt.Sprintf("0123456789abcdef%016x", names.Add(1)),
+	})
 }
 
 // ClickatellLine connects a tenant's own Clickatell account.
 func (p *Platform) ClickatellLine(t testing.TB, node Tenant) Line {
 	t.Helper()
-	return p.connect(t, node, provider.Clickatell, provider.Credentials{
+	return p.connect(t, node, NewAddress(), provider.Clickatell, provider.Credentials{
 		"api_key": fmt.Sprintf("clickatell-key-%06d==", names.Add(1)), "callback_secret": "clickatell-callback-secret",
 	})
 }
@@ -100,9 +109,9 @@ func (p *Platform) ClickatellLine(t testing.TB, node Tenant) Line {
 // NewAddress is a Canadian number that nothing else in the tests has.
 func NewAddress() string { return fmt.Sprintf("+1514555%04d", names.Add(1)%10000) }
 
-func (p *Platform) connect(t testing.TB, node Tenant, name provider.Name, credentials provider.Credentials) Line {
+func (p *Platform) connect(t testing.TB, node Tenant, address string, name provider.Name, credentials provider.Credentials) Line {
 	t.Helper()
-	line := Line{Tenant: node, Address: NewAddress(), Provider: name}
+	line := Line{Tenant: node, Address: address, Provider: name}
 	line.Account = sim.Account{Provider: name, Credentials: credentials, Addresses: []string{line.Address}}
 	p.Sim.AddAccount(line.Account)
 	r := node.Admin.Post(t, node.Path("/channels"), Body{
@@ -126,6 +135,10 @@ func (p *Platform) CarrierLine(t testing.TB, tree Tree) (line Line, numberID uui
 	}).Want(t, http.StatusCreated)
 	numberID = r.ID(t, "id")
 	p.Carrier(line.Address, r.String(t, "inbound_url"))
+	line.Account = sim.Account{
+		Provider: provider.Scopserv, Credentials: credentials,
+		Addresses: []string{line.Address}, InboundURL: r.String(t, "inbound_url"),
+	}
 	tree.Operator.Post(t, operator.Path("/numbers/%s/assign", numberID), Body{"tenant_id": tree.L1.ID}).Want(t, http.StatusOK)
 	tree.L1.Admin.Post(t, tree.L1.Path("/numbers/%s/assign", numberID), Body{"tenant_id": tree.L2.ID}).Want(t, http.StatusOK)
 	tree.L2.Admin.Post(t, tree.L2.Path("/numbers/%s/assign", numberID), Body{"tenant_id": tree.Customer.ID}).Want(t, http.StatusOK)
@@ -139,7 +152,16 @@ const Customer = "+15145550199"
 // Receive lets a customer write to a line, and the platform take it in.
 func (p *Platform) Receive(t testing.TB, line Line, in sim.Inbound) sim.Received {
 	t.Helper()
-	in.Provider, in.To = line.Provider, line.Address
+	got := p.Inject(t, line, in)
+	p.Work(t)
+	return got
+}
+
+// Inject lets a customer write to a line. The platform has acknowledged it,
+// and worked on nothing.
+func (p *Platform) Inject(t testing.TB, line Line, in sim.Inbound) sim.Received {
+	t.Helper()
+	in.Provider, in.Account, in.To = line.Provider, line.accountID(), line.Address
 	if in.From == "" {
 		in.From = Customer
 	}
@@ -147,6 +169,15 @@ func (p *Platform) Receive(t testing.TB, line Line, in sim.Inbound) sim.Received
 	if err != nil {
 		t.Fatalf("apitest: injecting: %v", err)
 	}
-	p.Work(t)
 	return got
+}
+
+// accountID is how the simulator names the line's account.
+func (l Line) accountID() string {
+	for _, name := range []string{"account_sid", "api_key", "account"} {
+		if id := l.Account.Credentials[name]; id != "" {
+			return id
+		}
+	}
+	return ""
 }

@@ -52,7 +52,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeMalformed:           means("The request cannot be read: broken JSON, a key given twice, a query string with broken escapes.", fault.Malformed),
 	fault.CodeUnauthenticated:     means("The request carries no credentials, or ones that are not known. Send an access token or an API key as a bearer token.", fault.Unauthenticated),
 	fault.CodeForbidden:           means("The caller may know that this exists, and lacks the permission for what was asked.", fault.Forbidden),
-	fault.CodeNotFound:            means("There is no such thing, or none that this caller may see; both look the same on purpose.", fault.NotFound),
+	fault.CodeNotFound:            means("There is no such thing, or none that this caller may see; both look the same on purpose. 422 where the request's body names it.", fault.NotFound, fault.Invalid),
 	fault.CodeMethodNotAllowed:    means("The path exists and does not know this method; the Allow header lists the methods that it knows.", fault.NotAllowed),
 	fault.CodeRequestTimeout:      means("The request's body did not arrive in time.", fault.Timeout),
 	fault.CodeConflict:            means("The present state of the thing forbids what was asked.", fault.Conflict),
@@ -98,7 +98,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeDuplicateMessage:    means("This client_message_id was used before for another message.", fault.Conflict),
 	fault.CodeWrongState:          means("The thing is in a state in which this cannot be done; current_status names it.", fault.Conflict),
 	fault.CodeBadSignature:        means("The signature does not belong to the request.", fault.Unauthenticated, fault.Forbidden),
-	fault.CodeChannelMismatch:     means("The request names a channel other than the one it came by.", fault.Invalid, fault.Conflict),
+	fault.CodeChannelMismatch:     means("The request names a channel other than the one it came by.", fault.Invalid, fault.Conflict, fault.Forbidden),
 }
 
 // codesByStatus sorts codes into the responses that carry them.

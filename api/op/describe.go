@@ -57,7 +57,9 @@ func (s *Surface) responses(o *operation, sh *shape) map[string]*huma.Response {
 		all[strconv.Itoa(status)] = s.problemResponse(status, of)
 	}
 	if sh.hasHeader("ETag") && o.spec.Method == http.MethodGet {
-		all["304"] = &huma.Response{Description: "The client has the current version.", Headers: commonHeaders()}
+		unchanged := &huma.Response{Description: "The client has the current version.", Headers: commonHeaders()}
+		unchanged.Headers["ETag"] = all[strconv.Itoa(sh.status)].Headers["ETag"]
+		all["304"] = unchanged
 	}
 	return all
 }
@@ -97,9 +99,19 @@ func (s *Surface) success(o *operation, sh *shape) *huma.Response {
 	}
 	r.Content = map[string]*huma.MediaType{}
 	for contentType := range strings.SplitSeq(sh.contentTypes(), ",") {
-		r.Content[strings.TrimSpace(contentType)] = &huma.MediaType{Schema: schema}
+		contentType = strings.TrimSpace(contentType)
+		r.Content[contentType] = &huma.MediaType{Schema: schema}
+		if sh.form != formJSON && strings.HasSuffix(contentType, "json") {
+			r.Content[contentType] = &huma.MediaType{Schema: foreignObject()}
+		}
 	}
 	return r
+}
+
+// foreignObject is JSON in a form that is not ours to describe, written as it
+// is: a key set, or what a provider wants to hear.
+func foreignObject() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, Description: "An object in a form of its own.", AdditionalProperties: true}
 }
 
 const maxStream = 1 << 31 // the document wants a bound for every string

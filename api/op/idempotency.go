@@ -131,7 +131,7 @@ func (rq *request) idempotencyKey() (*IdempotencyKey, error) {
 
 func (rq *request) fingerprint() [32]byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q ", rq.http.URL.EscapedPath(), rq.http.URL.Query().Encode())
+	_, _ = fmt.Fprintf(h, "%q %q ", rq.http.URL.EscapedPath(), rq.http.URL.Query().Encode())
 	h.Write(rq.body)
 	return [32]byte(h.Sum(nil))
 }

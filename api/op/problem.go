@@ -114,7 +114,7 @@ func (s *Surface) faultOf(rq *request, err error) error {
 
 // problemOf words an error for the client. What is not a fault is a bare 500.
 func (s *Surface) problemOf(rq *request, err error) *Problem {
-	f, ok := err.(*fault.Fault)
+	f, ok := fault.As(err)
 	if !ok || f.Kind == fault.Internal {
 		f = fault.New(fault.Internal, fault.CodeInternal, "Something went wrong on our side.")
 	}

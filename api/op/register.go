@@ -94,7 +94,7 @@ func Register[I, O any](s *Surface, p authz.Permission, spec Spec, handle func(c
 	o.expect(new(I))
 	defer o.explain()
 	huma.Register(s.api, s.describe(o, sh), func(ctx context.Context, in *I) (*written, error) {
-		return &written{func(huma.Context) { answer(ctx, o, sh, with.before, handle, in) }}, nil
+		return &written{func(huma.Context) { answer(ctx, sh, with.before, handle, in) }}, nil
 	})
 	if err := s.complete(o, sh); err != nil {
 		o.refuse(err)
@@ -102,7 +102,7 @@ func Register[I, O any](s *Surface, p authz.Permission, spec Spec, handle func(c
 }
 
 // answer runs a validated request to its end.
-func answer[I, O any](ctx context.Context, o *operation, sh *shape, before []func(context.Context, *I) error, handle func(context.Context, *I) (*O, error), in *I) {
+func answer[I, O any](ctx context.Context, sh *shape, before []func(context.Context, *I) error, handle func(context.Context, *I) (*O, error), in *I) {
 	rq := requestOf(ctx)
 	rp, err := run(ctx, rq, sh, before, handle, in)
 	if err != nil {

@@ -343,10 +343,10 @@ func (t *toy) upload(_ context.Context, in *uploadFile) (*fileStored, error) {
 	return &out, nil
 }
 
-func (t *toy) export(_ context.Context, in *exportContacts) (*export, error) {
+func (t *toy) export(_ context.Context, _ *exportContacts) (*export, error) {
 	return &export{ContentType: "text/csv", Body: func(w http.ResponseWriter) error {
 		for _, n := range names {
-			fmt.Fprintln(w, n)
+			_, _ = fmt.Fprintln(w, n)
 			if err := http.NewResponseController(w).Flush(); err != nil {
 				return err
 			}

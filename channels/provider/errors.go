@@ -32,6 +32,28 @@ const (
 	ClassAmbiguous ErrorClass = "ambiguous"
 )
 
+// Meaning explains a class to the people who wrote a message. It is empty where
+// nothing failed.
+func (c ErrorClass) Meaning() string {
+	switch c {
+	case ClassRecipient:
+		return "The recipient does not exist or cannot receive messages."
+	case ClassOptedOut:
+		return "The recipient has opted out at the carrier."
+	case ClassSender:
+		return "The provider refuses the account or the sending number."
+	case ClassContent:
+		return "The carrier refuses the content."
+	case ClassTransient:
+		return "The provider could not take the message just now."
+	case ClassDelivery:
+		return "The message was handed over and not delivered."
+	case ClassAmbiguous:
+		return "It is not known whether the provider took the message."
+	}
+	return ""
+}
+
 // Retryable tells whether a submission of this class was certainly not
 // accepted and may be repeated.
 func (c ErrorClass) Retryable() bool { return c == ClassTransient }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/trellishq/trellis/cmd/trellis/crashtest"
 	"github.com/trellishq/trellis/internal/clock"
@@ -26,6 +27,7 @@ func crashPoint() func(string) {
 		}
 		if pause.hit(point) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			<-time.After(50 * time.Millisecond) // the signal may reach another thread first
 		}
 	}
 }

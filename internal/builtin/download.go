@@ -73,10 +73,10 @@ func release(major int) (string, error) {
 
 // platform is the repository's word for an operating system and processor.
 func platform(goos, goarch string, alpine bool) string {
-	switch {
-	case goarch == "arm64":
+	switch goarch {
+	case "arm64":
 		goarch = "arm64v8"
-	case goarch == "386":
+	case "386":
 		goarch = "i386"
 	}
 	if goos == "linux" && alpine {

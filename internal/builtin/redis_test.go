@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestRedisServes(t *testing.T) {
 	}
 	must(t, client.Set(t.Context(), "key", "value", 0).Err())
 	r.Flush()
-	if err := client.Get(t.Context(), "key").Err(); err != redis.Nil {
+	if err := client.Get(t.Context(), "key").Err(); !errors.Is(err, redis.Nil) {
 		t.Errorf("after Flush: %v", err)
 	}
 	r.Stop()
@@ -51,6 +52,6 @@ func TestRedisKeysExpire(t *testing.T) {
 	_, client := startRedis(t)
 	must(t, client.Set(t.Context(), "short", "value", 1500*time.Millisecond).Err())
 	must(t, client.Set(t.Context(), "long", "value", time.Hour).Err())
-	eventually(t, "the key expires", func() bool { return client.Get(t.Context(), "short").Err() == redis.Nil })
+	eventually(t, "the key expires", func() bool { return errors.Is(client.Get(t.Context(), "short").Err(), redis.Nil) })
 	must(t, client.Get(t.Context(), "long").Err())
 }

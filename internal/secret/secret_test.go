@@ -55,7 +55,7 @@ func TestSealedValuesOpenInTheirPlace(t *testing.T) {
 	ring := ringOf(t, fixedKey("k1", 1))
 	for _, value := range []string{"", "x", plain, strings.Repeat("long ", 10_000)} {
 		sealed := ring.Seal(tenantA, "channels", row, "token", []byte(value))
-		if value != "" && bytes.Contains(sealed, []byte(value)) {
+		if len(value) > 8 && bytes.Contains(sealed, []byte(value)) { // shorter ones are there by chance
 			t.Fatal("the envelope shows the value")
 		}
 		if want := len(value) + 122 + len("k1"); len(sealed) != want {

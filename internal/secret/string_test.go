@@ -33,7 +33,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 			fmt.Fprintf(&out, verb+"\n", value)
 		}
 	}
-	fmt.Fprint(&out, error(fmt.Errorf("wrapped: %v", s)))
+	fmt.Fprint(&out, fmt.Errorf("wrapped: %v", s))
 	for _, encode := range []func(any) ([]byte, error){json.Marshal, xml.Marshal} {
 		text, err := encode(outer.Shown)
 		if err != nil {

@@ -26,11 +26,23 @@ type connector struct {
 
 // Connect implements driver.Connector.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	inner, err := c.Connector.Connect(ctx)
+	// lib/pq counts connect_timeout anew for each host and for each try with
+	// and without TLS.
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var network *deadlineConn
+	inner, err := c.Connector.Connect(whenDialed(ctx, func(dialed *deadlineConn) {
+		if network != nil {
+			_ = network.Close() // lib/pq forgets it when it tries again without TLS
+		}
+		network = dialed
+		network.Follow(ctx)
+	}))
 	if err != nil {
-		return nil, err
+		return nil, lost(err)
 	}
-	return &conn{pqConn: inner.(pqConn), statements: newStatements()}, nil
+	network.Follow(nil)
+	return &conn{pqConn: inner.(pqConn), network: network, statements: newStatements()}, nil
 }
 
 // pqConn is what lib/pq's connection can do and this package uses.
@@ -49,10 +61,15 @@ type pqConn interface {
 // conn opens each transaction under the scope of its context, in one round
 // trip, and keeps the statements that it has prepared: lib/pq by itself takes
 // two round trips for every statement with an argument, and plans it anew.
+//
+// Each request follows the context that it is made for, until the next one:
+// the rows of a result are still read when QueryContext has returned.
 type conn struct {
 	pqConn
+	network       *deadlineConn
 	statements    *statements
 	inTransaction bool
+	broken        bool // in a way that lib/pq does not know of
 }
 
 // BeginTx implements driver.ConnBeginTx.
@@ -61,15 +78,25 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.ExecerContext().ExecContext(ctx, begin, nil); err != nil {
-		return nil, err
+	c.network.Follow(ctx)
+	if _, err := c.pqConn.ExecContext(ctx, begin, nil); err != nil {
+		// The server may be inside a transaction that nobody ends.
+		c.broken = true
+		return nil, beginFailed(ctx, err)
 	}
 	c.inTransaction = true
-	return transaction{c}, nil
+	return transaction{c, ctx}, nil
 }
 
-// ExecerContext is the connection's unguarded Exec.
-func (c *conn) ExecerContext() driver.ExecerContext { return c.pqConn }
+// IsValid implements driver.Validator.
+func (c *conn) IsValid() bool { return !c.broken && c.pqConn.IsValid() }
+
+// Ping implements driver.Pinger.
+func (c *conn) Ping(ctx context.Context) error {
+	c.network.Follow(ctx)
+	defer c.network.Follow(nil)
+	return c.pqConn.Ping(ctx)
+}
 
 // beginStatement opens a transaction and says for whom. The settings are local:
 // they end with the transaction, so a pooled connection carries nothing over.
@@ -104,60 +131,88 @@ func scopeSettings(s scope.Scope) (string, error) {
 // pathPattern keeps anything but ids and slashes out of the SET statement.
 var pathPattern = regexp.MustCompile(`^/([0-9a-f-]{36}/)+$`)
 
-// transaction ends what BeginTx began.
-type transaction struct{ c *conn }
+// transaction ends what BeginTx began. The driver's interface has no context
+// for that; it is the one of the beginning.
+type transaction struct {
+	c   *conn
+	ctx context.Context
+}
 
 // Commit implements driver.Tx.
 func (t transaction) Commit() error {
-	t.c.inTransaction = false
-	return t.c.pqConn.Commit()
+	if !t.c.IsValid() {
+		t.c.inTransaction = false
+		return driver.ErrBadConn // before anything was sent
+	}
+	err := t.end(t.c.pqConn.Commit)
+	if isConnectionLost(err) {
+		return &outcomeUnknown{blame(t.ctx, err)}
+	}
+	return err
 }
 
 // Rollback implements driver.Tx.
-func (t transaction) Rollback() error {
+func (t transaction) Rollback() error { return t.end(t.c.pqConn.Rollback) }
+
+func (t transaction) end(how func() error) error {
 	t.c.inTransaction = false
-	return t.c.pqConn.Rollback()
+	t.c.network.Follow(t.ctx)
+	defer t.c.network.Follow(nil)
+	return lost(how())
 }
 
 // QueryContext implements driver.QueryerContext.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if !c.inTransaction {
-		return nil, errOutsideTransaction
-	}
-	if len(args) == 0 {
-		return c.pqConn.QueryContext(ctx, query, args)
-	}
-	stmt, err := c.prepare(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
-	c.forgetIfOutdated(query, err)
-	return rows, err
+	return request(ctx, c, query, len(args) > 0,
+		func() (driver.Rows, error) { return c.pqConn.QueryContext(ctx, query, args) },
+		func(stmt driver.Stmt) (driver.Rows, error) {
+			return stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+		})
 }
 
 // ExecContext implements driver.ExecerContext.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	return request(ctx, c, query, len(args) > 0,
+		func() (driver.Result, error) { return c.pqConn.ExecContext(ctx, query, args) },
+		func(stmt driver.Stmt) (driver.Result, error) {
+			return stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+		})
+}
+
+// request runs a statement inside the transaction, prepared if it has
+// arguments.
+func request[T any](ctx context.Context, c *conn, query string, hasArgs bool,
+	plain func() (T, error), prepared func(driver.Stmt) (T, error),
+) (T, error) {
+	var none T
 	if !c.inTransaction {
-		return nil, errOutsideTransaction
+		return none, errOutsideTransaction
 	}
-	if len(args) == 0 {
-		return c.pqConn.ExecContext(ctx, query, args)
+	c.network.Follow(ctx)
+	if !hasArgs {
+		result, err := plain()
+		return result, blame(ctx, err)
 	}
 	stmt, err := c.prepare(ctx, query)
 	if err != nil {
-		return nil, err
+		return none, blame(ctx, err)
 	}
-	result, err := stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	result, err := prepared(stmt)
 	c.forgetIfOutdated(query, err)
-	return result, err
+	return result, blame(ctx, err)
+}
+
+// PrepareContext implements driver.ConnPrepareContext. A statement that its
+// caller keeps would outlive the transaction that governs it.
+func (c *conn) PrepareContext(context.Context, string) (driver.Stmt, error) {
+	return nil, errOutsideTransaction
 }
 
 func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 	if stmt, ok := c.statements.get(query); ok {
 		return stmt, nil
 	}
-	stmt, err := c.PrepareContext(ctx, query)
+	stmt, err := c.pqConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -165,9 +220,10 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 }
 
 // forgetIfOutdated drops a statement whose plan a migration has made invalid,
-// so that the next transaction prepares it again.
+// so that the next transaction prepares it again. When the type of an argument
+// has changed, the server's complaint is one about the statement's text.
 func (c *conn) forgetIfOutdated(query string, err error) {
-	if outdated := pq.As(err, pqerror.FeatureNotSupported, pqerror.InvalidSQLStatementName); outdated != nil {
+	if pq.As(err, pqerror.FeatureNotSupported, pqerror.InvalidSQLStatementName) != nil || hasClass(err, "42") {
 		c.statements.drop(query)
 	}
 }
@@ -215,7 +271,7 @@ func (s *statements) put(query string, stmt driver.Stmt) error {
 
 func (s *statements) drop(query string) {
 	if e, ok := s.byQuery[query]; ok {
-		s.order.Remove(e)
+		_ = s.order.Remove(e).(statement).stmt.Close() // fails with the connection only
 		delete(s.byQuery, query)
 	}
 }

@@ -2,10 +2,10 @@ package store_test
 
 import (
 	"bytes"
-	"io"
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/trellishq/trellis/internal/testkit"
@@ -20,6 +20,7 @@ type proxy struct {
 	thawed  chan struct{} // closed while bytes pass
 	cutAt   []byte        // in a request: the connection ends there
 	deliver bool          // whether the server still gets that request
+	replace func(request []byte) []byte
 	pairs   map[net.Conn]net.Conn
 }
 
@@ -30,7 +31,7 @@ func newProxy(t testing.TB, d testkit.Database) (*proxy, testkit.Database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, thawed: make(chan struct{}), pairs: map[net.Conn]net.Conn{}}
+	p := &proxy{listener: listener, thawed: make(chan struct{}), replace: unchanged, pairs: map[net.Conn]net.Conn{}}
 	close(p.thawed)
 	through := func(u *url.URL) { p.server, u.Host = u.Host, listener.Addr().String() }
 	d.AppURL, d.SystemURL = elsewhere(t, d.AppURL, through), elsewhere(t, d.SystemURL, through)
@@ -53,41 +54,66 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.pairs[client] = server
 		p.mu.Unlock()
-		go p.pass(client, server, p.isCut)
-		go p.pass(server, client, func([]byte) (bool, bool) { return false, true })
+		go p.pass(client, server)
 	}
 }
 
-// pass copies bytes until either side ends or the cut is reached.
-func (p *proxy) pass(from, to net.Conn, isCut func([]byte) (cut, deliver bool)) {
-	defer func() { _, _ = from.Close(), to.Close() }()
+// pass copies requests and answers until either side ends or the cut is
+// reached: at once, or when the answer to the fatal request comes.
+func (p *proxy) pass(client, server net.Conn) {
+	var cut atomic.Bool
+	end := func() {
+		if cut.Load() {
+			_ = client.(*net.TCPConn).SetLinger(0) // a reset, not an orderly end
+		}
+		_, _ = client.Close(), server.Close()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.pairs, client)
+	}
+	go func() {
+		defer end()
+		p.copy(client, server, func([]byte) bool { return !cut.Load() })
+	}()
+	defer end()
+	p.copy(server, client, func(request []byte) bool {
+		here, deliver := p.takeCut(request)
+		if here {
+			cut.Store(true)
+		}
+		return !here || deliver
+	})
+}
+
+// copy passes bytes for as long as the filter lets it.
+func (p *proxy) copy(to, from net.Conn, filter func([]byte) bool) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		p.waitThawed()
-		cut, deliver := isCut(buffer[:n])
-		if deliver {
-			if _, err := to.Write(buffer[:n]); err != nil {
-				return
-			}
+		if err != nil || !filter(buffer[:n]) {
+			return
 		}
-		if cut && deliver {
-			_ = to.(*net.TCPConn).CloseWrite()
-			_, _ = io.Copy(io.Discard, to) // until the server has done its work
-		}
-		if cut || err != nil {
+		if _, err := to.Write(p.replaced(buffer[:n])); err != nil {
 			return
 		}
 	}
 }
 
-func (p *proxy) isCut(request []byte) (cut, deliver bool) {
+func (p *proxy) takeCut(request []byte) (here, deliver bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cutAt == nil || !bytes.Contains(request, p.cutAt) {
-		return false, true
+		return false, false
 	}
+	p.cutAt = nil
 	return true, p.deliver
+}
+
+func (p *proxy) replaced(bytes []byte) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.replace(bytes)
 }
 
 func (p *proxy) waitThawed() {
@@ -126,10 +152,31 @@ func (p *proxy) Reset() {
 	}
 }
 
-// CutAt ends the connection whose request holds the text, before or after the
-// server gets it. The answer is lost either way.
+// CutAt resets the connection whose request is the next to hold the text, before
+// or after the server gets it. The answer is lost either way.
 func (p *proxy) CutAt(text string, deliver bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cutAt, p.deliver = []byte(text), deliver
+}
+
+// Corrupt replaces a text, in whatever passes, by another of the same length,
+// until the returned function is called.
+func (p *proxy) Corrupt(text, by string) (stop func()) {
+	set := func(replace func([]byte) []byte) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.replace = replace
+	}
+	set(func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(text), []byte(by)) })
+	return func() { set(unchanged) }
+}
+
+func unchanged(b []byte) []byte { return b }
+
+// Open counts the connections.
+func (p *proxy) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pairs)
 }

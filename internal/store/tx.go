@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -77,6 +78,9 @@ func (s *Store) begin(ctx context.Context, wanted scope.Scope, readOnly bool, fn
 	if err := fn(context.WithValue(ctx, txKey{}, running)); err != nil {
 		return translate(ctx, err)
 	}
+	if err := ctx.Err(); err != nil {
+		return err // whether Commit would see it by now is chance
+	}
 	if err := sqlTx.Commit(); err != nil {
 		return commitFailed(ctx, err)
 	}
@@ -101,10 +105,10 @@ func (s *Store) Below(ctx context.Context, to scope.Scope, fn func(context.Conte
 	if err := running.enter(ctx, to); err != nil {
 		return err
 	}
-	if err := fn(scope.With(ctx, to)); err != nil {
-		return err // the transaction is rolled back with its settings
-	}
-	return running.enter(ctx, from)
+	workErr := fn(scope.With(ctx, to))
+	// Also after an error, for a caller that carries on. Where a statement has
+	// failed the server refuses this one too, and all that could follow.
+	return cmp.Or(workErr, running.enter(ctx, from))
 }
 
 func (t *tx) enter(ctx context.Context, to scope.Scope) error {

@@ -83,13 +83,24 @@ var databases atomic.Int64
 // NewDatabase makes a migrated database and drops it when the test ends.
 func NewDatabase(t testing.TB) Database {
 	t.Helper()
+	return newDatabase(t, template)
+}
+
+// NewEmptyDatabase makes a database that nobody has migrated.
+func NewEmptyDatabase(t testing.TB) Database {
+	t.Helper()
+	return newDatabase(t, "template0")
+}
+
+func newDatabase(t testing.TB, from string) Database {
+	t.Helper()
 	cluster.once.Do(startCluster)
 	if cluster.err != nil {
 		t.Fatalf("testkit: no database: %v", cluster.err)
 	}
 	name := fmt.Sprintf("test_%d", databases.Add(1))
 	ctx := context.Background()
-	if err := execOwner(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+	if err := execOwner(ctx, "CREATE DATABASE "+name+" TEMPLATE "+from); err != nil {
 		t.Fatalf("testkit: %v", err)
 	}
 	t.Cleanup(func() { _ = execOwner(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })

@@ -2,6 +2,7 @@ package consent
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,6 +58,8 @@ func (s *Service) RefusedByCarrier(ctx context.Context, tenantID, channelID uuid
 
 func (s *Service) begin(ctx context.Context, tenantID, channelID uuid.UUID, address string, source optout.Source, keyword string) error {
 	rowID, now := id.New(), s.store.Now()
+	// A decorated keyword may hold bytes that the database does not take.
+	keyword = strings.ToValidUTF8(keyword, "\uFFFD")
 	result, err := store.Exec(ctx, `
 		INSERT INTO opt_outs (id, tenant_id, channel_id, address, source, keyword, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $7)

@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/ent/contactaddress"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // Log is where facts are published.
@@ -46,16 +47,18 @@ type Contact struct {
 // share it, the one linked last is meant (decisions C-12). It runs in the
 // caller's transaction.
 func (s *Service) ForAddress(ctx context.Context, channelID uuid.UUID, address string) (uuid.UUID, error) {
-	client := s.store.Ent(ctx)
-	known, err := client.ContactAddress.Query().
-		Where(contactaddress.KindEQ(contactaddress.KindPhone), contactaddress.Value(address)).
-		Order(ent.Desc(contactaddress.FieldLinkedAt, contactaddress.FieldID)).First(ctx)
-	if err == nil {
-		return known.ContactID, nil
-	}
+	known, err := s.behind(ctx, address)
 	if !ent.IsNotFound(err) {
+		return known, err
+	}
+	// Two channels may hear of an unknown address at the same time.
+	if err := lockAddress(ctx, address); err != nil {
 		return uuid.Nil, err
 	}
+	if known, err = s.behind(ctx, address); !ent.IsNotFound(err) {
+		return known, err
+	}
+	client := s.store.Ent(ctx)
 	created, err := client.Contact.Create().SetChannelID(channelID).Save(ctx)
 	if err != nil {
 		return uuid.Nil, err
@@ -66,6 +69,27 @@ func (s *Service) ForAddress(ctx context.Context, channelID uuid.UUID, address s
 		return uuid.Nil, err
 	}
 	return created.ID, s.events.Publish(ctx, "contact.created", "contact", created.ID, map[string]any{"channel_id": channelID})
+}
+
+func (s *Service) behind(ctx context.Context, address string) (uuid.UUID, error) {
+	known, err := s.store.Ent(ctx).ContactAddress.Query().
+		Where(contactaddress.KindEQ(contactaddress.KindPhone), contactaddress.Value(address)).
+		Order(ent.Desc(contactaddress.FieldLinkedAt, contactaddress.FieldID)).First(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return known.ContactID, nil
+}
+
+// lockAddress is taken after the lock on a channel's pair with the address,
+// never before.
+func lockAddress(ctx context.Context, address string) error {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = store.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 2))`, sc.TenantID.String()+" "+address)
+	return err
 }
 
 // AddressOf returns the address of a contact that can be texted: the one linked

@@ -155,7 +155,7 @@ func inboundEvents(messages []provider.Inbound, err error) ([]event, error) {
 func (s *Service) owner(ctx context.Context, hook channels.Hook, e event) (channels.Hook, error) {
 	messageID, err := uuid.Parse(e.report.ClientRef)
 	if e.kind != Status || err != nil {
-		return hook, nil
+		return hook, nil //nolint:nilerr // a report without our id belongs to whom the callback came
 	}
 	err = store.QueryRow(ctx, []any{&hook.TenantID, &hook.ChannelID}, `
 		SELECT m.tenant_id, m.channel_id

@@ -52,7 +52,7 @@ func (s *Service) process(ctx context.Context, e *stored) error {
 		if err := json.Unmarshal(e.payload, &in); err != nil {
 			return fmt.Errorf("intake: event %s: %w", e.id, err)
 		}
-		if err := s.interactions.Receive(ctx, e.channelID, in, e.recovered); err != nil {
+		if err := s.interactions.Receive(ctx, e.id, e.channelID, in, e.recovered); err != nil {
 			return err
 		}
 		return s.finish(ctx, e, "done", nil)

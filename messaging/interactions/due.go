@@ -81,9 +81,24 @@ func (s *Service) submit(ctx context.Context, messageID uuid.UUID) error {
 		return err
 	}
 	s.crash("C4")
-	receipt, submitErr := c.line.Adapter.Submit(ctx, c.line.Account, submission(c.row, c.line, c.mediaURLs, s.store.Now()))
+	now := s.store.Now()
+	if now.Add(provider.Timeout).After(*c.row.ClaimUntil) {
+		return s.record(ctx, c, provider.Receipt{}, heldUp())
+	}
+	receipt, submitErr := c.line.Adapter.Submit(ctx, c.line.Account, submission(c.row, c.line, c.mediaURLs, now))
 	s.crash("C5")
 	return s.record(ctx, c, receipt, submitErr)
+}
+
+// heldUp is why a worker does not submit that was paused after its claim: a
+// machine that slept, a long garbage collection. By now somebody may have given
+// the message up, or sent it again. The record is guarded by the claim, so it
+// puts the message back only where nobody has (rules E2, C10).
+func heldUp() *provider.Error {
+	return &provider.Error{
+		Class: provider.ClassTransient, Code: "held_up",
+		Message: "The program was held up and did not hand the message over in time.",
+	}
 }
 
 // claimStatement moves a message from queued to submitting, if it is the first
@@ -221,7 +236,8 @@ func (s *Service) accepted(ctx context.Context, row *ent.Message, receipt provid
 	}
 	now := s.store.Now()
 	u := row.Update().SetStatus(to).SetProviderID(receipt.ProviderID).SetProviderSegments(receipt.Segments).
-		ClearClaimID().ClearClaimUntil().SetDueAt(now.Add(firstReport))
+		ClearClaimID().ClearClaimUntil().SetDueAt(now.Add(firstReport)).
+		SetErrorClass("").SetErrorCode("").SetErrorMessage("")
 	stampTimes(u, to, now)
 	row, err := u.Save(ctx)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
-	"github.com/trellishq/trellis/internal/id"
 )
 
 // solvedReason is why the program closes a solved interaction.
@@ -20,8 +19,10 @@ const solvedReason = "customer_wrote_again"
 
 // Receive takes a customer's message into its conversation, in the running
 // transaction under the tenant's scope. The same message of the provider twice
-// is one.
-func (s *Service) Receive(ctx context.Context, channelID uuid.UUID, in provider.Inbound, recovered bool) error {
+// is one. The message gets the id under which it was acknowledged: ids are in
+// the order of time, so a conversation keeps its order whichever worker is
+// first.
+func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, in provider.Inbound, recovered bool) error {
 	through, err := s.channels.Get(ctx, channelID)
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func (s *Service) Receive(ctx context.Context, channelID uuid.UUID, in provider.
 	if err != nil {
 		return err
 	}
-	row, err := s.insertInbound(ctx, through, conversation, in, recovered)
+	row, err := s.insertInbound(ctx, messageID, through, conversation, in, recovered)
 	if err != nil {
 		return err
 	}
@@ -49,9 +50,16 @@ func (s *Service) Receive(ctx context.Context, channelID uuid.UUID, in provider.
 	if !ok {
 		return wrongState(conversation.Status)
 	}
-	err = conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).
-		SetPreview(preview(row.Body)).SetLastMessageAt(row.CreatedAt).Exec(ctx)
+	update := conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).SetLastMessageAt(row.CreatedAt)
+	overtaken, err := s.store.Ent(ctx).Message.Query().
+		Where(message.InteractionID(conversation.ID), message.IDGT(row.ID)).Exist(ctx)
 	if err != nil {
+		return err
+	}
+	if !overtaken {
+		update.SetPreview(preview(row.Body))
+	}
+	if err := update.Exec(ctx); err != nil {
 		return err
 	}
 	return s.publishMessage(ctx, "message.received", row)
@@ -76,10 +84,10 @@ func (s *Service) receivingConversation(ctx context.Context, channelID uuid.UUID
 	return s.conversation(ctx, channelID, contactID, address)
 }
 
-func (s *Service) insertInbound(ctx context.Context, through channels.Channel, conversation *ent.Interaction, in provider.Inbound, recovered bool) (*ent.Message, error) {
+func (s *Service) insertInbound(ctx context.Context, messageID uuid.UUID, through channels.Channel, conversation *ent.Interaction, in provider.Inbound, recovered bool) (*ent.Message, error) {
 	body := clean(in.Body)
 	count := segments.Count(body)
-	create := s.store.Ent(ctx).Message.Create().SetID(id.New()).
+	create := s.store.Ent(ctx).Message.Create().SetID(messageID).
 		SetInteractionID(conversation.ID).SetChannelID(through.ID).
 		SetDirection(message.DirectionInbound).SetStatus(MessageReceived).SetBody(body).
 		SetFromAddress(in.From).SetToAddress(in.To).SetEncoding(count.Encoding).SetSegments(count.Segments).

@@ -217,7 +217,8 @@ func (s *Service) askForReport(ctx context.Context, messageID uuid.UUID) error {
 }
 
 // openQuestion loads a message without a final report and sets the time of the
-// next question: the pauses double from a quarter of an hour on.
+// next question: the pauses double from a quarter of an hour on, up to the end
+// of the three days.
 func (s *Service) openQuestion(ctx context.Context, messageID uuid.UUID) (*search, error) {
 	var out *search
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
@@ -238,7 +239,7 @@ func (s *Service) openQuestion(ctx context.Context, messageID uuid.UUID) (*searc
 			})
 			return err
 		}
-		if row, err = row.Update().SetDueAt(now.Add(max(age, firstReport))).Save(ctx); err != nil {
+		if row, err = row.Update().SetDueAt(now.Add(min(max(age, firstReport), lastReport-age))).Save(ctx); err != nil {
 			return err
 		}
 		line, err := s.channels.Line(ctx, row.ChannelID)

@@ -75,7 +75,7 @@ func (s *Service) apply(ctx context.Context, row *ent.Message, report provider.R
 		at = report.OccurredAt
 	}
 	u := row.Update().SetStatus(to).ClearClaimID().ClearClaimUntil().
-		SetErrorClass(string(report.Class)).SetErrorCode(report.ErrorCode)
+		SetErrorClass(string(report.Class)).SetErrorCode(report.ErrorCode).SetErrorMessage(report.Class.Meaning())
 	stampTimes(u, to, at)
 	if to == Read && row.DeliveredAt == nil {
 		u.SetDeliveredAt(at)
@@ -100,7 +100,7 @@ func (s *Service) apply(ctx context.Context, row *ent.Message, report provider.R
 			return false, err
 		}
 	}
-	if err := s.consequences(ctx, row, report.Class, "The provider refuses the account or the number ("+report.ErrorCode+")."); err != nil {
+	if err := s.consequences(ctx, row, report.Class, report.Class.Meaning()+" ("+report.ErrorCode+")"); err != nil {
 		return false, err
 	}
 	return true, s.changed(ctx, row)

@@ -1,8 +1,10 @@
 package interactions
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,6 +22,7 @@ import (
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/phone"
 	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -99,6 +102,12 @@ func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to R
 		if err != nil {
 			return err
 		}
+		// A repeated request joins the message that is there, also where its
+		// conversation has been closed since, and opens none.
+		if earlier, found, err := s.earlier(ctx, channelID, address, d); found || err != nil {
+			out = earlier
+			return err
+		}
 		conversation, err := s.conversation(ctx, channelID, contactID, address)
 		if err != nil {
 			return err
@@ -142,7 +151,7 @@ func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, 
 			return err
 		}
 		if phone.IsAlphanumericSender(conversation.Address) && !phone.IsE164(conversation.Address) {
-			return fault.New(fault.Conflict, fault.CodeNotCapable, "The sender is a name, to which no message can be sent.")
+			return fault.New(fault.Invalid, fault.CodeNotCapable, "The sender is a name, to which no message can be sent.")
 		}
 		out, err = s.send(ctx, through, conversation, d)
 		return err
@@ -219,6 +228,10 @@ func (s *Service) resolve(ctx context.Context, channelID uuid.UUID, to Recipient
 	}
 	address, err := s.address(ctx, to.To)
 	if err != nil {
+		return "", uuid.Nil, err
+	}
+	// In the same order as Receive, which has the pair before the contact.
+	if err := lockPair(ctx, channelID, address); err != nil {
 		return "", uuid.Nil, err
 	}
 	contactID, err := s.contacts.ForAddress(ctx, channelID, address)
@@ -348,22 +361,46 @@ func (s *Service) sameMessage(ctx context.Context, conversation *ent.Interaction
 	if err != nil {
 		return Message{}, false, err
 	}
-	earlier, err := s.store.Ent(ctx).Message.Query().Where(message.ClientMessageID(d.ClientMessageID)).Only(ctx)
+	return s.earlier(ctx, conversation.ChannelID, conversation.Address, d)
+}
+
+// earlier finds the message with the draft's client id, without waiting for
+// one that is being written.
+func (s *Service) earlier(ctx context.Context, channelID uuid.UUID, address string, d Draft) (Message, bool, error) {
+	if d.ClientMessageID == "" {
+		return Message{}, false, nil
+	}
+	row, err := s.store.Ent(ctx).Message.Query().Where(message.ClientMessageID(d.ClientMessageID)).Only(ctx)
 	if ent.IsNotFound(err) {
 		return Message{}, false, nil
 	}
 	if err != nil {
 		return Message{}, false, err
 	}
-	if earlier.Body != d.Body || earlier.ToAddress != conversation.Address || earlier.ChannelID != conversation.ChannelID {
-		return Message{}, false, fault.New(fault.Conflict, fault.CodeDuplicateMessage,
-			"Another message has this client_message_id.").At("body.client_message_id", "is taken", d.ClientMessageID)
-	}
-	views, err := s.messageViews(ctx, []*ent.Message{earlier})
+	views, err := s.messageViews(ctx, []*ent.Message{row})
 	if err != nil {
 		return Message{}, false, err
 	}
+	same := row.Body == segments.Normalize(d.Body) && row.ToAddress == address && row.ChannelID == channelID &&
+		slices.Equal(idsOf(views[0].Attachments), sorted(d.AttachmentIDs))
+	if !same {
+		return Message{}, false, fault.New(fault.Conflict, fault.CodeDuplicateMessage,
+			"Another message has this client_message_id.").At("body.client_message_id", "is taken", d.ClientMessageID)
+	}
 	return views[0], true, nil
+}
+
+// idsOf are the ids of a message's pictures, in their order.
+func idsOf(pictures []attachments.Attachment) []uuid.UUID {
+	var out []uuid.UUID
+	for _, p := range pictures {
+		out = append(out, p.ID)
+	}
+	return out
+}
+
+func sorted(ids []uuid.UUID) []uuid.UUID {
+	return slices.SortedFunc(slices.Values(ids), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
 func (s *Service) insert(ctx context.Context, through channels.Channel, conversation *ent.Interaction, d Draft, count segments.Result) (*ent.Message, error) {

@@ -78,7 +78,7 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	installed.keys = key.Encode()
+	installed.keys = key.Encode().Reveal()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	installed.postgres, err = builtin.StartPostgres(ctx, builtin.PostgresConfig{Dir: filepath.Join(installed.dir, "postgres")})

@@ -1,0 +1,401 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/api/apitest"
+)
+
+// Who may do what, in letters: O the operator's staff, R the admin of a
+// reseller, T the admin of a customer, M manager, A agent, U user, K an API key
+// that was given channels:read.
+//
+// own is said of the caller's own tenant, below of those under it. What is
+// neither own nor visible does not exist: 404. What is visible and not allowed
+// is 403. Nobody but O and R sees anything below.
+type rule struct {
+	own, below string
+	// prepare makes what the request is about, so that it succeeds.
+	prepare func(*testing.T, *world, *caller, *node) map[string]string
+	body    func(*testing.T, *world, *caller, *node, map[string]string) any
+	upload  bool
+	// want is the status where it is not the operation's success.
+	want func(*node) int
+}
+
+// caller is somebody who asks.
+type caller struct {
+	*apitest.Client
+	name string
+	role string
+	home *node
+}
+
+const (
+	everyone = "RTMAUK"
+	people   = "RTMAU" // content: never the operator
+)
+
+func interactionOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	interaction, message, contact := w.interaction(t, n, c.Client)
+	return map[string]string{"interaction_id": interaction, "message_id": message, "contact_id": contact}
+}
+
+func failedMessage(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", ids["message_id"])
+	return ids
+}
+
+func keyOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	id, _ := w.key(t, n, "channels:read")
+	return map[string]string{"api_key_id": id}
+}
+
+func numberOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"number_id": w.number(t, n)}
+}
+
+// numberBelow is held by a child of the node, or by the node where it has none.
+func numberBelow(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	holder := n
+	if child := w.childOf(n); child != nil {
+		holder = child
+	}
+	return map[string]string{"number_id": w.number(t, holder)}
+}
+
+func channelOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
+	return map[string]string{"channel_id": n.channel}
+}
+
+func userOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
+	return map[string]string{"user_id": n.user}
+}
+
+func attachmentOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"attachment_id": w.attachment(t, n)}
+}
+
+// sends is a body that is the same for everybody.
+func sends(body apitest.Body) func(*testing.T, *world, *caller, *node, map[string]string) any {
+	return func(*testing.T, *world, *caller, *node, map[string]string) any { return body }
+}
+
+// leaf is a status where the node has nothing below.
+func leaf(status int) func(*node) int {
+	return func(n *node) int {
+		if n.children == 0 {
+			return status
+		}
+		return 0
+	}
+}
+
+var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
+
+var matrix = map[string]rule{
+	"getTenant":    {own: "ORT", below: "OR"},
+	"updateTenant": {own: "OR", below: "OR", body: sends(apitest.Body{"language": "fr-CA"})},
+
+	"listUsers": {own: "ORTM", below: "OR"},
+	"getUser":   {own: "ORTM", below: "OR", prepare: userOf},
+	"createUser": {own: "ORT", below: "OR", body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {
+		if n.parent == nil {
+			return newUser("operator")
+		}
+		return newUser("agent")
+	}},
+	"updateUser":      {own: "ORT", below: "OR", prepare: userOf, body: sends(apitest.Body{"name": "Renamed"})},
+	"setUserPassword": {own: "ORT", below: "OR", prepare: userOf, body: sends(apitest.Body{"password": "Another-horse-8-battery"})},
+
+	"listAPIKeys":  {own: "ORT", below: "OR"},
+	"getAPIKey":    {own: "ORT", below: "OR", prepare: keyOf},
+	"createAPIKey": {own: "ORT", below: "OR", body: sends(apitest.Body{"name": "Key", "permissions": []string{"channels:read"}})},
+	"revokeAPIKey": {own: "ORT", below: "OR", prepare: keyOf},
+
+	"listNumbers": {own: "OR", below: "OR"},
+	"getNumber":   {own: "OR", below: "OR", prepare: numberOf},
+	"addNumber": {own: "O", below: "O", body: func(_ *testing.T, w *world, _ *caller, _ *node, _ map[string]string) any {
+		return carrierNumber(w, apitest.NewAddress())
+	}},
+	"assignNumber": {own: "OR", below: "OR", prepare: numberOf, want: leaf(unprocessable),
+		body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {
+			if child := w.childOf(n); child != nil {
+				return apitest.Body{"tenant_id": child.ID}
+			}
+			return apitest.Body{"tenant_id": uuid.New()}
+		}},
+	"reclaimNumber": {own: "OR", below: "OR", prepare: numberBelow, want: leaf(http.StatusConflict)},
+
+	"listChannels":           {own: "O" + everyone, below: "OR"},
+	"getChannel":             {own: "O" + everyone, below: "OR", prepare: channelOf},
+	"getChannelCapabilities": {own: "O" + everyone, below: "OR", prepare: channelOf},
+	"createChannel": {own: "ORT", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any {
+		return sandboxChannel()
+	}},
+	"updateChannel": {own: "ORT", below: "OR", prepare: channelOf, body: sends(apitest.Body{"name": "Renamed"})},
+
+	"listContacts": {own: people},
+	"getContact":   {own: people, prepare: interactionOf},
+	"listOptOuts":  {own: "RT"},
+
+	"listInteractions":    {own: people},
+	"getInteraction":      {own: people, prepare: interactionOf},
+	"markInteractionRead": {own: people, prepare: interactionOf},
+	"closeInteraction":    {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"assignInteraction": {own: "RTM", prepare: interactionOf,
+		body: func(_ *testing.T, _ *world, c *caller, n *node, _ map[string]string) any {
+			return apitest.Body{"user_id": n.boss.UserID}
+		}},
+	"listMessages":       {own: people, prepare: interactionOf},
+	"replyToInteraction": {own: people, prepare: interactionOf, body: sends(apitest.Body{"body": "answer"})},
+	"sendMessage": {own: "RTU", body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {
+		return apitest.Body{"channel_id": n.channel, "to": w.nextNumber(), "body": "hello"}
+	}},
+	"previewMessage":          {own: people, body: sends(apitest.Body{"body": "hello"})},
+	"getMessage":              {own: people, prepare: interactionOf},
+	"resendMessage":           {own: people, prepare: failedMessage},
+	"listMessageStatusEvents": {own: people, prepare: interactionOf},
+	"uploadAttachment":        {own: people, upload: true},
+	"getAttachment":           {own: people, prepare: attachmentOf},
+}
+
+// apart are the operations that name no tenant in their path; each has a check
+// of its own below.
+var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
+	"getHealth":      answers(http.StatusOK, http.StatusOK, nil),
+	"getReadiness":   answers(http.StatusOK, http.StatusOK, nil),
+	"getSigningKeys": answers(http.StatusOK, http.StatusOK, nil),
+	"getMedia":       answers(http.StatusNotFound, http.StatusNotFound, nil),
+
+	"receiveInboundMessage": answers(http.StatusNotFound, http.StatusNotFound, apitest.Body{}),
+	"receiveStatusReport":   answers(http.StatusNotFound, http.StatusNotFound, apitest.Body{}),
+	"createSession":         answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"login": "nobody@world.example", "password": "x"}),
+	"refreshSession":        answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"refresh_token": "x"}),
+
+	"getMe":         answers(http.StatusUnauthorized, http.StatusOK, nil),
+	"listProviders": answers(http.StatusUnauthorized, http.StatusOK, nil),
+	"listTenants": func(t *testing.T, w *world, c *caller, o apitest.Operation) {
+		t.Helper()
+		r := c.Get(t, o.Path+"?limit=200")
+		want := http.StatusForbidden
+		switch {
+		case c.role == "":
+			want = http.StatusUnauthorized
+		case strings.Contains("ORT", c.role):
+			want = http.StatusOK
+		}
+		if r.Status != want {
+			t.Errorf("%s: %d, want %d: %s", c.name, r.Status, want, r.Content)
+		}
+		if r.Status != http.StatusOK {
+			return
+		}
+		seen := map[string]bool{}
+		for _, id := range texts(t, r, "id") {
+			seen[id] = true
+		}
+		for _, n := range w.nodes {
+			if visible := n == c.home || (strings.Contains("OR", c.role) && n.under(c.home)); seen[n.ID.String()] != visible {
+				t.Errorf("%s sees %s: %t", c.name, n.name, seen[n.ID.String()])
+			}
+		}
+	},
+	"createTenant": func(t *testing.T, w *world, c *caller, o apitest.Operation) {
+		t.Helper()
+		for _, n := range w.nodes {
+			kind := map[string]string{"operator": "reseller_l1", "l1": "reseller_l2", "other l1": "reseller_l2"}[n.name]
+			if kind == "" {
+				kind = "customer"
+			}
+			r := c.Post(t, o.Path, apitest.Body{"parent_id": n.ID, "kind": kind, "name": uuid.NewString()})
+			want := http.StatusCreated
+			switch {
+			case c.role == "":
+				want = http.StatusUnauthorized
+			case !strings.Contains("OR", c.role):
+				want = http.StatusForbidden
+			case !n.under(c.home):
+				want = http.StatusNotFound
+			case n.Manager != nil:
+				want = unprocessable
+			}
+			if r.Status != want {
+				t.Errorf("%s below %s: %d, want %d: %s", c.name, n.name, r.Status, want, r.Content)
+			}
+		}
+	},
+	// The sessions of people end here, so they come last; a key has none.
+	"endSessions":    nil,
+	"changePassword": nil,
+}
+
+// answers checks an operation that says the same to all who are, or are not,
+// signed in.
+func answers(anonymous, known int, body any) func(*testing.T, *world, *caller, apitest.Operation) {
+	return func(t *testing.T, _ *world, c *caller, o apitest.Operation) {
+		t.Helper()
+		want := known
+		if c.role == "" {
+			want = anonymous
+		}
+		path := parameter.ReplaceAllString(strings.Replace(o.Path, "{provider}", "twilio", 1), strings.Repeat("a", 32))
+		if r := c.Do(t, o.Method, path, body); r.Status != want {
+			t.Errorf("%s: %d, want %d: %s", c.name, r.Status, want, r.Content)
+		}
+	}
+}
+
+// expected is the oracle.
+func expected(c *caller, n *node, r rule) int {
+	own := n == c.home
+	sees := own || (strings.Contains("OR", c.role) && n.under(c.home))
+	switch {
+	case c.role == "":
+		return http.StatusUnauthorized
+	case !sees:
+		return http.StatusNotFound
+	case own && strings.Contains(r.own, c.role), !own && strings.Contains(r.below, c.role):
+		return 0 // allowed
+	}
+	return http.StatusForbidden
+}
+
+// Every operation by every role from every place.
+func TestWhoMayDoWhatWhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	callers := everybody(t, w)
+	for _, o := range w.Contract.Operations() {
+		t.Run(o.ID, func(t *testing.T) {
+			w.Clock.Advance(2 * 60 * 1e9) // a minute has its sign-ins
+			if check, ok := apart[o.ID]; ok {
+				for _, c := range callers {
+					if check != nil {
+						check(t, w, c, o)
+					}
+				}
+				return
+			}
+			r, ok := matrix[o.ID]
+			if !ok {
+				t.Fatalf("%s is in the document and not in the matrix: say who may do it", o.ID)
+			}
+			for _, c := range callers {
+				for _, n := range w.nodes {
+					try(t, w, c, n, o, r)
+				}
+			}
+		})
+	}
+	known := map[string]bool{}
+	for _, o := range w.Contract.Operations() {
+		known[o.ID] = true
+	}
+	for id := range matrix {
+		if !known[id] {
+			t.Errorf("%s is in the matrix and not in the document", id)
+		}
+	}
+	for id := range apart {
+		if !known[id] {
+			t.Errorf("%s is in the test and not in the document", id)
+		}
+	}
+	t.Run("endSessions and changePassword", func(t *testing.T) { endEverything(t, w, callers) })
+}
+
+func everybody(t *testing.T, w *world) []*caller {
+	t.Helper()
+	w.Clock.Advance(2 * 60 * 1e9)
+	_, text := w.key(t, w.customer, "channels:read")
+	key := w.Anonymous().As(text)
+	return []*caller{
+		{w.Anonymous(), "nobody", "", nil},
+		{w.operator.boss, "the operator", "O", w.operator},
+		{w.l1.boss, "the admin of l1", "R", w.l1},
+		{w.l2.boss, "the admin of l2", "R", w.l2},
+		{w.NewUser(t, w.l2.boss, w.l2.Tenant, "manager"), "a manager of l2", "M", w.l2},
+		{w.NewUser(t, w.l1.boss, w.l1.Tenant, "agent"), "an agent of l1", "A", w.l1},
+		{w.customer.Admin, "the admin of the customer", "T", w.customer},
+		{w.customer.Manager, "the manager of the customer", "M", w.customer},
+		{w.customer.Agent, "the agent of the customer", "A", w.customer},
+		{w.customer.User, "the user of the customer", "U", w.customer},
+		{key, "a key of the customer", "K", w.customer},
+	}
+}
+
+func try(t *testing.T, w *world, c *caller, n *node, o apitest.Operation, r rule) {
+	t.Helper()
+	want := expected(c, n, r)
+	ids := map[string]string{}
+	if want == 0 && r.prepare != nil {
+		ids = r.prepare(t, w, c, n)
+	}
+	ids["tenant_id"] = n.ID.String()
+	var body any
+	if r.body != nil {
+		body = r.body(t, w, c, n, ids)
+	}
+	var got *apitest.Response
+	if r.upload {
+		got = c.Upload(t, fill(o.Path, ids), "a.png", drawing(t, "png"))
+	} else {
+		got = c.Do(t, o.Method, fill(o.Path, ids), body)
+	}
+	if want == 0 && r.want != nil {
+		want = r.want(n)
+	}
+	if want == 0 && got.Status/100 != 2 || want != 0 && got.Status != want {
+		t.Errorf("%s at %s: %d, want %s: %s", c.name, n.name, got.Status, wanted(want), got.Content)
+	}
+}
+
+func wanted(status int) string {
+	if status == 0 {
+		return "success"
+	}
+	return fmt.Sprint(status)
+}
+
+func endEverything(t *testing.T, w *world, callers []*caller) {
+	for _, c := range callers {
+		w.Clock.Advance(2 * 60 * 1e9)
+		password := apitest.Body{"old_password": apitest.Password, "password": "Another-horse-8-battery"}
+		switch c.role {
+		case "":
+			c.Post(t, "/v1/auth/logout", nil).WantProblem(t, http.StatusUnauthorized, "unauthenticated", "")
+			c.Post(t, "/v1/me/password", password).WantProblem(t, http.StatusUnauthorized, "unauthenticated", "")
+			continue
+		case "K":
+			c.Post(t, "/v1/auth/logout", nil).WantProblem(t, http.StatusForbidden, "forbidden", "")
+			c.Post(t, "/v1/me/password", password).WantProblem(t, http.StatusForbidden, "forbidden", "")
+			continue
+		}
+		login := c.Get(t, "/v1/me").Want(t, http.StatusOK).String(t, "user.login")
+		again := w.Login(t, login)
+		c.Post(t, "/v1/auth/logout", nil).Want(t, http.StatusNoContent)
+		w.Clock.Advance(2 * 1e9) // rights are at most a second old
+		for _, gone := range []*apitest.Client{c.Client, again} {
+			gone.Get(t, "/v1/me").WantProblem(t, http.StatusUnauthorized, "invalid_token", "")
+		}
+		fresh := w.Login(t, login)
+		fresh.Post(t, "/v1/me/password", apitest.Body{"old_password": "wrong", "password": "Another-horse-8-battery"}).Want(t, unprocessable)
+		fresh.Post(t, "/v1/me/password", password).Want(t, http.StatusNoContent)
+		w.Clock.Advance(2 * 1e9)
+		fresh.Get(t, "/v1/me").WantProblem(t, http.StatusUnauthorized, "invalid_token", "")
+	}
+}

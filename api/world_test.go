@@ -1,0 +1,165 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/api/apitest"
+)
+
+// node is a tenant of the world, with whoever may do everything there.
+type node struct {
+	apitest.Tenant
+	name   string
+	parent *node
+	// boss administers the tenant; the operator's staff at the operator.
+	boss    *apitest.Client
+	channel string
+	user    string
+
+	children int
+}
+
+// under tells whether a node is another or stands below it.
+func (n *node) under(other *node) bool {
+	for at := n; at != nil; at = at.parent {
+		if at == other {
+			return true
+		}
+	}
+	return false
+}
+
+// world is a tree with branches, each tenant with something of everything.
+type world struct {
+	*apitest.Platform
+	operator, l1, l2, customer *node
+	sibling, cousin, otherL1   *node // below l2; an L2 below l1; an L1
+	farL2, far                 *node // below otherL1
+	nodes                      []*node
+	numbers                    atomic.Int64
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{Platform: apitest.Start(t)}
+	staff := w.Operator(t)
+	w.operator = &node{Tenant: apitest.Tenant{ID: w.OperatorTenant(), Admin: staff}, name: "operator", boss: staff}
+	w.nodes = append(w.nodes, w.operator)
+	w.furnish(t, w.operator)
+	grow := func(name, kind string, parent *node) *node {
+		t.Helper()
+		w.Clock.Advance(2 * 60 * 1e9) // a minute has its sign-ins
+		n := &node{Tenant: w.NewTenant(t, parent.boss, parent.ID, kind), name: name, parent: parent}
+		n.boss = n.Admin
+		parent.children++
+		w.nodes = append(w.nodes, n)
+		w.furnish(t, n)
+		return n
+	}
+	w.l1 = grow("l1", "reseller_l1", w.operator)
+	w.l2 = grow("l2", "reseller_l2", w.l1)
+	w.customer = grow("customer", "customer", w.l2)
+	w.sibling = grow("sibling", "customer", w.l2)
+	w.cousin = grow("cousin", "reseller_l2", w.l1)
+	w.otherL1 = grow("other l1", "reseller_l1", w.operator)
+	w.farL2 = grow("far l2", "reseller_l2", w.otherL1)
+	w.far = grow("far", "customer", w.farL2)
+	return w
+}
+
+func (w *world) furnish(t *testing.T, n *node) {
+	t.Helper()
+	role := "manager"
+	if n.parent == nil {
+		role = "operator"
+	}
+	n.channel = n.boss.Post(t, n.Path("/channels"), sandboxChannel()).Want(t, http.StatusCreated).String(t, "id")
+	n.user = n.boss.Post(t, n.Path("/users"), newUser(role)).Want(t, http.StatusCreated).String(t, "id")
+}
+
+func sandboxChannel() apitest.Body {
+	return apitest.Body{
+		"name": "Sandbox", "provider": "sandbox", "address": apitest.NewAddress(),
+		"credentials": apitest.Body{"secret": "0123456789abcdef0123456789abcdef"},
+	}
+}
+
+func newUser(role string) apitest.Body {
+	return apitest.Body{"login": uuid.NewString() + "@world.example", "name": "Somebody", "role": role, "password": apitest.Password}
+}
+
+// nextNumber is somebody outside to whom nobody has written.
+func (w *world) nextNumber() string { return fmt.Sprintf("+1438555%04d", w.numbers.Add(1)) }
+
+// interaction begins a conversation at a node and gives it to somebody, if he
+// reaches only his own. It returns the ids of interaction, message and contact.
+func (w *world) interaction(t *testing.T, n *node, for_ *apitest.Client) (interaction, message, contact string) {
+	t.Helper()
+	m := n.boss.Post(t, n.Path("/messages"), apitest.Body{"channel_id": n.channel, "to": w.nextNumber(), "body": "hello"}).Want(t, http.StatusCreated)
+	interaction, message = m.String(t, "interaction_id"), m.String(t, "id")
+	if for_ != nil && for_.TenantID == n.ID {
+		n.boss.Post(t, n.Path("/interactions/%s/assign", interaction), apitest.Body{"user_id": for_.UserID}).Want(t, http.StatusOK)
+	}
+	contact = n.boss.Get(t, n.Path("/interactions/%s", interaction)).Want(t, http.StatusOK).String(t, "contact_id")
+	return interaction, message, contact
+}
+
+func (w *world) attachment(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Upload(t, n.Path("/attachments"), "a.png", drawing(t, "png")).Want(t, http.StatusCreated).String(t, "id")
+}
+
+func (w *world) key(t *testing.T, n *node, permissions ...string) (id, text string) {
+	t.Helper()
+	r := n.boss.Post(t, n.Path("/api-keys"), apitest.Body{"name": "Key", "permissions": permissions}).Want(t, http.StatusCreated)
+	return r.String(t, "id"), r.String(t, "key")
+}
+
+// number is a new one of the operator's that a node holds.
+func (w *world) number(t *testing.T, holder *node) string {
+	t.Helper()
+	address := apitest.NewAddress()
+	id := w.operator.boss.Post(t, w.operator.Path("/numbers"), carrierNumber(w, address)).Want(t, http.StatusCreated).String(t, "id")
+	var way []*node
+	for at := holder; at.parent != nil; at = at.parent {
+		way = append([]*node{at}, way...)
+	}
+	for _, n := range way {
+		w.operator.boss.Post(t, n.parent.Path("/numbers/%s/assign", id), apitest.Body{"tenant_id": n.ID}).Want(t, http.StatusOK)
+	}
+	return id
+}
+
+func carrierNumber(w *world, address string) apitest.Body {
+	return apitest.Body{"address": address, "provider": "scopserv", "credentials": w.Carrier(address, "")}
+}
+
+// childOf is a node right below another, or nil.
+func (w *world) childOf(n *node) *node {
+	for _, child := range w.nodes {
+		if child.parent == n {
+			return child
+		}
+	}
+	return nil
+}
+
+// fill puts values into the parameters of a path.
+func fill(path string, ids map[string]string) string {
+	for name, value := range ids {
+		path = strings.ReplaceAll(path, "{"+name+"}", value)
+	}
+	for {
+		from, to := strings.IndexByte(path, '{'), strings.IndexByte(path, '}')
+		if from < 0 {
+			return path
+		}
+		path = path[:from] + uuid.NewString() + path[to+1:]
+	}
+}
