@@ -99,6 +99,12 @@ func TestALateReportOverwritesNothing(t *testing.T) {
 	if got := s.statusEvents(t, delivered); !slices.Equal(got, want) {
 		t.Errorf("its reports are %q", got)
 	}
+	// The same report again, long after it was worked through.
+	s.Report(t, s.line, s.accepted(number(1))[0].ProviderID, delivered, "sent").Want(t, http.StatusOK)
+	s.Work(t)
+	if got := s.statusEvents(t, delivered); !slices.Equal(got, want) {
+		t.Errorf("after a repetition its reports are %q", got)
+	}
 	// Proof of delivery outranks a failure, and clears it away.
 	if m := s.wantMessage(t, proved, "delivered", ""); strings.Contains(string(m.Content), `"error"`) {
 		t.Errorf("the proved message is %s", m.Content)

@@ -11942,25 +11942,26 @@ func (m *SessionMutation) ResetEdge(name string) error {
 // TenantMutation represents an operation that mutates the Tenant nodes in the graph.
 type TenantMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	created_at    *time.Time
-	updated_at    *time.Time
-	version       *int
-	addversion    *int
-	parent_id     *uuid.UUID
-	kind          *tenant.Kind
-	name          *string
-	_path         *string
-	status        *tenant.Status
-	country       *string
-	time_zone     *string
-	language      *string
-	clearedFields map[string]struct{}
-	done          bool
-	oldValue      func(context.Context) (*Tenant, error)
-	predicates    []predicate.Tenant
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	created_at        *time.Time
+	updated_at        *time.Time
+	version           *int
+	addversion        *int
+	parent_id         *uuid.UUID
+	kind              *tenant.Kind
+	name              *string
+	_path             *string
+	status            *tenant.Status
+	suspended_by_path *string
+	country           *string
+	time_zone         *string
+	language          *string
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*Tenant, error)
+	predicates        []predicate.Tenant
 }
 
 var _ ent.Mutation = (*TenantMutation)(nil)
@@ -12388,6 +12389,42 @@ func (m *TenantMutation) ResetStatus() {
 	m.status = nil
 }
 
+// SetSuspendedByPath sets the "suspended_by_path" field.
+func (m *TenantMutation) SetSuspendedByPath(s string) {
+	m.suspended_by_path = &s
+}
+
+// SuspendedByPath returns the value of the "suspended_by_path" field in the mutation.
+func (m *TenantMutation) SuspendedByPath() (r string, exists bool) {
+	v := m.suspended_by_path
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSuspendedByPath returns the old "suspended_by_path" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldSuspendedByPath(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSuspendedByPath is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSuspendedByPath requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSuspendedByPath: %w", err)
+	}
+	return oldValue.SuspendedByPath, nil
+}
+
+// ResetSuspendedByPath resets all changes to the "suspended_by_path" field.
+func (m *TenantMutation) ResetSuspendedByPath() {
+	m.suspended_by_path = nil
+}
+
 // SetCountry sets the "country" field.
 func (m *TenantMutation) SetCountry(s string) {
 	m.country = &s
@@ -12530,7 +12567,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 12)
 	if m.created_at != nil {
 		fields = append(fields, tenant.FieldCreatedAt)
 	}
@@ -12554,6 +12591,9 @@ func (m *TenantMutation) Fields() []string {
 	}
 	if m.status != nil {
 		fields = append(fields, tenant.FieldStatus)
+	}
+	if m.suspended_by_path != nil {
+		fields = append(fields, tenant.FieldSuspendedByPath)
 	}
 	if m.country != nil {
 		fields = append(fields, tenant.FieldCountry)
@@ -12588,6 +12628,8 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.Path()
 	case tenant.FieldStatus:
 		return m.Status()
+	case tenant.FieldSuspendedByPath:
+		return m.SuspendedByPath()
 	case tenant.FieldCountry:
 		return m.Country()
 	case tenant.FieldTimeZone:
@@ -12619,6 +12661,8 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldPath(ctx)
 	case tenant.FieldStatus:
 		return m.OldStatus(ctx)
+	case tenant.FieldSuspendedByPath:
+		return m.OldSuspendedByPath(ctx)
 	case tenant.FieldCountry:
 		return m.OldCountry(ctx)
 	case tenant.FieldTimeZone:
@@ -12689,6 +12733,13 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetStatus(v)
+		return nil
+	case tenant.FieldSuspendedByPath:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSuspendedByPath(v)
 		return nil
 	case tenant.FieldCountry:
 		v, ok := value.(string)
@@ -12807,6 +12858,9 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldStatus:
 		m.ResetStatus()
+		return nil
+	case tenant.FieldSuspendedByPath:
+		m.ResetSuspendedByPath()
 		return nil
 	case tenant.FieldCountry:
 		m.ResetCountry()

@@ -245,16 +245,20 @@ func init() {
 	tenantDescVersion := tenantMixinFields0[3].Descriptor()
 	// tenant.DefaultVersion holds the default value on creation for the version field.
 	tenant.DefaultVersion = tenantDescVersion.Default.(int)
+	// tenantDescSuspendedByPath is the schema descriptor for suspended_by_path field.
+	tenantDescSuspendedByPath := tenantFields[5].Descriptor()
+	// tenant.DefaultSuspendedByPath holds the default value on creation for the suspended_by_path field.
+	tenant.DefaultSuspendedByPath = tenantDescSuspendedByPath.Default.(string)
 	// tenantDescCountry is the schema descriptor for country field.
-	tenantDescCountry := tenantFields[5].Descriptor()
+	tenantDescCountry := tenantFields[6].Descriptor()
 	// tenant.DefaultCountry holds the default value on creation for the country field.
 	tenant.DefaultCountry = tenantDescCountry.Default.(string)
 	// tenantDescTimeZone is the schema descriptor for time_zone field.
-	tenantDescTimeZone := tenantFields[6].Descriptor()
+	tenantDescTimeZone := tenantFields[7].Descriptor()
 	// tenant.DefaultTimeZone holds the default value on creation for the time_zone field.
 	tenant.DefaultTimeZone = tenantDescTimeZone.Default.(string)
 	// tenantDescLanguage is the schema descriptor for language field.
-	tenantDescLanguage := tenantFields[7].Descriptor()
+	tenantDescLanguage := tenantFields[8].Descriptor()
 	// tenant.DefaultLanguage holds the default value on creation for the language field.
 	tenant.DefaultLanguage = tenantDescLanguage.Default.(string)
 	userMixin := schema.User{}.Mixin()

@@ -34,6 +34,8 @@ type Tenant struct {
 	Path string `json:"path,omitempty"`
 	// Status holds the value of the "status" field.
 	Status tenant.Status `json:"status,omitempty"`
+	// home of the one who suspended it; who is below that cannot undo it
+	SuspendedByPath string `json:"suspended_by_path,omitempty"`
 	// ISO 3166-1 alpha-2; national numbers are read in it
 	Country string `json:"country,omitempty"`
 	// IANA name
@@ -52,7 +54,7 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case tenant.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case tenant.FieldKind, tenant.FieldName, tenant.FieldPath, tenant.FieldStatus, tenant.FieldCountry, tenant.FieldTimeZone, tenant.FieldLanguage:
+		case tenant.FieldKind, tenant.FieldName, tenant.FieldPath, tenant.FieldStatus, tenant.FieldSuspendedByPath, tenant.FieldCountry, tenant.FieldTimeZone, tenant.FieldLanguage:
 			values[i] = new(sql.NullString)
 		case tenant.FieldCreatedAt, tenant.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -127,6 +129,12 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field status", values[i])
 			} else if value.Valid {
 				_m.Status = tenant.Status(value.String)
+			}
+		case tenant.FieldSuspendedByPath:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field suspended_by_path", values[i])
+			} else if value.Valid {
+				_m.SuspendedByPath = value.String
 			}
 		case tenant.FieldCountry:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -207,6 +215,9 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("status=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Status))
+	builder.WriteString(", ")
+	builder.WriteString("suspended_by_path=")
+	builder.WriteString(_m.SuspendedByPath)
 	builder.WriteString(", ")
 	builder.WriteString("country=")
 	builder.WriteString(_m.Country)

@@ -93,6 +93,20 @@ func (_c *TenantCreate) SetNillableStatus(v *tenant.Status) *TenantCreate {
 	return _c
 }
 
+// SetSuspendedByPath sets the "suspended_by_path" field.
+func (_c *TenantCreate) SetSuspendedByPath(v string) *TenantCreate {
+	_c.mutation.SetSuspendedByPath(v)
+	return _c
+}
+
+// SetNillableSuspendedByPath sets the "suspended_by_path" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableSuspendedByPath(v *string) *TenantCreate {
+	if v != nil {
+		_c.SetSuspendedByPath(*v)
+	}
+	return _c
+}
+
 // SetCountry sets the "country" field.
 func (_c *TenantCreate) SetCountry(v string) *TenantCreate {
 	_c.mutation.SetCountry(v)
@@ -184,6 +198,10 @@ func (_c *TenantCreate) defaults() {
 		v := tenant.DefaultStatus
 		_c.mutation.SetStatus(v)
 	}
+	if _, ok := _c.mutation.SuspendedByPath(); !ok {
+		v := tenant.DefaultSuspendedByPath
+		_c.mutation.SetSuspendedByPath(v)
+	}
 	if _, ok := _c.mutation.Country(); !ok {
 		v := tenant.DefaultCountry
 		_c.mutation.SetCountry(v)
@@ -230,6 +248,9 @@ func (_c *TenantCreate) check() error {
 		if err := tenant.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Tenant.status": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.SuspendedByPath(); !ok {
+		return &ValidationError{Name: "suspended_by_path", err: errors.New(`ent: missing required field "Tenant.suspended_by_path"`)}
 	}
 	if _, ok := _c.mutation.Country(); !ok {
 		return &ValidationError{Name: "country", err: errors.New(`ent: missing required field "Tenant.country"`)}
@@ -306,6 +327,10 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(tenant.FieldStatus, field.TypeEnum, value)
 		_node.Status = value
+	}
+	if value, ok := _c.mutation.SuspendedByPath(); ok {
+		_spec.SetField(tenant.FieldSuspendedByPath, field.TypeString, value)
+		_node.SuspendedByPath = value
 	}
 	if value, ok := _c.mutation.Country(); ok {
 		_spec.SetField(tenant.FieldCountry, field.TypeString, value)

@@ -127,6 +127,20 @@ func (_u *TenantUpdate) SetNillableStatus(v *tenant.Status) *TenantUpdate {
 	return _u
 }
 
+// SetSuspendedByPath sets the "suspended_by_path" field.
+func (_u *TenantUpdate) SetSuspendedByPath(v string) *TenantUpdate {
+	_u.mutation.SetSuspendedByPath(v)
+	return _u
+}
+
+// SetNillableSuspendedByPath sets the "suspended_by_path" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableSuspendedByPath(v *string) *TenantUpdate {
+	if v != nil {
+		_u.SetSuspendedByPath(*v)
+	}
+	return _u
+}
+
 // SetCountry sets the "country" field.
 func (_u *TenantUpdate) SetCountry(v string) *TenantUpdate {
 	_u.mutation.SetCountry(v)
@@ -253,6 +267,9 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(tenant.FieldStatus, field.TypeEnum, value)
 	}
+	if value, ok := _u.mutation.SuspendedByPath(); ok {
+		_spec.SetField(tenant.FieldSuspendedByPath, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(tenant.FieldCountry, field.TypeString, value)
 	}
@@ -377,6 +394,20 @@ func (_u *TenantUpdateOne) SetStatus(v tenant.Status) *TenantUpdateOne {
 func (_u *TenantUpdateOne) SetNillableStatus(v *tenant.Status) *TenantUpdateOne {
 	if v != nil {
 		_u.SetStatus(*v)
+	}
+	return _u
+}
+
+// SetSuspendedByPath sets the "suspended_by_path" field.
+func (_u *TenantUpdateOne) SetSuspendedByPath(v string) *TenantUpdateOne {
+	_u.mutation.SetSuspendedByPath(v)
+	return _u
+}
+
+// SetNillableSuspendedByPath sets the "suspended_by_path" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableSuspendedByPath(v *string) *TenantUpdateOne {
+	if v != nil {
+		_u.SetSuspendedByPath(*v)
 	}
 	return _u
 }
@@ -536,6 +567,9 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(tenant.FieldStatus, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.SuspendedByPath(); ok {
+		_spec.SetField(tenant.FieldSuspendedByPath, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(tenant.FieldCountry, field.TypeString, value)

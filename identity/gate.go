@@ -45,3 +45,11 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 func (s *Service) holdsBelow(p Principal, permission authz.Permission) bool {
 	return permission.Administrative() && p.May(s.cfg.Policy, permission, p.Path+uuid.Nil.String()+"/")
 }
+
+// May tells whether the caller of a context has a permission in the tenant that
+// the context works in.
+func (s *Service) May(ctx context.Context, permission authz.Permission) bool {
+	p, known := From(ctx)
+	sc, err := scope.From(ctx)
+	return known && err == nil && p.May(s.cfg.Policy, permission, sc.Path)
+}

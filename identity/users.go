@@ -68,6 +68,26 @@ type NewUser struct {
 	Login, Name string
 	Role        authz.Role
 	Password    string
+
+	hash string // of the password, once it is prepared
+}
+
+// PrepareUser does what takes long before a transaction is opened: it checks
+// what can be checked, and hashes the password. It fails like CreateUser.
+func (s *Service) PrepareUser(ctx context.Context, n NewUser) (NewUser, error) {
+	n, err := n.clean()
+	if err != nil {
+		return NewUser{}, err
+	}
+	a, err := s.authority(ctx)
+	if err != nil {
+		return NewUser{}, err
+	}
+	if err := a.mayGive(n.Role); err != nil {
+		return NewUser{}, err
+	}
+	n.hash, err = s.cfg.Passwords.Hash(ctx, n.Password)
+	return n, err
 }
 
 // CreateUser makes a user at home in the scope's tenant. It fails with
@@ -75,9 +95,12 @@ type NewUser struct {
 // than the caller may give, forbidden, and login_taken where anybody has the
 // login, in whichever tenant.
 func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
-	n, err := n.clean()
-	if err != nil {
-		return User{}, err
+	if n.hash == "" {
+		prepared, err := s.PrepareUser(ctx, n)
+		if err != nil {
+			return User{}, err
+		}
+		n = prepared
 	}
 	a, err := s.authority(ctx)
 	if err != nil {
@@ -86,14 +109,10 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err := a.mayGive(n.Role); err != nil {
 		return User{}, err
 	}
-	hash, err := s.cfg.Passwords.Hash(ctx, n.Password)
-	if err != nil {
-		return User{}, err
-	}
 	var made User
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
 		create := s.cfg.Store.Ent(ctx).User.Create().SetLogin(n.Login).SetName(n.Name).
-			SetRole(user.Role(n.Role)).SetPasswordHash(hash).SetMustChangePassword(!a.program)
+			SetRole(user.Role(n.Role)).SetPasswordHash(n.hash).SetMustChangePassword(!a.program)
 		if !a.program {
 			create.SetCreatedByID(a.caller.UserID)
 		}

@@ -71,7 +71,11 @@ func (s *Service) List(ctx context.Context, f Filter) ([]Tenant, error) {
 			return fmt.Errorf("listing tenants: %w", err)
 		}
 		for _, row := range rows {
-			found = append(found, show(ctx, row))
+			shown := show(ctx, row)
+			if f.ParentID != nil && shown.ParentID == nil {
+				continue // the caller's own: who its parent is, is not told
+			}
+			found = append(found, shown)
 		}
 		return nil
 	})

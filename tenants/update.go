@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -66,7 +67,7 @@ func (s *Service) apply(ctx context.Context, present *ent.Tenant, c Change) (Ten
 		if err := mayChangeStatus(ctx, present); err != nil {
 			return Tenant{}, err
 		}
-		update.SetStatus(tenant.Status(*c.Status))
+		update.SetStatus(tenant.Status(*c.Status)).SetSuspendedByPath(suspender(ctx, *c.Status))
 		changed = append(changed, "status")
 	}
 	if len(changed) == 0 {
@@ -92,9 +93,24 @@ type updatedData struct {
 	Status  Status   `json:"status"`
 }
 
-// mayChangeStatus keeps callers from locking themselves out, and everybody
-// from locking out everybody.
+// suspender is the home of the one who suspends: what he has suspended, nobody
+// below him brings back.
+func suspender(ctx context.Context, to Status) string {
+	r, _ := reachOf(ctx)
+	if to != StatusSuspended {
+		return ""
+	}
+	return r.Home
+}
+
+// mayChangeStatus keeps callers from locking themselves out, everybody from
+// locking out everybody, and those below from undoing what was decided above.
 func mayChangeStatus(ctx context.Context, t *ent.Tenant) error {
+	if r, ok := reachOf(ctx); ok && !strings.HasPrefix(t.SuspendedByPath, r.Home) && t.SuspendedByPath != "" {
+		return fault.New(fault.Forbidden, fault.CodeForbidden,
+			"The tenant was suspended from above and is brought back from there.").
+			At("body.status", "cannot be changed by this caller")
+	}
 	if r, ok := reachOf(ctx); ok && r.Home == t.Path || t.Kind == tenant.KindOperator {
 		return fault.New(fault.Forbidden, fault.CodeForbidden,
 			"A tenant is suspended and brought back from above, not by its own people.").

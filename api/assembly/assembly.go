@@ -167,8 +167,10 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	p := &Platform{
 		Waker: waker, Tenants: tree, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
 		Handlers: worker.Handlers(worker.Config{
-			ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, error) {
-				return tree.ScopeFor(ctx, tenantID, scope.Actor{Kind: scope.ActorSystem})
+			ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, bool, error) {
+				node, err := tree.Node(ctx, tenantID)
+				actor := scope.Actor{Kind: scope.ActorSystem}
+				return scope.Scope{TenantID: node.ID, Path: node.Path, Actor: actor}, node.Suspended(), err
 			},
 			Interactions: conversations, Intake: in, Attachments: pictures,
 		}),
@@ -178,7 +180,10 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	}
 	apiidentity.Register(p.Surface, people)
 	apitenants.Register(p.Surface, tree)
-	apichannels.Register(p.Surface, apichannels.Config{Channels: lines, Numbers: inventory, Adapters: c.Adapters})
+	apichannels.Register(p.Surface, apichannels.Config{
+		Channels: lines, Numbers: inventory, Adapters: c.Adapters,
+		Configures: func(ctx context.Context) bool { return people.May(ctx, authz.ChannelsWrite) },
+	})
 	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})

@@ -30,7 +30,6 @@ func registerHealth(s *op.Surface, c Config) {
 	op.Register(s, authz.Public, op.Spec{
 		ID: "getReadiness", Method: http.MethodGet, Path: "/readyz", Tag: systemTag,
 		Summary: "Tell whether the program can work", Description: "Answers 200 while the database answers, and 503 otherwise and as soon as the program is stopping.",
-		Codes: []fault.Code{fault.CodeUnavailable},
 	}, h.ready)
 }
 

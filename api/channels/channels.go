@@ -24,6 +24,9 @@ type Config struct {
 	Channels *channels.Service
 	Numbers  *numbers.Service
 	Adapters map[provider.Name]provider.Adapter
+	// Configures tells whether the caller may change channels: only he is shown
+	// where callbacks go, which is half of what proves them.
+	Configures func(context.Context) bool
 }
 
 type handlers struct{ Config }
@@ -105,14 +108,17 @@ type Channel struct {
 	Fault           string       `json:"fault" maxLength:"500" doc:"Why the provider refuses the account; empty while it does not." example:""`
 	MaxSegments     int          `json:"max_segments" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message." example:"10"`
 	OnUnknown       string       `json:"on_unknown" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it: fail sends at most once, resend at least once."`
-	InboundURL      string       `json:"inbound_url" maxLength:"2048" doc:"Where the provider has to send inbound messages. Empty where the operator configures that." example:"https://api.example.com/hooks/twilio/0aZ/inbound"`
+	InboundURL      string       `json:"inbound_url" maxLength:"2048" doc:"Where the provider has to send inbound messages. Empty where the operator configures that, and for callers who may not." example:"https://api.example.com/hooks/twilio/0aZ/inbound"`
 	StatusURL       string       `json:"status_url" maxLength:"2048" doc:"Where the provider has to send delivery reports, if it is not told with each message: Clickatell. Empty where the operator configures that." example:"https://api.example.com/hooks/clickatell/0aZ/status"`
 	Capabilities    Capabilities `json:"capabilities" doc:"What the channel can do."`
 	CreatedAt       time.Time    `json:"created_at" doc:"When the channel was made."`
 	UpdatedAt       time.Time    `json:"updated_at" doc:"When it was changed last."`
 }
 
-func channelView(c channels.Channel) Channel {
+func (h handlers) channelView(ctx context.Context, c channels.Channel) Channel {
+	if !h.Configures(ctx) {
+		c.InboundURL, c.StatusURL, c.CredentialsHint = "", "", ""
+	}
 	return Channel{
 		ID: c.ID, Kind: c.Kind, Provider: string(c.Provider), Name: c.Name, Address: c.Address, Status: c.Status,
 		NumberID: c.NumberID, CredentialsHint: c.CredentialsHint, Fault: c.Fault, MaxSegments: c.MaxSegments,
@@ -136,7 +142,8 @@ func (h handlers) list(ctx context.Context, in *ListChannelsInput) (*op.List[Cha
 	if err != nil {
 		return nil, err
 	}
-	return op.Listing(ctx, in.Page, rows, channelView, func(c channels.Channel) path.Key { return path.Key{ID: c.ID} })
+	show := func(c channels.Channel) Channel { return h.channelView(ctx, c) }
+	return op.Listing(ctx, in.Page, rows, show, func(c channels.Channel) path.Key { return path.Key{ID: c.ID} })
 }
 
 // CreateChannel is the body of createChannel.
@@ -178,7 +185,7 @@ func (h handlers) create(ctx context.Context, in *CreateChannelInput) (*ChannelC
 	if err != nil {
 		return nil, err
 	}
-	return &ChannelCreated{op.At("/v1/tenants/%s/channels/%s", in.TenantID, c.ID), op.Version(int64(c.Version)), channelView(c)}, nil
+	return &ChannelCreated{op.At("/v1/tenants/%s/channels/%s", in.TenantID, c.ID), op.Version(int64(c.Version)), h.channelView(ctx, c)}, nil
 }
 
 // ChannelPath names one channel.
@@ -193,15 +200,16 @@ type ChannelShown struct {
 	Body Channel
 }
 
-func channelShown(c channels.Channel, err error) (*ChannelShown, error) {
+func (h handlers) channelShown(ctx context.Context, c channels.Channel, err error) (*ChannelShown, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ChannelShown{op.Version(int64(c.Version)), channelView(c)}, nil
+	return &ChannelShown{op.Version(int64(c.Version)), h.channelView(ctx, c)}, nil
 }
 
 func (h handlers) get(ctx context.Context, in *ChannelPath) (*ChannelShown, error) {
-	return channelShown(h.Channels.Get(ctx, in.ChannelID))
+	c, err := h.Channels.Get(ctx, in.ChannelID)
+	return h.channelShown(ctx, c, err)
 }
 
 // UpdateChannel is the body of updateChannel.
@@ -236,7 +244,8 @@ func (h handlers) checkChange(ctx context.Context, in *UpdateChannelInput) error
 }
 
 func (h handlers) update(ctx context.Context, in *UpdateChannelInput) (*ChannelShown, error) {
-	return channelShown(h.Channels.Update(ctx, in.ChannelID, in.change(), in.Check))
+	c, err := h.Channels.Update(ctx, in.ChannelID, in.change(), in.Check)
+	return h.channelShown(ctx, c, err)
 }
 
 // CapabilitiesShown is the output of getChannelCapabilities.

@@ -37,13 +37,13 @@ func (h handlers) registerSessions(s *op.Surface) {
 		ID: "createSession", Method: http.MethodPost, Path: "/v1/auth/login", Tag: AccessTag,
 		Summary: "Sign in", Description: "Exchanges login and password for an access token, good for minutes, and a refresh token. " +
 			"A wrong login, a wrong password and a disabled user look the same.",
-		Codes: []fault.Code{fault.CodeInvalidLogin, fault.CodeTenantSuspended, fault.CodeUnavailable},
+		Codes: []fault.Code{fault.CodeInvalidLogin},
 	}, h.login)
 	op.Register(s, authz.Public, op.Spec{
 		ID: "refreshSession", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: AccessTag,
 		Summary: "Refresh a session", Description: "Exchanges a refresh token for new tokens. Each refresh token is good once; " +
 			"one that was used before ends the session, because two parties have it. The same request again within ten seconds, for a lost answer, gives the same successor.",
-		Codes: []fault.Code{fault.CodeInvalidToken, fault.CodeTokenReused, fault.CodeTenantSuspended, fault.CodeUnavailable},
+		Codes: []fault.Code{fault.CodeInvalidToken, fault.CodeTokenReused},
 	}, h.refresh)
 	op.Register(s, authz.Authenticated, op.Spec{
 		ID: "endSessions", Method: http.MethodPost, Path: "/v1/auth/logout", Tag: AccessTag,
@@ -57,7 +57,7 @@ func (h handlers) registerSessions(s *op.Surface) {
 	op.Register(s, authz.Authenticated, op.Spec{
 		ID: "changePassword", Method: http.MethodPost, Path: "/v1/me/password", Tag: AccessTag,
 		Summary: "Change the own password", Description: "Sets another password and ends all sessions of the user, this one included.",
-		Codes: []fault.Code{fault.CodeWeakPassword, fault.CodeForbidden, fault.CodeUnavailable},
+		Codes: []fault.Code{fault.CodeWeakPassword, fault.CodeForbidden}, Unrepeatable: true,
 	}, h.changePassword)
 	op.Register(s, authz.Public, op.Spec{
 		ID: "getSigningKeys", Method: http.MethodGet, Path: "/.well-known/jwks.json", Tag: AccessTag,

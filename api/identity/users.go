@@ -27,8 +27,8 @@ func (h handlers) registerUsers(s *op.Surface) {
 	op.Register(s, authz.UsersWrite, op.Spec{
 		ID: "createUser", Method: http.MethodPost, Path: usersPath, Tag: UsersTag, Status: http.StatusCreated,
 		Summary: "Create a user", Description: "Creates a person who is at home in the tenant. Nobody gives a role that is wider than his own. The person is asked to choose another password.",
-		Codes: []fault.Code{fault.CodeLoginTaken, fault.CodeWeakPassword, fault.CodeRoleTooHigh, fault.CodeUnavailable},
-	}, h.createUser)
+		Codes: []fault.Code{fault.CodeLoginTaken, fault.CodeWeakPassword, fault.CodeRoleTooHigh},
+	}, h.createUser, op.Before(h.prepareUser))
 	op.Register(s, authz.UsersRead, op.Spec{
 		ID: "getUser", Method: http.MethodGet, Path: userPath, Tag: UsersTag,
 		Summary: "Show a user", Description: "Shows one person.",
@@ -42,7 +42,7 @@ func (h handlers) registerUsers(s *op.Surface) {
 	op.Register(s, authz.UsersWrite, op.Spec{
 		ID: "setUserPassword", Method: http.MethodPost, Path: userPath + "/password", Tag: UsersTag,
 		Summary: "Set a user's password", Description: "Gives another person a password, who is asked to change it, and ends the person's sessions.",
-		Codes: []fault.Code{fault.CodeWeakPassword, fault.CodeRoleTooHigh, fault.CodeUnavailable},
+		Codes: []fault.Code{fault.CodeWeakPassword, fault.CodeRoleTooHigh}, Unrepeatable: true,
 	}, h.setPassword)
 }
 
@@ -106,6 +106,8 @@ type CreateUser struct {
 type CreateUserInput struct {
 	path.Tenant
 	Body CreateUser
+
+	prepared identity.NewUser
 }
 
 // UserCreated is the output of createUser.
@@ -115,10 +117,16 @@ type UserCreated struct {
 	Body User
 }
 
-func (h handlers) createUser(ctx context.Context, in *CreateUserInput) (*UserCreated, error) {
-	u, err := h.identity.CreateUser(ctx, identity.NewUser{
+// prepareUser hashes the password while no transaction waits for it.
+func (h handlers) prepareUser(ctx context.Context, in *CreateUserInput) (err error) {
+	in.prepared, err = h.identity.PrepareUser(ctx, identity.NewUser{
 		Login: in.Body.Login, Name: in.Body.Name, Role: authz.Role(in.Body.Role), Password: in.Body.Password,
 	})
+	return err
+}
+
+func (h handlers) createUser(ctx context.Context, in *CreateUserInput) (*UserCreated, error) {
+	u, err := h.identity.CreateUser(ctx, in.prepared)
 	if err != nil {
 		return nil, err
 	}

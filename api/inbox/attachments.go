@@ -69,7 +69,7 @@ type AttachmentShown struct {
 }
 
 func (h handlers) attachment(ctx context.Context, in *AttachmentPath) (*AttachmentShown, error) {
-	a, err := h.Attachments.Get(ctx, in.AttachmentID)
+	a, err := h.Interactions.Attachment(ctx, h.Caller(ctx), in.AttachmentID)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func Register(s *op.Surface, c Config) {
 			ID: id, Method: http.MethodPost, Path: path, Tag: Tag, Summary: summary,
 			Description: what + " Called by the provider in its own format, at the unguessable URL of the channel, and signed the way the provider signs. " +
 				"What is acknowledged has been stored; the same callback again is acknowledged and changes nothing.",
-			Codes:        []fault.Code{fault.CodeNotFound, fault.CodeBadSignature, fault.CodeChannelMismatch, fault.CodeUnavailable},
+			Codes:        []fault.Code{fault.CodeNotFound, fault.CodeBadSignature, fault.CodeChannelMismatch},
 			MaxBodyBytes: maxCallback,
 			Consumes:     []string{"application/x-www-form-urlencoded", "application/json"},
 		}

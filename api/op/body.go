@@ -117,16 +117,22 @@ func (rq *request) readBody() error {
 	return nil
 }
 
-// receive reads the whole body in time. The deadline is taken back afterwards:
-// left in place it would cancel a handler that works longer than it.
+// receive reads the whole body in time. The deadline is taken back once all of
+// it is there: left in place it would cancel a handler that works longer than
+// it. A body that did not come keeps it, so that the server gives the
+// connection up instead of waiting for the rest.
 func (rq *request) receive() ([]byte, error) {
 	if rq.http.ContentLength == 0 {
 		return nil, nil
 	}
 	wire := http.NewResponseController(rq.writer)
 	_ = wire.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every transport has deadlines
-	defer func() { _ = wire.SetReadDeadline(time.Time{}) }()
-	return io.ReadAll(rq.http.Body)
+	raw, err := io.ReadAll(rq.http.Body)
+	if err != nil {
+		rq.writer.Header().Set("Connection", "close")
+		return nil, err
+	}
+	return raw, wire.SetReadDeadline(time.Time{})
 }
 
 // bodyFault says why a body could not be read.

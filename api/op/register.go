@@ -38,6 +38,10 @@ type Spec struct {
 	// Consumes are the content types that inputs with Raw expect, for the
 	// document.
 	Consumes []string
+	// Unrepeatable operations take no part in idempotency: what they do takes so
+	// long that no transaction can be held open around it, and doing it twice
+	// does no harm.
+	Unrepeatable bool
 	// Deprecated is when the operation was deprecated, Sunset when it goes.
 	Deprecated, Sunset time.Time
 }
@@ -148,7 +152,7 @@ func newOperation[I any](p authz.Permission, spec Spec) *operation {
 		}
 	}
 	writes := spec.Method == http.MethodPost || spec.Method == http.MethodPatch || spec.Method == http.MethodDelete
-	o.idempotent = writes && p != authz.Public && (o.body == bodyNone || o.body == bodyJSON)
+	o.idempotent = writes && p != authz.Public && !spec.Unrepeatable && (o.body == bodyNone || o.body == bodyJSON)
 	return o
 }
 
@@ -198,13 +202,14 @@ func (o *operation) expect(in any) {
 	_, page := in.(interface{ isPage() })
 	_, conditional := in.(interface{ isIfMatch() })
 	known := o.permission != authz.Public
-	add(true, fault.CodeInternal, fault.CodeMalformed, fault.CodeInvalid, fault.CodeRateLimited, fault.CodeUnsupportedMedia)
+	add(true, fault.CodeInternal, fault.CodeUnavailable, fault.CodeMalformed, fault.CodeInvalid, fault.CodeRateLimited, fault.CodeUnsupportedMedia)
 	add(known, fault.CodeUnauthenticated, fault.CodeForbidden)
 	if known {
 		o.codes[fault.CodeInvalidToken] = []fault.Kind{fault.Unauthenticated}
 	}
 	add(strings.Contains(o.spec.Path, "{"), fault.CodeNotFound)
-	add(known && strings.Contains(o.spec.Path, "{"+tenantParam+"}"), fault.CodeTenantSuspended, fault.CodeNotEntitled)
+	add(known, fault.CodeTenantSuspended)
+	add(known && strings.Contains(o.spec.Path, "{"+tenantParam+"}"), fault.CodeNotEntitled)
 	add(o.spec.Method != http.MethodGet, fault.CodeRequestTimeout, fault.CodeBodyTooLarge)
 	add(o.idempotent, fault.CodeIdempotencyRunning, fault.CodeIdempotencyMismatch)
 	add(conditional, fault.CodeStale)

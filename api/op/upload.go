@@ -54,8 +54,13 @@ func (rq *request) openUpload() (Upload, error) {
 	return Upload{Filename: part.FileName(), ContentType: part.Header.Get("Content-Type"), Content: &attentive{limited, rq}}, nil
 }
 
-// closeUpload takes back the deadline that openUpload has set.
+// closeUpload takes back the deadline that openUpload has set, unless the file
+// did not come in time.
 func (rq *request) closeUpload() {
+	if rq.bodyErr != nil {
+		rq.writer.Header().Set("Connection", "close")
+		return
+	}
 	_ = http.NewResponseController(rq.writer).SetReadDeadline(time.Time{})
 }
 

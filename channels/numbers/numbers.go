@@ -107,6 +107,10 @@ func (s *Service) Add(ctx context.Context, n NewNumber) (Number, error) {
 		if err != nil {
 			return err
 		}
+		if sc.Path != "/"+sc.TenantID.String()+"/" {
+			return fault.New(fault.Conflict, fault.CodeNotDistributable,
+				"Numbers enter the inventory in the operator's own tenant and are handed down from there.")
+		}
 		rowID := id.New()
 		row, err := s.store.Ent(ctx).Number.Create().SetID(rowID).
 			SetAddress(n.Address).SetProvider(string(n.Provider)).SetOwnerID(sc.TenantID).

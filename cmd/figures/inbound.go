@@ -134,7 +134,7 @@ func (b *bench) floorInbound(db *sql.DB) func(context.Context) error {
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO provider_events (id, tenant_id, channel_id, kind, event_key, payload, raw, recovered, state, due_at, received_at)
 			VALUES ($1, $2, $3, 'inbound', $4, $5, $6, false, 'pending', $7, $7)
-			ON CONFLICT (channel_id, kind, event_key) DO NOTHING`,
+			ON CONFLICT (tenant_id, channel_id, kind, event_key) DO NOTHING`,
 			uuid.Must(uuid.NewV7()), tenantID, channelID, id.String(), payload, []byte(payload), now)
 		if err != nil {
 			return err

@@ -408,6 +408,7 @@ var (
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "path", Type: field.TypeString, Size: 2147483647},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"active", "suspended"}, Default: "active"},
+		{Name: "suspended_by_path", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "country", Type: field.TypeString, Size: 2147483647, Default: "US"},
 		{Name: "time_zone", Type: field.TypeString, Size: 2147483647, Default: "UTC"},
 		{Name: "language", Type: field.TypeString, Size: 2147483647, Default: "en"},

@@ -23,6 +23,7 @@ func (Tenant) Fields() []ent.Field {
 		field.Text("name"),
 		field.Text("path").Comment("ids from the root between slashes: /a/b/"),
 		field.Enum("status").Values("active", "suspended").Default("active"),
+		field.Text("suspended_by_path").Default("").Comment("home of the one who suspended it; who is below that cannot undo it"),
 		field.Text("country").Default("US").Comment("ISO 3166-1 alpha-2; national numbers are read in it"),
 		field.Text("time_zone").Default("UTC").Comment("IANA name"),
 		field.Text("language").Default("en").Comment("BCP 47"),

@@ -29,6 +29,8 @@ const (
 	FieldPath = "path"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
+	// FieldSuspendedByPath holds the string denoting the suspended_by_path field in the database.
+	FieldSuspendedByPath = "suspended_by_path"
 	// FieldCountry holds the string denoting the country field in the database.
 	FieldCountry = "country"
 	// FieldTimeZone holds the string denoting the time_zone field in the database.
@@ -50,6 +52,7 @@ var Columns = []string{
 	FieldName,
 	FieldPath,
 	FieldStatus,
+	FieldSuspendedByPath,
 	FieldCountry,
 	FieldTimeZone,
 	FieldLanguage,
@@ -68,6 +71,8 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultVersion holds the default value on creation for the "version" field.
 	DefaultVersion int
+	// DefaultSuspendedByPath holds the default value on creation for the "suspended_by_path" field.
+	DefaultSuspendedByPath string
 	// DefaultCountry holds the default value on creation for the "country" field.
 	DefaultCountry string
 	// DefaultTimeZone holds the default value on creation for the "time_zone" field.
@@ -173,6 +178,11 @@ func ByPath(opts ...sql.OrderTermOption) OrderOption {
 // ByStatus orders the results by the status field.
 func ByStatus(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldStatus, opts...).ToFunc()
+}
+
+// BySuspendedByPath orders the results by the suspended_by_path field.
+func BySuspendedByPath(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSuspendedByPath, opts...).ToFunc()
 }
 
 // ByCountry orders the results by the country field.

@@ -85,6 +85,11 @@ func Path(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldPath, v))
 }
 
+// SuspendedByPath applies equality check predicate on the "suspended_by_path" field. It's identical to SuspendedByPathEQ.
+func SuspendedByPath(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSuspendedByPath, v))
+}
+
 // Country applies equality check predicate on the "country" field. It's identical to CountryEQ.
 func Country(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldCountry, v))
@@ -438,6 +443,71 @@ func StatusIn(vs ...Status) predicate.Tenant {
 // StatusNotIn applies the NotIn predicate on the "status" field.
 func StatusNotIn(vs ...Status) predicate.Tenant {
 	return predicate.Tenant(sql.FieldNotIn(FieldStatus, vs...))
+}
+
+// SuspendedByPathEQ applies the EQ predicate on the "suspended_by_path" field.
+func SuspendedByPathEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathNEQ applies the NEQ predicate on the "suspended_by_path" field.
+func SuspendedByPathNEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathIn applies the In predicate on the "suspended_by_path" field.
+func SuspendedByPathIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldSuspendedByPath, vs...))
+}
+
+// SuspendedByPathNotIn applies the NotIn predicate on the "suspended_by_path" field.
+func SuspendedByPathNotIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldSuspendedByPath, vs...))
+}
+
+// SuspendedByPathGT applies the GT predicate on the "suspended_by_path" field.
+func SuspendedByPathGT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathGTE applies the GTE predicate on the "suspended_by_path" field.
+func SuspendedByPathGTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathLT applies the LT predicate on the "suspended_by_path" field.
+func SuspendedByPathLT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathLTE applies the LTE predicate on the "suspended_by_path" field.
+func SuspendedByPathLTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathContains applies the Contains predicate on the "suspended_by_path" field.
+func SuspendedByPathContains(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContains(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathHasPrefix applies the HasPrefix predicate on the "suspended_by_path" field.
+func SuspendedByPathHasPrefix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasPrefix(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathHasSuffix applies the HasSuffix predicate on the "suspended_by_path" field.
+func SuspendedByPathHasSuffix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasSuffix(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathEqualFold applies the EqualFold predicate on the "suspended_by_path" field.
+func SuspendedByPathEqualFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEqualFold(FieldSuspendedByPath, v))
+}
+
+// SuspendedByPathContainsFold applies the ContainsFold predicate on the "suspended_by_path" field.
+func SuspendedByPathContainsFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContainsFold(FieldSuspendedByPath, v))
 }
 
 // CountryEQ applies the EQ predicate on the "country" field.

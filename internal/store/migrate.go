@@ -32,8 +32,11 @@ func Migrate(ctx context.Context, ownerURL string, passwords map[string]string) 
 		return fmt.Errorf("store: migrating: %w", err)
 	}
 	// The version table is goose's own; the servers read it when they start.
-	_, err = db.ExecContext(ctx, `GRANT SELECT ON goose_db_version TO `+RoleApp+`, `+RoleSystem)
-	return err
+	// goose's lock is over by now, and another replica may do the same.
+	return whileContended(ctx, func() error {
+		_, err := db.ExecContext(ctx, `GRANT SELECT ON goose_db_version TO `+RoleApp+`, `+RoleSystem)
+		return err
+	})
 }
 
 func openOwner(ownerURL string) (*sql.DB, error) {

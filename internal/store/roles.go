@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -57,13 +58,13 @@ func ensureRole(ctx context.Context, db *sql.DB, role, password string) error {
 	})
 }
 
-// whileContended repeats a change of a role that another database of the same
-// server is changing at this moment: roles belong to the whole server, and
-// PostgreSQL refuses the second writer instead of letting it wait.
+// whileContended repeats a change of the catalog that somebody else is making
+// at this moment: a replica, or another database of the same server, to which
+// roles belong. PostgreSQL refuses the second writer instead of letting it wait.
 func whileContended(ctx context.Context, change func() error) error {
 	for {
 		err := change()
-		if pq.As(err, pqerror.InternalError) == nil {
+		if refused := pq.As(err, pqerror.InternalError); refused == nil || !strings.Contains(refused.Message, "concurrently") {
 			return err
 		}
 		select {

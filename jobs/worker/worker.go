@@ -21,8 +21,9 @@ import (
 
 // Config is what the handlers need.
 type Config struct {
-	// ScopeOf is the scope of a tenant for work of the program's own.
-	ScopeOf      func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, error)
+	// ScopeOf is the scope of a tenant for work of the program's own, and whether
+	// the tenant or one above it is suspended.
+	ScopeOf      func(ctx context.Context, tenantID uuid.UUID) (sc scope.Scope, suspended bool, err error)
 	Interactions *interactions.Service
 	Intake       *intake.Service
 	Attachments  *attachments.Service
@@ -30,24 +31,30 @@ type Config struct {
 
 // Handlers are the handlers of all kinds of work.
 func Handlers(c Config) map[jobs.Kind]jobs.Handler {
-	in := func(handle func(context.Context, uuid.UUID) error) jobs.Handler {
+	in := func(handle func(ctx context.Context, rowID uuid.UUID, suspended bool) error) jobs.Handler {
 		return func(ctx context.Context, t jobs.Task) error {
-			sc, err := c.ScopeOf(ctx, t.TenantID)
+			sc, suspended, err := c.ScopeOf(ctx, t.TenantID)
 			if fault.Is(err, fault.CodeNotFound) {
 				return nil // the tenant is gone, and its rows with it
 			}
 			if err != nil {
 				return err
 			}
-			return handle(scope.With(ctx, sc), t.ID)
+			return handle(scope.With(ctx, sc), t.ID, suspended)
 		}
 	}
 	return map[jobs.Kind]jobs.Handler{
 		jobs.Messages:       in(c.Interactions.HandleDue),
-		jobs.ProviderEvents: in(c.Intake.HandleDue),
-		jobs.Attachments:    in(c.Attachments.HandleDue),
-		jobs.Channels:       in(c.Intake.HandleChannel),
+		jobs.ProviderEvents: in(whetherOrNot(c.Intake.HandleDue)),
+		jobs.Attachments:    in(whetherOrNot(c.Attachments.HandleDue)),
+		jobs.Channels:       in(whetherOrNot(c.Intake.HandleChannel)),
 	}
+}
+
+// whetherOrNot is work that goes on for a suspended tenant: what comes in is
+// kept.
+func whetherOrNot(handle func(context.Context, uuid.UUID) error) func(context.Context, uuid.UUID, bool) error {
+	return func(ctx context.Context, rowID uuid.UUID, _ bool) error { return handle(ctx, rowID) }
 }
 
 // sweepEvery is the pause between two sweeps.

@@ -80,12 +80,13 @@ func TestTheTaskOfAVanishedTenantIsDropped(t *testing.T) {
 	t.Parallel()
 	s := testkit.OpenStore(t, clock.NewManual(testkit.Start))
 	tree := tenants.New(s, events.New(s))
-	handlers := worker.Handlers(worker.Config{ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, error) {
-		return tree.ScopeFor(ctx, tenantID, scope.Actor{Kind: scope.ActorSystem})
+	handlers := worker.Handlers(worker.Config{ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, bool, error) {
+		sc, err := tree.ScopeFor(ctx, tenantID, scope.Actor{Kind: scope.ActorSystem})
+		return sc, false, err
 	}})
 	broken := errors.New("the database is away")
-	breaking := worker.Handlers(worker.Config{ScopeOf: func(context.Context, uuid.UUID) (scope.Scope, error) {
-		return scope.Scope{}, broken
+	breaking := worker.Handlers(worker.Config{ScopeOf: func(context.Context, uuid.UUID) (scope.Scope, bool, error) {
+		return scope.Scope{}, false, broken
 	}})
 	for _, kind := range jobs.Kinds() {
 		task := jobs.Task{Kind: kind, TenantID: id.New(), ID: id.New()}

@@ -71,6 +71,8 @@ type Attachment struct {
 	Size        int64
 	Width       int
 	Height      int
+	// UploaderID is the user or key that uploaded it, nil for a customer's.
+	UploaderID *uuid.UUID
 	// Failure is why a customer's picture could not be fetched.
 	Failure string
 	// URL shows the picture for a short while; empty until it is there.
@@ -158,11 +160,18 @@ func (s *Service) Get(ctx context.Context, attachmentID uuid.UUID) (Attachment, 
 // Attach gives uploads to a message, in the caller's transaction. Each can be
 // given once. Faults: CodeInvalid with the place in the list.
 func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UUID) ([]Attachment, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []Attachment
 	var total int64
 	for i, attachmentID := range ids {
 		row, err := s.store.Ent(ctx).Attachment.Query().Where(attachment.ID(attachmentID)).ForUpdate().Only(ctx)
 		location := fmt.Sprintf("body.attachment_ids[%d]", i)
+		if err == nil && !uploadedBy(row, sc.Actor) {
+			err = &ent.NotFoundError{}
+		}
 		if ent.IsNotFound(err) {
 			return nil, fault.InvalidField(fault.CodeNotFound, location, "is no attachment of this tenant", attachmentID.String())
 		}
@@ -182,6 +191,15 @@ func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UU
 		out = append(out, s.view(row))
 	}
 	return out, nil
+}
+
+// uploadedBy tells whether an upload is the actor's own: nobody sends what a
+// colleague has laid ready.
+func uploadedBy(row *ent.Attachment, actor scope.Actor) bool {
+	if row.UploaderID == nil {
+		return actor.ID == uuid.Nil
+	}
+	return *row.UploaderID == actor.ID
 }
 
 // Expect notes pictures that a customer sent with a message; a worker fetches
@@ -261,7 +279,7 @@ func (s *Service) view(row *ent.Attachment) Attachment {
 	out := Attachment{
 		ID: row.ID, CreatedAt: row.CreatedAt, MessageID: row.MessageID, Status: string(row.Status),
 		Name: row.Name, ContentType: row.ContentType, Size: row.Size, Width: row.Width, Height: row.Height,
-		Failure: row.Failure,
+		UploaderID: row.UploaderID, Failure: row.Failure,
 	}
 	if row.Status == attachment.StatusReady {
 		out.URL = s.links.URL(row.TenantID, row.ID, s.store.Now().Add(viewFor))
@@ -278,11 +296,19 @@ func (s *Service) Copy(ctx context.Context, messageID uuid.UUID) ([]uuid.UUID, e
 	if err != nil {
 		return nil, err
 	}
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []uuid.UUID
 	for _, row := range rows {
-		copied, err := s.store.Ent(ctx).Attachment.Create().SetStatus(row.Status).SetName(row.Name).
+		create := s.store.Ent(ctx).Attachment.Create().SetStatus(row.Status).SetName(row.Name).
 			SetContentType(row.ContentType).SetSize(row.Size).SetWidth(row.Width).SetHeight(row.Height).
-			SetSha256(row.Sha256).SetMediaKey(row.MediaKey).SetNillableUploaderID(row.UploaderID).Save(ctx)
+			SetSha256(row.Sha256).SetMediaKey(row.MediaKey)
+		if sc.Actor.ID != uuid.Nil {
+			create.SetUploaderID(sc.Actor.ID)
+		}
+		copied, err := create.Save(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/attachment"
 	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/httpx"
 	"github.com/trellishq/trellis/internal/picture"
 	"github.com/trellishq/trellis/internal/store"
 )
@@ -73,18 +75,18 @@ func (s *Service) claim(ctx context.Context, attachmentID uuid.UUID) (*ent.Attac
 	return row, line, err
 }
 
-func (s *Service) fetch(ctx context.Context, line channels.Line, url string) ([]byte, error) {
+func (s *Service) fetch(ctx context.Context, line channels.Line, link string) ([]byte, error) {
 	fetcher, ok := line.Adapter.(provider.MediaFetcher)
 	if !ok {
-		return nil, errors.New("the provider has no pictures to fetch")
+		return nil, errNoPictures
 	}
-	request, err := fetcher.MediaRequest(ctx, line.Account, url)
+	request, err := fetcher.MediaRequest(ctx, line.Account, link)
 	if err != nil {
 		return nil, err
 	}
 	response, err := s.http.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, withoutURL(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
@@ -93,11 +95,30 @@ func (s *Service) fetch(ctx context.Context, line channels.Line, url string) ([]
 	return io.ReadAll(io.LimitReader(response.Body, MaxBytes+1))
 }
 
+var errNoPictures = errors.New("the provider has no pictures to fetch")
+
+// withoutURL takes the URL out of an error: it may be signed, and errors are
+// logged.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// hopeless tells whether another attempt would end the same way.
+func hopeless(err error) bool {
+	var refused *provider.Error
+	return errors.Is(err, errNoPictures) || errors.Is(err, httpx.ErrDenied) ||
+		errors.As(err, &refused) && !refused.Class.Retryable()
+}
+
 // failed leaves the row to its next attempt, or ends them.
 func (s *Service) failed(ctx context.Context, row *ent.Attachment, cause error) error {
 	s.log.WarnContext(ctx, "a picture could not be fetched", "attachment_id", row.ID,
 		"attempt", row.Attempt, "host", redactedURL(row.SourceURL), "error", cause)
-	if row.Attempt <= len(fetchPauses) {
+	if row.Attempt <= len(fetchPauses) && !hopeless(cause) {
 		return nil
 	}
 	return s.giveUp(ctx, row, "The provider did not hand the picture over.")

@@ -85,14 +85,19 @@ func (s *Service) Accept(ctx context.Context, name provider.Name, token string, 
 		if err != nil {
 			return fault.New(fault.Invalid, fault.CodeInvalid, "The callback cannot be read.").Because(err)
 		}
+		if err := bounded(found); err != nil {
+			return err
+		}
+		raw := c.Body
 		for _, e := range found {
 			owner, err := s.owner(ctx, hook, e)
 			if err != nil {
 				return err
 			}
-			if err := s.keep(ctx, owner, e, c.Body, false); err != nil {
+			if err := s.keep(ctx, owner, e, raw, false); err != nil {
 				return err
 			}
+			raw = []byte{} // of a batch, the first event has the whole
 		}
 		store.AfterCommit(ctx, s.wake)
 		return nil
@@ -177,7 +182,7 @@ func (s *Service) keep(ctx context.Context, hook channels.Hook, e event, raw []b
 	result, err := store.Exec(ctx, `
 		INSERT INTO provider_events (id, tenant_id, channel_id, kind, event_key, payload, raw, recovered, state, due_at, received_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', $9, $9)
-		ON CONFLICT (channel_id, kind, event_key) DO NOTHING`,
+		ON CONFLICT (tenant_id, channel_id, kind, event_key) DO NOTHING`,
 		id.New(), hook.TenantID, hook.ChannelID, string(e.kind), e.key, storable(body), raw, recovered, now)
 	if err != nil {
 		return err

@@ -20,8 +20,9 @@ import (
 
 // HandleDue does what is next for an outgoing message: submit it, note that a
 // claim has run out, look up an outcome that got lost, or ask for a report that
-// is late. It runs under the scope of the message's tenant.
-func (s *Service) HandleDue(ctx context.Context, messageID uuid.UUID) error {
+// is late. It runs under the scope of the message's tenant. For a suspended
+// tenant nothing new is submitted: its messages wait, until they expire.
+func (s *Service) HandleDue(ctx context.Context, messageID uuid.UUID, suspended bool) error {
 	var status Delivery
 	err := s.store.Read(ctx, func(ctx context.Context) error {
 		return store.QueryRow(ctx, []any{&status}, `SELECT status FROM messages WHERE id = $1`, messageID)
@@ -34,6 +35,9 @@ func (s *Service) HandleDue(ctx context.Context, messageID uuid.UUID) error {
 	}
 	switch status {
 	case Queued:
+		if suspended {
+			return s.hold(ctx, messageID)
+		}
 		return s.submit(ctx, messageID)
 	case Submitting:
 		return s.loseClaim(ctx, messageID)
@@ -43,6 +47,21 @@ func (s *Service) HandleDue(ctx context.Context, messageID uuid.UUID) error {
 		return s.askForReport(ctx, messageID)
 	}
 	return s.settle(ctx, messageID)
+}
+
+// holdFor is how soon a suspended tenant's message is looked at again.
+const holdFor = time.Minute
+
+// hold lets a message wait while its tenant is suspended.
+func (s *Service) hold(ctx context.Context, messageID uuid.UUID) error {
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.expire(ctx, messageID); err != nil {
+			return err
+		}
+		_, err := store.Exec(ctx, `UPDATE messages SET due_at = $1 WHERE id = $2 AND status = 'queued'`,
+			s.store.Now().Add(holdFor), messageID)
+		return err
+	})
 }
 
 // settle takes a message out of the list of due rows that has nothing to do.

@@ -12,6 +12,8 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/messaging/attachments"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // Filter chooses interactions; empty fields choose all.
@@ -142,6 +144,33 @@ func (s *Service) Message(ctx context.Context, c Caller, messageID uuid.UUID) (M
 		if err == nil {
 			out = views[0]
 		}
+		return err
+	})
+	return out, err
+}
+
+// Attachment returns a picture of a message that the caller may see, or one that
+// he has uploaded. Faults: CodeNotFound.
+func (s *Service) Attachment(ctx context.Context, c Caller, attachmentID uuid.UUID) (attachments.Attachment, error) {
+	var out attachments.Attachment
+	err := s.store.Read(ctx, func(ctx context.Context) error {
+		sc, err := scope.From(ctx)
+		if err != nil {
+			return err
+		}
+		found, err := s.attachments.Get(ctx, attachmentID)
+		if err != nil {
+			return err
+		}
+		if found.MessageID != nil {
+			_, err = s.visibleMessage(ctx, c, *found.MessageID)
+		} else if c.OwnOnly && (found.UploaderID == nil || *found.UploaderID != sc.Actor.ID) {
+			err = fault.Missing("attachment")
+		}
+		if fault.Is(err, fault.CodeNotFound) {
+			return fault.Missing("attachment")
+		}
+		out = found
 		return err
 	})
 	return out, err

@@ -81,7 +81,8 @@ func (s *Service) receivingConversation(ctx context.Context, channelID uuid.UUID
 	if err != nil {
 		return nil, err
 	}
-	return s.conversation(ctx, channelID, contactID, address)
+	row, _, err = s.conversation(ctx, channelID, contactID, address)
+	return row, err
 }
 
 func (s *Service) insertInbound(ctx context.Context, messageID uuid.UUID, through channels.Channel, conversation *ent.Interaction, in provider.Inbound, recovered bool) (*ent.Message, error) {

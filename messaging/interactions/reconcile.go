@@ -178,7 +178,7 @@ func (s *Service) notFound(ctx context.Context, row *ent.Message) error {
 	if err != nil || through.OnUnknown != string(entchannel.OnUnknownResend) {
 		return err
 	}
-	_, err = s.resend(ctx, row)
+	_, err = s.resend(ctx, Caller{}, row)
 	if _, refused := fault.As(err); refused {
 		s.log.InfoContext(ctx, "a message whose outcome is unknown could not be sent again", "message_id", row.ID, "error", err)
 		return nil

@@ -105,15 +105,17 @@ func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to R
 		// A repeated request joins the message that is there, also where its
 		// conversation has been closed since, and opens none.
 		if earlier, found, err := s.earlier(ctx, channelID, address, d); found || err != nil {
-			out = earlier
+			if err == nil {
+				out, err = earlier, s.mustSee(ctx, c, earlier.InteractionID)
+			}
 			return err
 		}
-		conversation, err := s.conversation(ctx, channelID, contactID, address)
+		conversation, opened, err := s.conversation(ctx, channelID, contactID, address)
 		if err != nil {
 			return err
 		}
 		if c.OwnOnly {
-			if conversation, err = takeIfFree(ctx, conversation, c); err != nil {
+			if conversation, err = own(ctx, conversation, opened, c); err != nil {
 				return err
 			}
 		}
@@ -123,17 +125,30 @@ func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to R
 	return out, err
 }
 
-// takeIfFree makes a conversation that somebody begins his own; one that is a
-// colleague's looks like none at all.
-func takeIfFree(ctx context.Context, row *ent.Interaction, c Caller) (*ent.Interaction, error) {
-	if row.AssigneeID == nil {
+// own gives a conversation to the caller who has opened it. One that was there
+// must be his already: writing to a number is no way into what others said.
+func own(ctx context.Context, row *ent.Interaction, opened bool, c Caller) (*ent.Interaction, error) {
+	if opened {
 		return row.Update().SetAssigneeID(c.UserID).Save(ctx)
 	}
-	if *row.AssigneeID != c.UserID {
-		return nil, fault.New(fault.Conflict, fault.CodeWrongState,
-			"A colleague is in conversation with this address.").Showing("assigned")
+	if row.AssigneeID == nil || *row.AssigneeID != c.UserID {
+		return nil, othersConversation()
 	}
 	return row, nil
+}
+
+func othersConversation() error {
+	return fault.New(fault.Conflict, fault.CodeWrongState,
+		"There is a conversation with this address that is not assigned to you.").Showing("assigned")
+}
+
+// mustSee refuses what a message's own conversation does not show to the caller.
+func (s *Service) mustSee(ctx context.Context, c Caller, interactionID uuid.UUID) error {
+	seen, err := visible(s.store.Ent(ctx).Interaction.Query(), c).Where(interaction.ID(interactionID)).Exist(ctx)
+	if err == nil && !seen {
+		err = othersConversation()
+	}
+	return err
 }
 
 // Reply sends a message in an interaction. Faults: CodeNotFound, CodeWrongState,
@@ -175,13 +190,13 @@ func (s *Service) Resend(ctx context.Context, c Caller, messageID uuid.UUID) (Me
 			return fault.New(fault.Conflict, fault.CodeWrongState,
 				"The message has not failed: it is %s.", old.Status).Showing(string(old.Status))
 		}
-		out, err = s.resend(ctx, old)
+		out, err = s.resend(ctx, c, old)
 		return err
 	})
 	return out, err
 }
 
-func (s *Service) resend(ctx context.Context, old *ent.Message) (Message, error) {
+func (s *Service) resend(ctx context.Context, c Caller, old *ent.Message) (Message, error) {
 	through, err := s.sendingChannel(ctx, old.ChannelID)
 	if err != nil {
 		return Message{}, err
@@ -190,9 +205,12 @@ func (s *Service) resend(ctx context.Context, old *ent.Message) (Message, error)
 	if err != nil {
 		return Message{}, err
 	}
-	conversation, err := s.conversation(ctx, old.ChannelID, origin.ContactID, old.ToAddress)
+	conversation, opened, err := s.conversation(ctx, old.ChannelID, origin.ContactID, old.ToAddress)
 	if err != nil {
 		return Message{}, err
+	}
+	if c.OwnOnly && (opened || conversation.AssigneeID == nil || *conversation.AssigneeID != c.UserID) {
+		return Message{}, othersConversation()
 	}
 	pictures, err := s.attachments.Copy(ctx, old.ID)
 	if err != nil {
@@ -267,22 +285,22 @@ func (s *Service) address(ctx context.Context, typed string) (string, error) {
 // conversation returns the interaction with an address that is not closed,
 // locked, or opens one. The lock on the pair makes two simultaneous first
 // messages join one conversation.
-func (s *Service) conversation(ctx context.Context, channelID, contactID uuid.UUID, address string) (*ent.Interaction, error) {
+func (s *Service) conversation(ctx context.Context, channelID, contactID uuid.UUID, address string) (row *ent.Interaction, opened bool, err error) {
 	if err := lockPair(ctx, channelID, address); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	row, err := s.store.Ent(ctx).Interaction.Query().
+	row, err = s.store.Ent(ctx).Interaction.Query().
 		Where(interaction.ChannelID(channelID), interaction.Address(address), interaction.StatusNEQ(Closed)).
 		ForUpdate().Only(ctx)
 	if err == nil || !ent.IsNotFound(err) {
-		return row, err
+		return row, false, err
 	}
 	row, err = s.store.Ent(ctx).Interaction.Create().SetChannelID(channelID).SetContactID(contactID).
 		SetAddress(address).SetStatus(Open).SetNeedsReply(false).SetLastMessageAt(s.store.Now()).Save(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return row, s.events.Publish(ctx, "interaction.opened", "interaction", row.ID, map[string]any{"channel_id": channelID})
+	return row, true, s.events.Publish(ctx, "interaction.opened", "interaction", row.ID, map[string]any{"channel_id": channelID})
 }
 
 func lockPair(ctx context.Context, channelID uuid.UUID, address string) error {

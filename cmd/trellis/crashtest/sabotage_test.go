@@ -24,7 +24,7 @@ var sabotages = []struct{ name, file, old, new, tests string }{
 	},
 	{
 		"an unknown outcome is sent again", "messaging/interactions/due.go",
-		"case provider.ClassTransient:", "case provider.ClassTransient, provider.ClassAmbiguous:",
+		`return s.lose(ctx, row, cause)`, `return s.postpone(ctx, row, cause)`,
 		"TestC8",
 	},
 	{

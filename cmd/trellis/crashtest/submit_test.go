@@ -236,17 +236,17 @@ func TestC7TheReportComesBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
 	w.serve()
-	w.worker()
+	w.worker("TRELLIS_WORKERS=64") // the submissions below wait, and reports must not wait behind them
 	var ids []string
 	counted(func(int) {
 		for _, name := range carriers() {
 			d := w.draft(name)
-			w.script(d.to, sim.Script{Behaviour: sim.ReportAs, Delay: 400 * time.Millisecond, Callbacks: &sim.Callbacks{BeforeResponse: true}})
+			w.script(d.to, sim.Script{Behaviour: sim.ReportAs, Delay: 2 * time.Second, Callbacks: &sim.Callbacks{BeforeResponse: true}})
 			ids = append(ids, w.send(d))
 		}
 	})
 	w.await(30*time.Second, ids, "delivered")
-	time.Sleep(time.Second) // the answers come now
+	time.Sleep(3 * time.Second) // the answers come now
 	for _, id := range ids {
 		if went := w.history(id); fmt.Sprint(went) != "[queued sent delivered]" && fmt.Sprint(went) != "[queued delivered]" {
 			t.Errorf("message %s went %v", id, went)

@@ -70,7 +70,7 @@ CREATE UNIQUE INDEX "session_tenant_id_id" ON "sessions" ("tenant_id", "id");
 -- create index "session_tenant_id_user_id" to table: "sessions"
 CREATE INDEX "session_tenant_id_user_id" ON "sessions" ("tenant_id", "user_id");
 -- create "tenants" table
-CREATE TABLE "tenants" ("id" uuid NOT NULL, "created_at" timestamptz NOT NULL, "updated_at" timestamptz NOT NULL, "version" bigint NOT NULL DEFAULT 1, "parent_id" uuid NULL, "kind" character varying NOT NULL, "name" text NOT NULL, "path" text NOT NULL, "status" character varying NOT NULL DEFAULT 'active', "country" text NOT NULL DEFAULT 'US', "time_zone" text NOT NULL DEFAULT 'UTC', "language" text NOT NULL DEFAULT 'en', PRIMARY KEY ("id"));
+CREATE TABLE "tenants" ("id" uuid NOT NULL, "created_at" timestamptz NOT NULL, "updated_at" timestamptz NOT NULL, "version" bigint NOT NULL DEFAULT 1, "parent_id" uuid NULL, "kind" character varying NOT NULL, "name" text NOT NULL, "path" text NOT NULL, "status" character varying NOT NULL DEFAULT 'active', "suspended_by_path" text NOT NULL DEFAULT '', "country" text NOT NULL DEFAULT 'US', "time_zone" text NOT NULL DEFAULT 'UTC', "language" text NOT NULL DEFAULT 'en', PRIMARY KEY ("id"));
 -- create index "tenant_parent_id_name" to table: "tenants"
 CREATE UNIQUE INDEX "tenant_parent_id_name" ON "tenants" ("parent_id", "name");
 -- create "users" table

@@ -20,7 +20,7 @@ CREATE TABLE provider_events (
     received_at timestamptz NOT NULL
 );
 -- Deduplication: a repeated callback finds its key taken.
-CREATE UNIQUE INDEX h_provider_events_key ON provider_events (channel_id, kind, event_key);
+CREATE UNIQUE INDEX h_provider_events_key ON provider_events (tenant_id, channel_id, kind, event_key);
 CREATE INDEX h_provider_events_due ON provider_events (tenant_id, due_at, id) WHERE due_at IS NOT NULL;
 
 -- Every delivery report, also the late, the doubled and the unknown ones.
@@ -104,6 +104,9 @@ CREATE INDEX h_messages_due ON messages (tenant_id, due_at, id) WHERE due_at IS 
 CREATE INDEX h_messages_unfinished ON messages (tenant_id, interaction_id, id) WHERE status IN ('queued', 'submitting', 'unknown');
 CREATE INDEX h_attachments_due ON attachments (tenant_id, due_at, id) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX h_opt_outs_active ON opt_outs (tenant_id, channel_id, address) WHERE ended_at IS NULL;
+
+-- A node stands where its path says.
+ALTER TABLE tenants ADD CONSTRAINT h_tenants_own_path CHECK (right(path, 38) = '/' || id::text || '/');
 
 -- Composite keys: a row cannot point into another tenant, whatever the code
 -- above it does. (Referential checks pass by row level security.)

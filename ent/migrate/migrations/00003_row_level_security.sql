@@ -20,14 +20,21 @@ BEGIN
     END LOOP;
 
     -- What work without a tenant may reach; everything else it cannot see.
-    FOREACH t IN ARRAY ARRAY['tenants', 'users', 'sessions', 'api_keys', 'numbers', 'number_holdings', 'channels',
-        'messages', 'attachments', 'opt_outs', 'provider_events', 'events', 'idempotency_keys', 'signing_keys'] LOOP
+    FOREACH t IN ARRAY ARRAY['users', 'sessions', 'api_keys', 'numbers', 'channels', 'messages',
+        'attachments', 'opt_outs', 'provider_events', 'events', 'idempotency_keys', 'signing_keys'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY system ON %I TO trellis_system USING (true) WITH CHECK (true)', t);
     END LOOP;
 END $$;
 -- +goose StatementEnd
+
+ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenants FORCE ROW LEVEL SECURITY;
+CREATE POLICY system ON tenants FOR SELECT TO trellis_system USING (true);
+CREATE POLICY root ON tenants FOR INSERT TO trellis_system WITH CHECK (parent_id IS NULL);
+ALTER TABLE number_holdings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE number_holdings FORCE ROW LEVEL SECURITY;
 
 -- What a subtree may see: nodes, and the numbers that its nodes hold.
 CREATE POLICY subtree ON tenants TO trellis_app
@@ -46,10 +53,17 @@ GRANT SELECT, INSERT, UPDATE ON tenants, users, sessions, api_keys, numbers, num
 GRANT SELECT, INSERT ON events, message_status_events TO trellis_app;
 GRANT SELECT, INSERT, UPDATE ON idempotency_keys TO trellis_app;
 
-GRANT SELECT, INSERT, UPDATE ON tenants, users, sessions, opt_outs, provider_events, signing_keys TO trellis_system;
-GRANT SELECT, UPDATE ON api_keys, channels, messages, attachments TO trellis_system;
-GRANT SELECT, UPDATE ON numbers TO trellis_system;
-GRANT SELECT ON number_holdings TO trellis_system;
+-- The system role serves those who have not signed in: it reads what it has to
+-- find, and changes no more than the columns named here. Of tenants it makes
+-- the root alone.
+GRANT SELECT ON tenants, users, sessions, api_keys, numbers, channels, messages, attachments TO trellis_system;
+GRANT INSERT ON tenants TO trellis_system;
+GRANT UPDATE (last_used_at, updated_at, version) ON api_keys TO trellis_system;
+GRANT UPDATE (due_at) ON messages, attachments, channels TO trellis_system;
+GRANT UPDATE (credentials) ON channels, numbers TO trellis_system;
+GRANT SELECT, INSERT, UPDATE (due_at) ON provider_events TO trellis_system;
+GRANT SELECT, INSERT, UPDATE (ended_at, updated_at, version) ON opt_outs TO trellis_system;
+GRANT SELECT, INSERT, UPDATE ON signing_keys TO trellis_system;
 GRANT SELECT, INSERT ON events TO trellis_system;
 GRANT SELECT, DELETE ON idempotency_keys TO trellis_system;
 
