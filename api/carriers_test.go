@@ -16,11 +16,10 @@ import (
 
 // refusal is what a carrier does and what must become of the message.
 type refusal struct {
-	name                 string
-	script               sim.Script
-	status, class, code  string
-	attempts             int
-	optOut, channelFault bool
+	name                string
+	script              sim.Script
+	status, class, code string
+	attempts            int
 }
 
 func rejects(code, class string) refusal {

@@ -21,9 +21,7 @@ type asked struct {
 	// by is who asks where; the customer's admin by default.
 	by func(*world) (*caller, *node)
 	// body is made of ids.
-	body   func(ids map[string]string) apitest.Body
-	query  string
-	upload bool
+	body func(ids map[string]string) apitest.Body
 }
 
 func byReseller(w *world) (*caller, *node) { return &caller{Client: w.l2.boss, home: w.l2}, w.l2 }

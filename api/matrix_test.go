@@ -84,8 +84,14 @@ func userOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"user_id": n.user}
 }
 
-func attachmentOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+// attachmentOf is an upload of the caller's own where he may have one: agents
+// and users see no others.
+func attachmentOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
 	t.Helper()
+	if c.home == n && strings.Contains(people, c.role) {
+		own := c.Upload(t, n.Path("/attachments"), "a.png", drawing(t, "png")).Want(t, http.StatusCreated)
+		return map[string]string{"attachment_id": own.String(t, "id")}
+	}
 	return map[string]string{"attachment_id": w.attachment(t, n)}
 }
 
@@ -128,16 +134,18 @@ var matrix = map[string]rule{
 
 	"listNumbers": {own: "OR", below: "OR"},
 	"getNumber":   {own: "OR", below: "OR", prepare: numberOf},
-	"addNumber": {own: "O", below: "O", body: func(_ *testing.T, w *world, _ *caller, _ *node, _ map[string]string) any {
+	"addNumber": {own: "O", body: func(_ *testing.T, w *world, _ *caller, _ *node, _ map[string]string) any {
 		return carrierNumber(w, apitest.NewAddress())
 	}},
-	"assignNumber": {own: "OR", below: "OR", prepare: numberOf, want: leaf(unprocessable),
+	"assignNumber": {
+		own: "OR", below: "OR", prepare: numberOf, want: leaf(unprocessable),
 		body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {
 			if child := w.childOf(n); child != nil {
 				return apitest.Body{"tenant_id": child.ID}
 			}
 			return apitest.Body{"tenant_id": uuid.New()}
-		}},
+		},
+	},
 	"reclaimNumber": {own: "OR", below: "OR", prepare: numberBelow, want: leaf(http.StatusConflict)},
 
 	"listChannels":           {own: "O" + everyone, below: "OR"},
@@ -156,10 +164,12 @@ var matrix = map[string]rule{
 	"getInteraction":      {own: people, prepare: interactionOf},
 	"markInteractionRead": {own: people, prepare: interactionOf},
 	"closeInteraction":    {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
-	"assignInteraction": {own: "RTM", prepare: interactionOf,
-		body: func(_ *testing.T, _ *world, c *caller, n *node, _ map[string]string) any {
+	"assignInteraction": {
+		own: "RTM", prepare: interactionOf,
+		body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {
 			return apitest.Body{"user_id": n.boss.UserID}
-		}},
+		},
+	},
 	"listMessages":       {own: people, prepare: interactionOf},
 	"replyToInteraction": {own: people, prepare: interactionOf, body: sends(apitest.Body{"body": "answer"})},
 	"sendMessage": {own: "RTU", body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {

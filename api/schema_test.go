@@ -17,8 +17,8 @@ func TestAnswersOutsideOfTheDocumentAreNoticed(t *testing.T) {
 	answer := func(status int, contentType, body string) *apitest.Response {
 		return &apitest.Response{Status: status, Header: http.Header{"Content-Type": {contentType}}, Content: []byte(body)}
 	}
-	with := func(old, new string) string {
-		changed := strings.Replace(string(me.Content), old, new, 1)
+	with := func(old, fresh string) string {
+		changed := strings.Replace(string(me.Content), old, fresh, 1)
 		if changed == string(me.Content) {
 			t.Fatalf("%s is not in %s", old, me.Content)
 		}

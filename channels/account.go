@@ -151,7 +151,7 @@ func (s *Service) Line(ctx context.Context, channelID uuid.UUID) (Line, error) {
 		return Line{}, err
 	}
 	return Line{
-		Channel:   s.viewWith(row, held),
+		Channel:   s.view(row),
 		Adapter:   s.adapters[provider.Name(row.Provider)],
 		Account:   provider.Account{Credentials: credentials, Address: row.Address},
 		StatusURL: s.hookURL(row.Provider, token(row, held)) + "/status",

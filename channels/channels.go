@@ -132,10 +132,7 @@ func (s *Service) Create(ctx context.Context, n NewChannel) (Channel, error) {
 		if err != nil {
 			return err
 		}
-		out, err = s.view(ctx, row)
-		if err != nil {
-			return err
-		}
+		out = s.view(row)
 		return s.events.Publish(ctx, "channel.created", "channel", row.ID, map[string]any{"provider": row.Provider})
 	})
 	return out, err
@@ -163,10 +160,9 @@ func (s *Service) Get(ctx context.Context, channelID uuid.UUID) (Channel, error)
 	var out Channel
 	err := s.store.Read(ctx, func(ctx context.Context) error {
 		row, err := s.load(ctx, channelID)
-		if err != nil {
-			return err
+		if err == nil {
+			out = s.view(row)
 		}
-		out, err = s.view(ctx, row)
 		return err
 	})
 	return out, err
@@ -187,10 +183,9 @@ func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Chann
 		rows, err := s.store.Ent(ctx).Channel.Query().
 			Where(channel.StatusNEQ(channel.StatusReleased), channel.IDGT(after)).
 			Order(ent.Asc(channel.FieldID)).Limit(limit).All(ctx)
-		if err != nil {
-			return err
+		for _, row := range rows {
+			out = append(out, s.view(row))
 		}
-		out, err = s.views(ctx, rows)
 		return err
 	})
 	return out, err
@@ -245,9 +240,7 @@ func (s *Service) Update(ctx context.Context, channelID uuid.UUID, c Change, che
 		if err != nil {
 			return err
 		}
-		if out, err = s.view(ctx, row); err != nil {
-			return err
-		}
+		out = s.view(row)
 		return s.events.Publish(ctx, "channel.updated", "channel", row.ID, map[string]any{"status": row.Status})
 	})
 	return out, err

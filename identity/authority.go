@@ -36,10 +36,11 @@ func (s *Service) authority(ctx context.Context) (authority, error) {
 	}
 	a := authority{policy: s.cfg.Policy, program: sc.Actor.Kind == scope.ActorSystem && !sc.IsSystem()}
 	if !a.program {
-		known := false
-		if a.caller, known = From(ctx); !known || a.caller.Actor() != sc.Actor {
+		caller, known := From(ctx)
+		if !known || caller.Actor() != sc.Actor {
 			return authority{}, errNoPrincipal
 		}
+		a.caller = caller
 	}
 	a.node, err = s.cfg.Tenants.Get(ctx, sc.TenantID)
 	return a, err

@@ -134,7 +134,7 @@ func TestASuspendedTenantIsAdministeredFromAbove(t *testing.T) {
 	reseller := w.person(t, w.l1, authz.TenantAdmin, "reseller")
 	insider := w.person(t, w.deep, authz.TenantAdmin, "insider")
 	w.suspend(t, w.l2)
-	w.clock.Advance(aSecond)
+	w.clock.Advance(cacheLife)
 	for _, permission := range []authz.Permission{authz.TenantsWrite, authz.UsersWrite, authz.UsersRead} {
 		if _, err := w.Admit(t.Context(), reseller, permission, w.deep.ID); err != nil {
 			t.Errorf("%s from above: %v", permission, err)
@@ -208,7 +208,7 @@ func TestRightsChangeWithinASecondEverywhere(t *testing.T) {
 	if _, err := elsewhere.Authenticate(t.Context(), tokens.AccessToken.Reveal()); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.Advance(aSecond - 1000)
+	w.clock.Advance(cacheLife - 1000)
 	if _, err := w.UpdateUser(w.as(t, reseller, authz.UsersWrite, w.customer), tokens.UserID,
 		identity.UserChange{Status: to(identity.UserDisabled)}, nil); err != nil {
 		t.Fatal(err)

@@ -192,7 +192,7 @@ func TestAKeyLosesWhatItsCreatorLoses(t *testing.T) {
 	}
 	holds := func(want ...authz.Permission) {
 		t.Helper()
-		w.clock.Advance(aSecond)
+		w.clock.Advance(cacheLife)
 		p := w.authenticate(t, made.Text.Reveal())
 		if fmt.Sprint(p.Permissions) != fmt.Sprint(want) {
 			t.Errorf("the key holds %v, want %v", p.Permissions, want)
@@ -210,7 +210,7 @@ func TestAKeyLosesWhatItsCreatorLoses(t *testing.T) {
 	change(identity.UserChange{Role: to(authz.TenantAdmin)})
 	holds(authz.InteractionsRead, authz.UsersWrite)
 	change(identity.UserChange{Status: to(identity.UserDisabled)})
-	w.clock.Advance(aSecond)
+	w.clock.Advance(cacheLife)
 	_, err = w.Authenticate(t.Context(), made.Text.Reveal())
 	wantCode(t, err, fault.CodeInvalidToken)
 }

@@ -233,4 +233,4 @@ func (r *recorder) of(kind string, object uuid.UUID) int {
 
 func to[T any](v T) *T { return &v }
 
-const aSecond = time.Second
+const cacheLife = time.Second

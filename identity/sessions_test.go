@@ -95,7 +95,7 @@ func TestLoginToASuspendedTenant(t *testing.T) {
 	u := w.user(t, w.deep, authz.Agent, "ann")
 	tokens := w.login(t, u)
 	w.suspend(t, w.l1)
-	w.clock.Advance(aSecond)
+	w.clock.Advance(cacheLife)
 	_, err := w.Login(t.Context(), u.Login, password, identity.Client{})
 	wantCode(t, err, fault.CodeTenantSuspended)
 	_, err = w.Login(t.Context(), u.Login, "wrong", identity.Client{})
@@ -131,7 +131,7 @@ func TestLogoutEndsEverySession(t *testing.T) {
 	if err := w.Logout(w.as(t, p, authz.Authenticated, w.customer), u.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.Advance(aSecond) // what the other replica may remember
+	w.clock.Advance(cacheLife) // what the other replica may remember
 	for _, tokens := range []identity.Tokens{one, two} {
 		for _, s := range []*identity.Service{w.Service, elsewhere} {
 			_, err := s.Authenticate(t.Context(), tokens.AccessToken.Reveal())

@@ -82,7 +82,7 @@ func TestALostTaskIsHandedOutAgain(t *testing.T) {
 		r.flush()
 		var got seen
 		serve(t, r, map[jobs.Kind]jobs.Handler{jobs.Messages: got.note}, nil)
-		time.Sleep(600 * time.Millisecond) // two looks of the dispatcher
+		time.Sleep(600 * time.Millisecond) //nolint:forbidigo // two looks of the dispatcher: that nothing comes has no signal
 		if n := len(got.all()); n != 0 {
 			t.Errorf("%d tasks came although they were lost and the lease runs", n)
 		}
@@ -227,8 +227,7 @@ func TestADoubledTaskIsHarmless(t *testing.T) {
 		won := 0
 		serve(t, r, map[jobs.Kind]jobs.Handler{jobs.Messages: func(ctx context.Context, task jobs.Task) error {
 			_ = got.note(ctx, task)
-			ctx = scope.System(ctx, "a test's handler")
-			return s.store.InTx(ctx, func(ctx context.Context) error {
+			return s.store.InTx(inTenant(ctx, task), func(ctx context.Context) error {
 				result, err := store.Exec(ctx, `UPDATE messages SET status = 'submitting' WHERE id = $1 AND status = 'queued'`, task.ID)
 				if err != nil {
 					return err
@@ -241,7 +240,7 @@ func TestADoubledTaskIsHarmless(t *testing.T) {
 			})
 		}}, nil)
 		eventually(t, "both tasks were handled", func() bool { return len(got.all()) >= 2 })
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond) //nolint:forbidigo // that nothing more comes has no signal
 		mu.Lock()
 		defer mu.Unlock()
 		if n := len(got.all()); n != 2 || won != 1 {
@@ -320,5 +319,12 @@ func TestADispatcherDrainsQuickly(t *testing.T) {
 		if n := len(got.all()); n != total {
 			t.Errorf("%d rows were handled %d times", total, n)
 		}
+	})
+}
+
+// inTenant is the scope that a handler works in.
+func inTenant(ctx context.Context, t jobs.Task) context.Context {
+	return scope.With(ctx, scope.Scope{
+		TenantID: t.TenantID, Path: "/" + t.TenantID.String() + "/", Actor: scope.Actor{Kind: scope.ActorSystem},
 	})
 }

@@ -212,7 +212,7 @@ func eventually(t testing.TB, what string, condition func() bool) {
 
 func within(t testing.TB, limit time.Duration, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(limit); !condition(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(limit); !condition(); time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // this is the bounded wait
 		if time.Now().After(end) {
 			t.Fatalf("not within %s: %s", limit, what)
 		}

@@ -178,14 +178,14 @@ func (c *Contract) checkBody(pointer, media string, r *Response) error {
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.Content))
 	if err != nil {
-		return fmt.Errorf("%s answers %d with what is not JSON: %v: %s", r.Request, r.Status, err, r.Content)
+		return fmt.Errorf("%s answers %d with what is not JSON: %w: %s", r.Request, r.Status, err, r.Content)
 	}
 	schema, err := c.schema(pointer)
 	if err != nil {
 		return err
 	}
 	if err := schema.Validate(value); err != nil {
-		return fmt.Errorf("%s answers %d against the document: %v: %s", r.Request, r.Status, err, r.Content)
+		return fmt.Errorf("%s answers %d against the document: %w: %s", r.Request, r.Status, err, r.Content)
 	}
 	return nil
 }

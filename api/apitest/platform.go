@@ -204,7 +204,7 @@ func (p *Platform) Advance(t testing.TB, d time.Duration) {
 // Carrier registers the operator's account at its simulated carrier.
 func (p *Platform) Carrier(address, inboundURL string) provider.Credentials {
 	credentials := provider.Credentials{"account": "operator", "secret": "operator-carrier-secret"}
-	p.Sim.AddAccount(sim.Account{
+	_ = p.Sim.AddAccount(sim.Account{
 		Provider: provider.Scopserv, Credentials: credentials, Addresses: []string{address}, InboundURL: inboundURL,
 	})
 	return credentials

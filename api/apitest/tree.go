@@ -113,13 +113,13 @@ func (p *Platform) connect(t testing.TB, node Tenant, address string, name provi
 	t.Helper()
 	line := Line{Tenant: node, Address: address, Provider: name}
 	line.Account = sim.Account{Provider: name, Credentials: credentials, Addresses: []string{line.Address}}
-	p.Sim.AddAccount(line.Account)
+	_ = p.Sim.AddAccount(line.Account)
 	r := node.Admin.Post(t, node.Path("/channels"), Body{
 		"name": "Line", "provider": name, "address": line.Address, "credentials": credentials,
 	}).Want(t, http.StatusCreated)
 	line.ChannelID = r.ID(t, "id")
 	line.Account.InboundURL, line.Account.StatusURL = r.String(t, "inbound_url"), r.String(t, "status_url")
-	p.Sim.AddAccount(line.Account)
+	_ = p.Sim.AddAccount(line.Account)
 	return line
 }
 

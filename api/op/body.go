@@ -132,7 +132,8 @@ func (rq *request) receive() ([]byte, error) {
 		rq.writer.Header().Set("Connection", "close")
 		return nil, err
 	}
-	return raw, wire.SetReadDeadline(time.Time{})
+	_ = wire.SetReadDeadline(time.Time{})
+	return raw, nil
 }
 
 // bodyFault says why a body could not be read.

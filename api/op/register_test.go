@@ -70,7 +70,7 @@ type (
 		Name op.Optional[string] `json:"name" maxLength:"5" doc:"A name." example:"x"`
 	}
 	nullableID struct {
-		Owner *uuid.UUID `json:"owner" nullable:"true" doc:"The owner."`
+		Owner *uuid.UUID `json:"owner" doc:"The owner."`
 	}
 	noJSON struct {
 		Name string `maxLength:"5" doc:"A name." example:"x"`

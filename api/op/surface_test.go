@@ -297,7 +297,7 @@ func TestPlainErrorsAndPanicsDoNotLeak(t *testing.T) {
 	if w := toy.ask(http.MethodGet, oneContact, ""); strings.Contains(w.Body.String(), "db-1") {
 		t.Errorf("an internal fault leaked: %s", w.Body)
 	}
-	toy.fail = fault.New(fault.Unavailable, fault.CodeUnavailable, "Later.").Because(secret)
+	toy.fail = fault.New(fault.Unavailable, fault.CodeProviderUnreachable, "Later.").Because(secret)
 	if w := toy.ask(http.MethodGet, oneContact, ""); w.Code != 503 || strings.Contains(w.Body.String(), "10.0.0.5") {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}

@@ -108,7 +108,7 @@ func (s *Service) Add(ctx context.Context, n NewNumber) (Number, error) {
 			return err
 		}
 		if sc.Path != "/"+sc.TenantID.String()+"/" {
-			return fault.New(fault.Conflict, fault.CodeNotDistributable,
+			return fault.New(fault.Forbidden, fault.CodeForbidden,
 				"Numbers enter the inventory in the operator's own tenant and are handed down from there.")
 		}
 		rowID := id.New()

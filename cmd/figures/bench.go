@@ -224,7 +224,7 @@ func (b *bench) seed(ctx context.Context) error {
 
 func (b *bench) connect(ctx context.Context) error {
 	s := b.seeded
-	b.carriers.AddAccount(sim.Account{Provider: provider.Twilio, Credentials: s.account, Addresses: []string{s.number}})
+	_ = b.carriers.AddAccount(sim.Account{Provider: provider.Twilio, Credentials: s.account, Addresses: []string{s.number}})
 	made, err := b.call(ctx, http.MethodPost, b.tenantPath("/channels"), map[string]any{
 		"name": "Bench", "provider": "twilio", "address": s.number, "credentials": s.account,
 	})

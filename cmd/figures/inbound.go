@@ -37,8 +37,8 @@ func measureInbound(ctx context.Context, b *bench) ([]result, error) {
 	db.SetMaxOpenConns(clients)
 	db.SetMaxIdleConns(clients)
 	rate, floor, err := alternate(3,
-		func() (float64, error) { return closedLoop(ctx, clients, 8*time.Second, b.sendInbound) },
-		func() (float64, error) { return closedLoop(ctx, clients, 8*time.Second, b.floorInbound(db)) })
+		func() (float64, error) { return closedLoop(ctx, b.sendInbound) },
+		func() (float64, error) { return closedLoop(ctx, b.floorInbound(db)) })
 	stop()
 	if err != nil {
 		return nil, err

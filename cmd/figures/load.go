@@ -8,10 +8,13 @@ import (
 	"time"
 )
 
-// closedLoop lets a number of clients work without a pause for a while and
-// returns how many calls a second they made.
-func closedLoop(ctx context.Context, clients int, length time.Duration, call func(ctx context.Context) error) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, length)
+// closedLength is how long one turn of a closed loop takes.
+const closedLength = 8 * time.Second
+
+// closedLoop lets the clients work without a pause for a while and returns how
+// many calls a second they made.
+func closedLoop(ctx context.Context, call func(ctx context.Context) error) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, closedLength)
 	defer cancel()
 	var (
 		done  atomic.Int64

@@ -34,10 +34,10 @@ func measureRead(ctx context.Context, b *bench) ([]result, error) {
 	defer stopFloor()
 	rate, floor, err := alternate(3,
 		func() (float64, error) {
-			return closedLoop(ctx, clients, 8*time.Second, get("http://"+b.address+path, b.seeded.token))
+			return closedLoop(ctx, get("http://"+b.address+path, b.seeded.token))
 		},
 		func() (float64, error) {
-			return closedLoop(ctx, clients, 8*time.Second, get("http://"+floorAddress+path, b.seeded.token))
+			return closedLoop(ctx, get("http://"+floorAddress+path, b.seeded.token))
 		})
 	if err != nil {
 		return nil, err

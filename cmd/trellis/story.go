@@ -79,7 +79,7 @@ func (s *story) play(ctx context.Context, started time.Time) error {
 	} else {
 		say("The tenants, people and messages of the last time are still there.")
 	}
-	s.carriers.AddAccount(sim.Account{
+	_ = s.carriers.AddAccount(sim.Account{
 		Provider: provider.Scopserv, Credentials: s.carrierAccount(), Addresses: []string{demoNumber}, InboundURL: s.inboundURL(),
 	})
 	return s.converse(ctx)
@@ -123,7 +123,7 @@ func (s *story) found(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.carriers.AddAccount(sim.Account{Provider: provider.Scopserv, Credentials: s.carrierAccount(), Addresses: []string{demoNumber}})
+	_ = s.carriers.AddAccount(sim.Account{Provider: provider.Scopserv, Credentials: s.carrierAccount(), Addresses: []string{demoNumber}})
 	number, err := staff.post(ctx, "/v1/tenants/"+operator+"/numbers", object{
 		"address": demoNumber, "provider": "scopserv", "credentials": s.carrierAccount(),
 	})

@@ -41,7 +41,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, lost(err)
 	}
-	network.Follow(nil)
+	network.Release()
 	return &conn{pqConn: inner.(pqConn), network: network, statements: newStatements()}, nil
 }
 
@@ -94,7 +94,7 @@ func (c *conn) IsValid() bool { return !c.broken && c.pqConn.IsValid() }
 // Ping implements driver.Pinger.
 func (c *conn) Ping(ctx context.Context) error {
 	c.network.Follow(ctx)
-	defer c.network.Follow(nil)
+	defer c.network.Release()
 	return c.pqConn.Ping(ctx)
 }
 
@@ -135,7 +135,7 @@ var pathPattern = regexp.MustCompile(`^/([0-9a-f-]{36}/)+$`)
 // for that; it is the one of the beginning.
 type transaction struct {
 	c   *conn
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // Commit and Rollback have no parameter for it
 }
 
 // Commit implements driver.Tx.
@@ -157,7 +157,7 @@ func (t transaction) Rollback() error { return t.end(t.c.pqConn.Rollback) }
 func (t transaction) end(how func() error) error {
 	t.c.inTransaction = false
 	t.c.network.Follow(t.ctx)
-	defer t.c.network.Follow(nil)
+	defer t.c.network.Release()
 	return lost(how())
 }
 

@@ -86,19 +86,30 @@ type deadlineConn struct {
 }
 
 // Follow makes the end of ctx, and of no other context before it, bring the
-// deadline forward. nil follows none.
+// deadline forward.
 func (c *deadlineConn) Follow(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.release()
+	if ctx.Done() != nil {
+		ended := c.following
+		c.unfollow = context.AfterFunc(ctx, func() { c.hurry(ended) })
+	}
+}
+
+// Release follows no context any more.
+func (c *deadlineConn) Release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.release()
+}
+
+func (c *deadlineConn) release() {
 	if c.unfollow != nil {
 		c.unfollow()
 	}
 	c.following++
 	c.unfollow, c.giveUpAt = nil, time.Time{}
-	if ctx != nil && ctx.Done() != nil {
-		ended := c.following
-		c.unfollow = context.AfterFunc(ctx, func() { c.hurry(ended) })
-	}
 }
 
 // hurry does nothing when another context is followed by now.

@@ -270,6 +270,9 @@ func createBulk(ctx context.Context, client, builder reflect.Value) (reflect.Val
 func copyOf(client, original reflect.Value, owner scope.Scope, suffix string) reflect.Value {
 	builder := call(client, "Create")[0]
 	mutation := call(builder, "Mutation")[0].Interface().(ent.Mutation)
+	// A node stands where its path says.
+	fresh := uuid.New()
+	mutation.(interface{ SetID(uuid.UUID) }).SetID(fresh)
 	for column, value := range fieldsOf(original) {
 		switch v := value.(type) {
 		case string:
@@ -283,7 +286,7 @@ func copyOf(client, original reflect.Value, owner scope.Scope, suffix string) re
 		case "tenant_id":
 			value = owner.TenantID
 		case "path", "holder_path":
-			value = owner.Path + suffix + "/"
+			value = owner.Path + fresh.String() + "/"
 		}
 		if err := mutation.SetField(column, value); err != nil {
 			panic(fmt.Sprintf("%s: %v", column, err))
@@ -405,7 +408,9 @@ func isRefusal(err error) bool {
 // withoutScope hides the scope of a context, and nothing else.
 func withoutScope(ctx context.Context) context.Context { return scopeless{ctx} }
 
-type scopeless struct{ context.Context }
+type scopeless struct {
+	context.Context //nolint:containedctx // it is a context
+}
 
 func (c scopeless) Value(key any) any {
 	value := c.Context.Value(key)

@@ -97,7 +97,7 @@ func isConnectionLost(err error) bool {
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone),
 		errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 		return true
-	case errors.As(err, &network) && error(network) != context.DeadlineExceeded: // which is a net.Error as well
+	case errors.As(err, &network) && !errors.Is(network, context.DeadlineExceeded): // which is a net.Error as well
 		return true
 	}
 	return hasClass(err, "08") || pq.As(err, pqerror.AdminShutdown, pqerror.CrashShutdown, pqerror.CannotConnectNow) != nil

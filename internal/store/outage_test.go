@@ -29,7 +29,7 @@ func TestAFrozenServerHoldsNobody(t *testing.T) {
 			if took := time.Since(began); took > silence {
 				t.Errorf("took %v, want at most %v", took, silence)
 			}
-			wantOutage(t, err)
+			_ = wantOutage(t, err)
 			r.proxy.Thaw()
 			wantRecovery(t, r)
 		})
@@ -194,7 +194,7 @@ func TestAResetConnectionIsAnOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := w.remote(t)
-			wantOutage(t, work(r, r.ctx, r.proxy.Reset))
+			_ = wantOutage(t, work(r, r.ctx, r.proxy.Reset))
 			wantRecovery(t, r)
 		})
 	}
@@ -205,8 +205,8 @@ func TestAServerThatIsGone(t *testing.T) {
 	r := newRemote(t)
 	_ = r.proxy.listener.Close()
 	r.proxy.Reset()
-	wantOutage(t, r.try(r.ctx))
-	wantOutage(t, r.try(r.ctx))
+	_ = wantOutage(t, r.try(r.ctx))
+	_ = wantOutage(t, r.try(r.ctx))
 }
 
 // Every connection of the pool is dead, and not one caller sees it.
@@ -259,7 +259,7 @@ func TestAServerThatRestartsInsideATransaction(t *testing.T) {
 		terminateAll(t, r)
 		return selectOne(ctx)
 	})
-	wantOutage(t, err)
+	_ = wantOutage(t, err)
 	wantRecovery(t, r)
 	if r.renamed(t) {
 		t.Error("half a transaction was kept")
@@ -354,7 +354,7 @@ func TestConnectingWithoutTLSLeavesNothingOpen(t *testing.T) {
 func TestAStatementOverItsTimeoutIsAnOutage(t *testing.T) {
 	t.Parallel()
 	r := newRemote(t)
-	wantOutage(t, r.InTx(r.ctx, sleepLong))
+	_ = wantOutage(t, r.InTx(r.ctx, sleepLong))
 	wantRecovery(t, r)
 }
 

@@ -152,7 +152,7 @@ func TestAStatementOutsideATransactionIsRefused(t *testing.T) {
 		"pool: exec, arguments":  func() error { _, err := pool.ExecContext(ctx, "SELECT $1::int", 1); return err },
 		"pool: query":            func() error { rows, err := pool.QueryContext(ctx, "SELECT 1"); return closed(rows, err) },
 		"pool: query, arguments": func() error { rows, err := pool.QueryContext(ctx, "SELECT $1::int", 1); return closed(rows, err) },
-		"pool: prepare":          func() error { _, err := pool.PrepareContext(ctx, "SELECT 1"); return err },
+		"pool: prepare":          func() error { _, err := pool.PrepareContext(ctx, "SELECT 1"); return err }, //nolint:sqlclosecheck // it is refused
 		"store: exec":            func() error { _, err := store.Exec(ctx, "SELECT 1"); return err },
 		"store: query":           func() error { rows, err := store.Query(ctx, "SELECT 1"); return closed(rows, err) },
 		"store: row":             func() error { return store.QueryRow(ctx, nil, "SELECT 1") },

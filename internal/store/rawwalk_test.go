@@ -24,7 +24,7 @@ type rawWalk struct {
 // systemTables are those that work without a tenant may see. A new entry is a
 // decision: the reasons stand in the migration.
 var systemTables = []string{
-	"api_keys", "attachments", "channels", "events", "idempotency_keys", "messages", "number_holdings", "numbers",
+	"api_keys", "attachments", "channels", "events", "idempotency_keys", "messages", "numbers",
 	"opt_outs", "provider_events", "sessions", "signing_keys", "tenants", "users",
 }
 
@@ -307,6 +307,9 @@ func (w foreignKeys) findUnchecked(ctx context.Context, found *findings) {
 		if _, known := loose[column]; !known {
 			found.add("%s: no foreign key checks it", column)
 		}
+	}
+	if err := rows.Err(); err != nil {
+		found.add("columns: %v", err)
 	}
 	for column := range loose {
 		if !seen[column] {

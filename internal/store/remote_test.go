@@ -23,7 +23,7 @@ type remote struct {
 	twins
 	*store.Store
 	proxy *proxy
-	ctx   context.Context // of tenant A
+	ctx   context.Context //nolint:containedctx // of tenant A; the table of faults has it at hand
 }
 
 func newRemote(t *testing.T) remote {
@@ -109,7 +109,7 @@ var moments = map[string]func(r remote, ctx context.Context, now func()) error{
 		})
 	},
 	"before COMMIT": func(r remote, ctx context.Context, now func()) error {
-		return r.InTx(ctx, func(ctx context.Context) error { now(); return nil })
+		return r.InTx(ctx, func(context.Context) error { now(); return nil })
 	},
 }
 

@@ -48,7 +48,10 @@ func ensureRole(ctx context.Context, db *sql.DB, role, password string) error {
 	if _, err := db.ExecContext(ctx, create); err != nil && pq.As(err, pqerror.DuplicateObject, pqerror.UniqueViolation) == nil {
 		return err
 	}
-	alter := "ALTER ROLE " + pq.QuoteIdentifier(role) + " LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT"
+	// A new role is neither superuser nor past row level security, and taking
+	// either away asks for a superuser, which the owner of a managed database
+	// is not. Verify refuses a role that has become one.
+	alter := "ALTER ROLE " + pq.QuoteIdentifier(role) + " LOGIN NOCREATEDB NOCREATEROLE NOINHERIT"
 	if password != "" {
 		alter += " PASSWORD " + pq.QuoteLiteral(password)
 	}

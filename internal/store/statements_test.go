@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -31,12 +32,12 @@ func TestStatementsAreKeptWithinBounds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := preparedStatements(t, s, ctx); n < 200 || n > 256 {
+	if n := preparedStatements(ctx, t, s); n < 200 || n > 256 {
 		t.Errorf("the connection keeps %d statements", n)
 	}
 }
 
-func preparedStatements(t *testing.T, s *store.Store, ctx context.Context) (n int) {
+func preparedStatements(ctx context.Context, t *testing.T, s *store.Store) (n int) {
 	t.Helper()
 	err := s.InTx(ctx, func(ctx context.Context) error {
 		return store.QueryRow(ctx, []any{&n}, "SELECT count(*) FROM pg_prepared_statements")
@@ -75,7 +76,7 @@ func TestAnOutdatedStatementIsPreparedAgain(t *testing.T) {
 			if err := ask(); err != nil {
 				t.Errorf("first %v, then %v", first, err)
 			}
-			if n := preparedStatements(t, s, in(t.Context(), w.a)); n != 1 {
+			if n := preparedStatements(in(t.Context(), w.a), t, s); n != 1 {
 				t.Errorf("%d statements are kept", n)
 			}
 		})
@@ -100,7 +101,7 @@ func TestTwoResultsAtOnce(t *testing.T) {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
-		return selectOne(ctx)
+		return errors.Join(selectOne(ctx), rows.Err())
 	})
 	if err == nil || pq.As(err) != nil {
 		t.Errorf("got %v", err)

@@ -107,10 +107,14 @@ func seedNode(t testing.TB, db *sql.DB, parent scope.Scope, kind, name string) s
 func seedNumber(t testing.TB, db *sql.DB, holder scope.Scope, address string) {
 	t.Helper()
 	number := id.New()
-	seed(t, db, "numbers", entityRow(row{"id": number, "address": address, "provider": "sim", "credentials": `\x01`,
-		"hook_token": "number-" + address, "owner_id": holder.TenantID, "holder_id": holder.TenantID, "holder_path": holder.Path}))
-	seed(t, db, "number_holdings", row{"id": id.New(), "number_id": number, "holder_id": holder.TenantID,
-		"holder_path": holder.Path, "actor_kind": "system", "started_at": testkit.Start})
+	seed(t, db, "numbers", entityRow(row{
+		"id": number, "address": address, "provider": "sim", "credentials": `\x01`,
+		"hook_token": "number-" + address, "owner_id": holder.TenantID, "holder_id": holder.TenantID, "holder_path": holder.Path,
+	}))
+	seed(t, db, "number_holdings", row{
+		"id": id.New(), "number_id": number, "holder_id": holder.TenantID,
+		"holder_path": holder.Path, "actor_kind": "system", "started_at": testkit.Start,
+	})
 }
 
 // seedRows writes one row into every table that a tenant owns. The mark and the
@@ -128,26 +132,42 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	seedNumber(t, db, sc, "+1202555030"+string(rune('0'+once)))
 	entity("users", row{"id": user, "login": mark + "@example.com", "name": "Ann", "role": "agent", "password_hash": "x"})
 	entity("sessions", row{"user_id": user, "nonce": `\x01`, "rotated_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour)})
-	entity("api_keys", row{"name": "key", "hash": `\x0` + string(rune('0'+once)), "hint": "tr_…", "permissions": []string{"contacts:read"},
-		"creator_id": user, "expires_at": testkit.Start.Add(time.Hour)})
-	entity("channels", row{"id": channel, "kind": "sms", "provider": "sim", "name": "Desk", "address": phone,
-		"credentials": `\x01`, "hook_token": "channel-" + mark})
+	entity("api_keys", row{
+		"name": "key", "hash": `\x0` + string(rune('0'+once)), "hint": "tr_…", "permissions": []string{"contacts:read"},
+		"creator_id": user, "expires_at": testkit.Start.Add(time.Hour),
+	})
+	entity("channels", row{
+		"id": channel, "kind": "sms", "provider": "sim", "name": "Desk", "address": phone,
+		"credentials": `\x01`, "hook_token": "channel-" + mark,
+	})
 	entity("contacts", row{"id": contact, "name": "Bob", "channel_id": channel})
 	entity("contact_addresses", row{"contact_id": contact, "kind": "phone", "value": theirPhone, "linked_at": testkit.Start})
-	entity("interactions", row{"id": interaction, "channel_id": channel, "contact_id": contact, "address": theirPhone, "status": "open",
-		"needs_reply": true, "assignee_id": user, "last_message_at": testkit.Start})
-	entity("messages", row{"id": message, "interaction_id": interaction, "channel_id": channel, "direction": "outbound", "status": "queued",
-		"body": "hello", "from_address": phone, "to_address": theirPhone, "client_message_id": "client-1", "provider_id": "SM1", "due_at": testkit.Start})
+	entity("interactions", row{
+		"id": interaction, "channel_id": channel, "contact_id": contact, "address": theirPhone, "status": "open",
+		"needs_reply": true, "assignee_id": user, "last_message_at": testkit.Start,
+	})
+	entity("messages", row{
+		"id": message, "interaction_id": interaction, "channel_id": channel, "direction": "outbound", "status": "queued",
+		"body": "hello", "from_address": phone, "to_address": theirPhone, "client_message_id": "client-1", "provider_id": "SM1", "due_at": testkit.Start,
+	})
 	entity("attachments", row{"message_id": message, "status": "ready", "name": "a.png"})
 	entity("opt_outs", row{"channel_id": channel, "address": theirPhone, "source": "keyword", "keyword": "STOP"})
-	put("provider_events", row{"id": id.New(), "channel_id": channel, "kind": "inbound", "event_key": "SM1", "payload": row{}, "raw": `\x01`,
-		"state": "pending", "received_at": testkit.Start})
-	put("message_status_events", row{"id": id.New(), "message_id": message, "attempt": 1, "status": "sent", "raw_status": "sent",
-		"error_code": "", "applied": true, "received_at": testkit.Start})
-	put("events", row{"id": id.New(), "type": "contact.created", "object_kind": "contact", "object_id": contact, "actor_kind": "system",
-		"data": row{}, "created_at": testkit.Start})
-	put("idempotency_keys", row{"principal": "key:1", "method": "POST", "route": "/v1/messages", "key": "k", "fingerprint": `\x01`,
-		"response": `\x01`, "created_at": testkit.Start})
+	put("provider_events", row{
+		"id": id.New(), "channel_id": channel, "kind": "inbound", "event_key": "SM1", "payload": row{}, "raw": `\x01`,
+		"state": "pending", "received_at": testkit.Start,
+	})
+	put("message_status_events", row{
+		"id": id.New(), "message_id": message, "attempt": 1, "status": "sent", "raw_status": "sent",
+		"error_code": "", "applied": true, "received_at": testkit.Start,
+	})
+	put("events", row{
+		"id": id.New(), "type": "contact.created", "object_kind": "contact", "object_id": contact, "actor_kind": "system",
+		"data": row{}, "created_at": testkit.Start,
+	})
+	put("idempotency_keys", row{
+		"principal": "key:1", "method": "POST", "route": "/v1/messages", "key": "k", "fingerprint": `\x01`,
+		"response": `\x01`, "created_at": testkit.Start,
+	})
 }
 
 // elsewhere is a database URL with another host, port or name.

@@ -199,8 +199,17 @@ var refusingClient = ent.NewClient(ent.Driver(refusingDriver{}))
 
 type refusingDriver struct{}
 
-func (refusingDriver) Exec(context.Context, string, any, any) error  { return errNoTransaction }
+// Exec implements dialect.Driver.
+func (refusingDriver) Exec(context.Context, string, any, any) error { return errNoTransaction }
+
+// Query implements dialect.Driver.
 func (refusingDriver) Query(context.Context, string, any, any) error { return errNoTransaction }
-func (refusingDriver) Tx(context.Context) (dialect.Tx, error)        { return nil, errNoTransaction }
-func (refusingDriver) Close() error                                  { return nil }
-func (refusingDriver) Dialect() string                               { return dialect.Postgres }
+
+// Tx implements dialect.Driver.
+func (refusingDriver) Tx(context.Context) (dialect.Tx, error) { return nil, errNoTransaction }
+
+// Close implements dialect.Driver.
+func (refusingDriver) Close() error { return nil }
+
+// Dialect implements dialect.Driver.
+func (refusingDriver) Dialect() string { return dialect.Postgres }

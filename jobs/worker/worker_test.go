@@ -59,7 +59,7 @@ func TestExpiredIdempotencyKeysAreSwept(t *testing.T) {
 		defer close(ended)
 		worker.Sweep(ctx, s, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}()
-	for end := time.Now().Add(20 * time.Second); count(`key LIKE 'old%'`) > 0; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); count(`key LIKE 'old%'`) > 0; time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // this is the bounded wait
 		if time.Now().After(end) {
 			t.Fatal("expired keys stay")
 		}

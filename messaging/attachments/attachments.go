@@ -158,8 +158,9 @@ func (s *Service) Get(ctx context.Context, attachmentID uuid.UUID) (Attachment, 
 }
 
 // Attach gives uploads to a message, in the caller's transaction. Each can be
-// given once. Faults: CodeInvalid with the place in the list.
-func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UUID) ([]Attachment, error) {
+// given once, with ownOnly by its uploader alone. Faults: CodeInvalid with the
+// place in the list.
+func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UUID, ownOnly bool) ([]Attachment, error) {
 	sc, err := scope.From(ctx)
 	if err != nil {
 		return nil, err
@@ -169,7 +170,7 @@ func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UU
 	for i, attachmentID := range ids {
 		row, err := s.store.Ent(ctx).Attachment.Query().Where(attachment.ID(attachmentID)).ForUpdate().Only(ctx)
 		location := fmt.Sprintf("body.attachment_ids[%d]", i)
-		if err == nil && !uploadedBy(row, sc.Actor) {
+		if err == nil && ownOnly && !uploadedBy(row, sc.Actor) {
 			err = &ent.NotFoundError{}
 		}
 		if ent.IsNotFound(err) {
@@ -193,8 +194,7 @@ func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UU
 	return out, nil
 }
 
-// uploadedBy tells whether an upload is the actor's own: nobody sends what a
-// colleague has laid ready.
+// uploadedBy tells whether an upload is the actor's own.
 func uploadedBy(row *ent.Attachment, actor scope.Actor) bool {
 	if row.UploaderID == nil {
 		return actor.ID == uuid.Nil

@@ -46,7 +46,8 @@ type Draft struct {
 	// tenant; empty for none.
 	ClientMessageID string
 
-	resentOf *uuid.UUID
+	resentOf   *uuid.UUID
+	ownUploads bool // only what the sender has uploaded himself
 }
 
 // Recipient is an address or a contact.
@@ -93,6 +94,7 @@ func tooLong(characters int) error {
 // CodeOwnNumber, CodeNotFound for the channel or the contact.
 func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to Recipient, d Draft) (Message, error) {
 	var out Message
+	d.ownUploads = c.OwnOnly
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		through, err := s.sendingChannel(ctx, channelID)
 		if err != nil {
@@ -156,6 +158,7 @@ func (s *Service) mustSee(ctx context.Context, c Caller, interactionID uuid.UUID
 // CodeChannelInactive, CodeDuplicateMessage and those of attachments.
 func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, d Draft) (Message, error) {
 	var out Message
+	d.ownUploads = c.OwnOnly
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		conversation, err := s.lock(ctx, c, interactionID)
 		if err != nil {
@@ -328,7 +331,7 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	if err != nil {
 		return Message{}, err
 	}
-	pictures, err := s.attachments.Attach(ctx, row.ID, d.AttachmentIDs)
+	pictures, err := s.attachments.Attach(ctx, row.ID, d.AttachmentIDs, d.ownUploads)
 	if err != nil {
 		return Message{}, err
 	}
