@@ -21,6 +21,8 @@ CREATE TABLE provider_events (
 );
 -- Deduplication: a repeated callback finds its key taken.
 CREATE UNIQUE INDEX h_provider_events_key ON provider_events (tenant_id, channel_id, kind, event_key);
+-- Reports that wait for their message: looked for with each message accepted.
+CREATE INDEX h_provider_events_orphans ON provider_events (tenant_id, channel_id, (payload->>'ProviderID')) WHERE state = 'orphan';
 CREATE INDEX h_provider_events_due ON provider_events (tenant_id, due_at, id) WHERE due_at IS NOT NULL;
 
 -- Every delivery report, also the late, the doubled and the unknown ones.
