@@ -196,20 +196,27 @@ func TestC3RedisForgets(t *testing.T) {
 			if err := w.sim.SetScript(sim.Target{}, sim.Script{Delay: 200 * time.Millisecond}); err != nil {
 				t.Fatal(err)
 			}
+			// Whether tasks wait just then is a matter of chance: a round in which
+			// none was lost proves nothing, and is followed by another.
 			var ids []string
-			for range 4 {
-				ids = append(ids, w.send(w.draft(provider.Scopserv)))
+			lost := false
+			for round := 0; round < 10 && !lost; round++ {
+				sent := len(ids)
+				for range 4 {
+					ids = append(ids, w.send(w.draft(provider.Scopserv)))
+				}
+				eventually(t, 15*time.Second, "the worker is busy", func() bool { return len(w.sim.Ledger(sim0)) > sent })
+				time.Sleep(50 * time.Millisecond)
+				w.redis.flush(t)
+				flushed := time.Now()
+				eventually(t, 10*time.Second, "all are sent after a flush", func() bool { return len(w.sim.Ledger(sim0)) == len(ids) })
+				took := time.Since(flushed)
+				lost = took >= time.Second
+				t.Logf("sent at most %s after a flush", took.Round(time.Millisecond))
 			}
-			eventually(t, 15*time.Second, "the worker is busy", func() bool { return len(w.sim.Ledger(sim0)) > 0 })
-			time.Sleep(50 * time.Millisecond)
-			w.redis.flush(t)
-			flushed := time.Now()
-			eventually(t, 10*time.Second, "all are sent after a flush", func() bool { return len(w.sim.Ledger(sim0)) == len(ids) })
-			slowest := time.Since(flushed)
-			if slowest < time.Second {
-				t.Errorf("no task was lost: all were sent %s after the flush, and the test proves nothing", slowest)
+			if !lost {
+				t.Error("no task was lost in any round: the test proves nothing")
 			}
-			t.Logf("sent at most %s after a flush", slowest.Round(time.Millisecond))
 			w.await(10*time.Second, ids, "delivered")
 			w.sound()
 		})
