@@ -15,9 +15,6 @@ const PerTenant = perTenant
 // Put hands a task to Redis.
 func (q *Queues) Put(ctx context.Context, t Task) error { return q.put(ctx, t) }
 
-// Wakes delivers wakes of any process.
-func (q *Queues) Wakes(ctx context.Context) <-chan struct{} { return q.wakes(ctx) }
-
 // Redis is the connection below, for tests that break what is there.
 func (q *Queues) Redis() redis.UniversalClient { return q.redis }
 

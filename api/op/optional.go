@@ -17,9 +17,6 @@ type Optional[T any] struct {
 	Value T    // what was sent; the zero value for null
 }
 
-// Some returns an Optional that sets a value.
-func Some[T any](value T) Optional[T] { return Optional[T]{Set: true, Value: value} }
-
 // Apply writes what was sent; null sets the zero value.
 func (o Optional[T]) Apply(to *T) {
 	if o.Set {

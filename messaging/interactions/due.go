@@ -14,6 +14,7 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/message"
+	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/store"
 )
@@ -175,17 +176,13 @@ const mediaFor = 12 * time.Hour
 // lastChecks asks again, at the last moment, whether the tenant still has the
 // channel. Live messages to one person are not stopped by an opt-out.
 func (s *Service) lastChecks(ctx context.Context, row *ent.Message) (channels.Line, *provider.Error, error) {
-	through, err := s.channels.Get(ctx, row.ChannelID)
-	if err != nil {
-		return channels.Line{}, nil, err
-	}
-	switch through.Status {
-	case string(channel.StatusReleased):
+	line, err := s.channels.Line(ctx, row.ChannelID)
+	switch {
+	case fault.Is(err, fault.CodeChannelInactive), err == nil && line.Channel.Status == string(channel.StatusReleased):
 		return channels.Line{}, &provider.Error{Class: provider.ClassSender, Code: "channel_not_owned", Message: "The number has moved on to another holder."}, nil
-	case string(channel.StatusInactive):
+	case err == nil && line.Channel.Status == string(channel.StatusInactive):
 		return channels.Line{}, &provider.Error{Class: provider.ClassSender, Code: "channel_inactive", Message: "The channel was switched off."}, nil
 	}
-	line, err := s.channels.Line(ctx, row.ChannelID)
 	return line, nil, err
 }
 
