@@ -24,9 +24,19 @@ type Log struct {
 // New returns the log of a store.
 func New(s *store.Store) *Log { return &Log{s} }
 
+// Change is the data of an event that changed an object. Data goes into the
+// log as it is. Before and After are the object's view on either side of the
+// change, for those who compare them: nil Before for an object that is new, nil
+// After for one that is gone. Views hold no secrets.
+type Change struct {
+	Data          any
+	Before, After any
+}
+
 // Publish records a fact about an object, in the past tense: message.delivered.
 // It runs in the caller's transaction, under the scope's tenant. Data is
-// encoded as JSON and must hold neither secrets nor the text of messages.
+// encoded as JSON and must hold neither secrets nor the text of messages; it
+// may be a Change.
 func (l *Log) Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error {
 	s, err := scope.From(ctx)
 	if err != nil {
@@ -48,6 +58,9 @@ func (l *Log) PublishFor(ctx context.Context, tenantID uuid.UUID, kind, objectKi
 }
 
 func (l *Log) publish(ctx context.Context, tenantID uuid.UUID, actor scope.Actor, kind, objectKind string, objectID uuid.UUID, data any) error {
+	if change, ok := data.(Change); ok {
+		data = change.Data
+	}
 	body, err := json.Marshal(data)
 	if err != nil {
 		return fmt.Errorf("events: %s: %w", kind, err)
