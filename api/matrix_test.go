@@ -114,7 +114,7 @@ var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
 
 var matrix = map[string]rule{
 	"getTenant":    {own: "ORT", below: "OR"},
-	"updateTenant": {own: "OR", below: "OR", body: sends(apitest.Body{"language": "fr-CA"})},
+	"updateTenant": {own: "ORT", below: "OR", body: sends(apitest.Body{"language": "fr-CA"})},
 
 	"listUsers": {own: "ORTM", below: "OR"},
 	"getUser":   {own: "ORTM", below: "OR", prepare: userOf},

@@ -19,6 +19,7 @@ const (
 const (
 	TenantsRead   Permission = "tenants:read"
 	TenantsWrite  Permission = "tenants:write"
+	SettingsWrite Permission = "settings:write"
 	UsersRead     Permission = "users:read"
 	UsersWrite    Permission = "users:write"
 	APIKeysRead   Permission = "api_keys:read"
@@ -44,14 +45,14 @@ const (
 
 // administrative are the objects of the tree; all others are content.
 var administrative = map[string]bool{
-	"tenants": true, "users": true, "api_keys": true, "numbers": true, "channels": true,
+	"tenants": true, "settings": true, "users": true, "api_keys": true, "numbers": true, "channels": true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
 // this file.
 func Permissions() []Permission {
 	return []Permission{
-		TenantsRead, TenantsWrite, UsersRead, UsersWrite, APIKeysRead, APIKeysWrite,
+		TenantsRead, TenantsWrite, SettingsWrite, UsersRead, UsersWrite, APIKeysRead, APIKeysWrite,
 		NumbersRead, NumbersWrite, NumbersAssign, ChannelsRead, ChannelsWrite,
 		ContactsRead, InteractionsRead, InteractionsMark, InteractionsReply,
 		InteractionsStart, InteractionsAssign, InteractionsClose, OptOutsRead,

@@ -11942,26 +11942,31 @@ func (m *SessionMutation) ResetEdge(name string) error {
 // TenantMutation represents an operation that mutates the Tenant nodes in the graph.
 type TenantMutation struct {
 	config
-	op                Op
-	typ               string
-	id                *uuid.UUID
-	created_at        *time.Time
-	updated_at        *time.Time
-	version           *int
-	addversion        *int
-	parent_id         *uuid.UUID
-	kind              *tenant.Kind
-	name              *string
-	_path             *string
-	status            *tenant.Status
-	suspended_by_path *string
-	country           *string
-	time_zone         *string
-	language          *string
-	clearedFields     map[string]struct{}
-	done              bool
-	oldValue          func(context.Context) (*Tenant, error)
-	predicates        []predicate.Tenant
+	op                    Op
+	typ                   string
+	id                    *uuid.UUID
+	created_at            *time.Time
+	updated_at            *time.Time
+	version               *int
+	addversion            *int
+	parent_id             *uuid.UUID
+	kind                  *tenant.Kind
+	name                  *string
+	_path                 *string
+	status                *tenant.Status
+	suspended_by_path     *string
+	country               *string
+	time_zone             *string
+	language              *string
+	content_access        *tenant.ContentAccess
+	security_suite        *bool
+	require_if_match      *bool
+	allowed_origins       *[]string
+	appendallowed_origins []string
+	clearedFields         map[string]struct{}
+	done                  bool
+	oldValue              func(context.Context) (*Tenant, error)
+	predicates            []predicate.Tenant
 }
 
 var _ ent.Mutation = (*TenantMutation)(nil)
@@ -12533,6 +12538,165 @@ func (m *TenantMutation) ResetLanguage() {
 	m.language = nil
 }
 
+// SetContentAccess sets the "content_access" field.
+func (m *TenantMutation) SetContentAccess(ta tenant.ContentAccess) {
+	m.content_access = &ta
+}
+
+// ContentAccess returns the value of the "content_access" field in the mutation.
+func (m *TenantMutation) ContentAccess() (r tenant.ContentAccess, exists bool) {
+	v := m.content_access
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContentAccess returns the old "content_access" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldContentAccess(ctx context.Context) (v tenant.ContentAccess, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContentAccess is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContentAccess requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContentAccess: %w", err)
+	}
+	return oldValue.ContentAccess, nil
+}
+
+// ResetContentAccess resets all changes to the "content_access" field.
+func (m *TenantMutation) ResetContentAccess() {
+	m.content_access = nil
+}
+
+// SetSecuritySuite sets the "security_suite" field.
+func (m *TenantMutation) SetSecuritySuite(b bool) {
+	m.security_suite = &b
+}
+
+// SecuritySuite returns the value of the "security_suite" field in the mutation.
+func (m *TenantMutation) SecuritySuite() (r bool, exists bool) {
+	v := m.security_suite
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSecuritySuite returns the old "security_suite" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldSecuritySuite(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSecuritySuite is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSecuritySuite requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSecuritySuite: %w", err)
+	}
+	return oldValue.SecuritySuite, nil
+}
+
+// ResetSecuritySuite resets all changes to the "security_suite" field.
+func (m *TenantMutation) ResetSecuritySuite() {
+	m.security_suite = nil
+}
+
+// SetRequireIfMatch sets the "require_if_match" field.
+func (m *TenantMutation) SetRequireIfMatch(b bool) {
+	m.require_if_match = &b
+}
+
+// RequireIfMatch returns the value of the "require_if_match" field in the mutation.
+func (m *TenantMutation) RequireIfMatch() (r bool, exists bool) {
+	v := m.require_if_match
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRequireIfMatch returns the old "require_if_match" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldRequireIfMatch(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRequireIfMatch is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRequireIfMatch requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRequireIfMatch: %w", err)
+	}
+	return oldValue.RequireIfMatch, nil
+}
+
+// ResetRequireIfMatch resets all changes to the "require_if_match" field.
+func (m *TenantMutation) ResetRequireIfMatch() {
+	m.require_if_match = nil
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (m *TenantMutation) SetAllowedOrigins(s []string) {
+	m.allowed_origins = &s
+	m.appendallowed_origins = nil
+}
+
+// AllowedOrigins returns the value of the "allowed_origins" field in the mutation.
+func (m *TenantMutation) AllowedOrigins() (r []string, exists bool) {
+	v := m.allowed_origins
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAllowedOrigins returns the old "allowed_origins" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldAllowedOrigins(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAllowedOrigins is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAllowedOrigins requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAllowedOrigins: %w", err)
+	}
+	return oldValue.AllowedOrigins, nil
+}
+
+// AppendAllowedOrigins adds s to the "allowed_origins" field.
+func (m *TenantMutation) AppendAllowedOrigins(s []string) {
+	m.appendallowed_origins = append(m.appendallowed_origins, s...)
+}
+
+// AppendedAllowedOrigins returns the list of values that were appended to the "allowed_origins" field in this mutation.
+func (m *TenantMutation) AppendedAllowedOrigins() ([]string, bool) {
+	if len(m.appendallowed_origins) == 0 {
+		return nil, false
+	}
+	return m.appendallowed_origins, true
+}
+
+// ResetAllowedOrigins resets all changes to the "allowed_origins" field.
+func (m *TenantMutation) ResetAllowedOrigins() {
+	m.allowed_origins = nil
+	m.appendallowed_origins = nil
+}
+
 // Where appends a list predicates to the TenantMutation builder.
 func (m *TenantMutation) Where(ps ...predicate.Tenant) {
 	m.predicates = append(m.predicates, ps...)
@@ -12567,7 +12731,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 12)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, tenant.FieldCreatedAt)
 	}
@@ -12604,6 +12768,18 @@ func (m *TenantMutation) Fields() []string {
 	if m.language != nil {
 		fields = append(fields, tenant.FieldLanguage)
 	}
+	if m.content_access != nil {
+		fields = append(fields, tenant.FieldContentAccess)
+	}
+	if m.security_suite != nil {
+		fields = append(fields, tenant.FieldSecuritySuite)
+	}
+	if m.require_if_match != nil {
+		fields = append(fields, tenant.FieldRequireIfMatch)
+	}
+	if m.allowed_origins != nil {
+		fields = append(fields, tenant.FieldAllowedOrigins)
+	}
 	return fields
 }
 
@@ -12636,6 +12812,14 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.TimeZone()
 	case tenant.FieldLanguage:
 		return m.Language()
+	case tenant.FieldContentAccess:
+		return m.ContentAccess()
+	case tenant.FieldSecuritySuite:
+		return m.SecuritySuite()
+	case tenant.FieldRequireIfMatch:
+		return m.RequireIfMatch()
+	case tenant.FieldAllowedOrigins:
+		return m.AllowedOrigins()
 	}
 	return nil, false
 }
@@ -12669,6 +12853,14 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldTimeZone(ctx)
 	case tenant.FieldLanguage:
 		return m.OldLanguage(ctx)
+	case tenant.FieldContentAccess:
+		return m.OldContentAccess(ctx)
+	case tenant.FieldSecuritySuite:
+		return m.OldSecuritySuite(ctx)
+	case tenant.FieldRequireIfMatch:
+		return m.OldRequireIfMatch(ctx)
+	case tenant.FieldAllowedOrigins:
+		return m.OldAllowedOrigins(ctx)
 	}
 	return nil, fmt.Errorf("unknown Tenant field %s", name)
 }
@@ -12761,6 +12953,34 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetLanguage(v)
+		return nil
+	case tenant.FieldContentAccess:
+		v, ok := value.(tenant.ContentAccess)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContentAccess(v)
+		return nil
+	case tenant.FieldSecuritySuite:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSecuritySuite(v)
+		return nil
+	case tenant.FieldRequireIfMatch:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRequireIfMatch(v)
+		return nil
+	case tenant.FieldAllowedOrigins:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAllowedOrigins(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Tenant field %s", name)
@@ -12870,6 +13090,18 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldLanguage:
 		m.ResetLanguage()
+		return nil
+	case tenant.FieldContentAccess:
+		m.ResetContentAccess()
+		return nil
+	case tenant.FieldSecuritySuite:
+		m.ResetSecuritySuite()
+		return nil
+	case tenant.FieldRequireIfMatch:
+		m.ResetRequireIfMatch()
+		return nil
+	case tenant.FieldAllowedOrigins:
+		m.ResetAllowedOrigins()
 		return nil
 	}
 	return fmt.Errorf("unknown Tenant field %s", name)

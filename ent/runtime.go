@@ -261,6 +261,18 @@ func init() {
 	tenantDescLanguage := tenantFields[8].Descriptor()
 	// tenant.DefaultLanguage holds the default value on creation for the language field.
 	tenant.DefaultLanguage = tenantDescLanguage.Default.(string)
+	// tenantDescSecuritySuite is the schema descriptor for security_suite field.
+	tenantDescSecuritySuite := tenantFields[10].Descriptor()
+	// tenant.DefaultSecuritySuite holds the default value on creation for the security_suite field.
+	tenant.DefaultSecuritySuite = tenantDescSecuritySuite.Default.(bool)
+	// tenantDescRequireIfMatch is the schema descriptor for require_if_match field.
+	tenantDescRequireIfMatch := tenantFields[11].Descriptor()
+	// tenant.DefaultRequireIfMatch holds the default value on creation for the require_if_match field.
+	tenant.DefaultRequireIfMatch = tenantDescRequireIfMatch.Default.(bool)
+	// tenantDescAllowedOrigins is the schema descriptor for allowed_origins field.
+	tenantDescAllowedOrigins := tenantFields[12].Descriptor()
+	// tenant.DefaultAllowedOrigins holds the default value on creation for the allowed_origins field.
+	tenant.DefaultAllowedOrigins = tenantDescAllowedOrigins.Default.([]string)
 	userMixin := schema.User{}.Mixin()
 	userMixinFields0 := userMixin[0].Fields()
 	_ = userMixinFields0

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -41,8 +42,16 @@ type Tenant struct {
 	// IANA name
 	TimeZone string `json:"time_zone,omitempty"`
 	// BCP 47
-	Language     string `json:"language,omitempty"`
-	selectValues sql.SelectValues
+	Language string `json:"language,omitempty"`
+	// whether staff from above who act in the tenant may read its messages
+	ContentAccess tenant.ContentAccess `json:"content_access,omitempty"`
+	// the strict rules for passwords
+	SecuritySuite bool `json:"security_suite,omitempty"`
+	// changes without If-Match are refused
+	RequireIfMatch bool `json:"require_if_match,omitempty"`
+	// web sites that may call the API from a browser
+	AllowedOrigins []string `json:"allowed_origins,omitempty"`
+	selectValues   sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -52,9 +61,13 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case tenant.FieldParentID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case tenant.FieldAllowedOrigins:
+			values[i] = new([]byte)
+		case tenant.FieldSecuritySuite, tenant.FieldRequireIfMatch:
+			values[i] = new(sql.NullBool)
 		case tenant.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case tenant.FieldKind, tenant.FieldName, tenant.FieldPath, tenant.FieldStatus, tenant.FieldSuspendedByPath, tenant.FieldCountry, tenant.FieldTimeZone, tenant.FieldLanguage:
+		case tenant.FieldKind, tenant.FieldName, tenant.FieldPath, tenant.FieldStatus, tenant.FieldSuspendedByPath, tenant.FieldCountry, tenant.FieldTimeZone, tenant.FieldLanguage, tenant.FieldContentAccess:
 			values[i] = new(sql.NullString)
 		case tenant.FieldCreatedAt, tenant.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -154,6 +167,32 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Language = value.String
 			}
+		case tenant.FieldContentAccess:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field content_access", values[i])
+			} else if value.Valid {
+				_m.ContentAccess = tenant.ContentAccess(value.String)
+			}
+		case tenant.FieldSecuritySuite:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field security_suite", values[i])
+			} else if value.Valid {
+				_m.SecuritySuite = value.Bool
+			}
+		case tenant.FieldRequireIfMatch:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field require_if_match", values[i])
+			} else if value.Valid {
+				_m.RequireIfMatch = value.Bool
+			}
+		case tenant.FieldAllowedOrigins:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field allowed_origins", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.AllowedOrigins); err != nil {
+					return fmt.Errorf("unmarshal field allowed_origins: %w", err)
+				}
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -227,6 +266,18 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("language=")
 	builder.WriteString(_m.Language)
+	builder.WriteString(", ")
+	builder.WriteString("content_access=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ContentAccess))
+	builder.WriteString(", ")
+	builder.WriteString("security_suite=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SecuritySuite))
+	builder.WriteString(", ")
+	builder.WriteString("require_if_match=")
+	builder.WriteString(fmt.Sprintf("%v", _m.RequireIfMatch))
+	builder.WriteString(", ")
+	builder.WriteString("allowed_origins=")
+	builder.WriteString(fmt.Sprintf("%v", _m.AllowedOrigins))
 	builder.WriteByte(')')
 	return builder.String()
 }

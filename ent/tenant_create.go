@@ -149,6 +149,54 @@ func (_c *TenantCreate) SetNillableLanguage(v *string) *TenantCreate {
 	return _c
 }
 
+// SetContentAccess sets the "content_access" field.
+func (_c *TenantCreate) SetContentAccess(v tenant.ContentAccess) *TenantCreate {
+	_c.mutation.SetContentAccess(v)
+	return _c
+}
+
+// SetNillableContentAccess sets the "content_access" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableContentAccess(v *tenant.ContentAccess) *TenantCreate {
+	if v != nil {
+		_c.SetContentAccess(*v)
+	}
+	return _c
+}
+
+// SetSecuritySuite sets the "security_suite" field.
+func (_c *TenantCreate) SetSecuritySuite(v bool) *TenantCreate {
+	_c.mutation.SetSecuritySuite(v)
+	return _c
+}
+
+// SetNillableSecuritySuite sets the "security_suite" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableSecuritySuite(v *bool) *TenantCreate {
+	if v != nil {
+		_c.SetSecuritySuite(*v)
+	}
+	return _c
+}
+
+// SetRequireIfMatch sets the "require_if_match" field.
+func (_c *TenantCreate) SetRequireIfMatch(v bool) *TenantCreate {
+	_c.mutation.SetRequireIfMatch(v)
+	return _c
+}
+
+// SetNillableRequireIfMatch sets the "require_if_match" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableRequireIfMatch(v *bool) *TenantCreate {
+	if v != nil {
+		_c.SetRequireIfMatch(*v)
+	}
+	return _c
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (_c *TenantCreate) SetAllowedOrigins(v []string) *TenantCreate {
+	_c.mutation.SetAllowedOrigins(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *TenantCreate) SetID(v uuid.UUID) *TenantCreate {
 	_c.mutation.SetID(v)
@@ -214,6 +262,22 @@ func (_c *TenantCreate) defaults() {
 		v := tenant.DefaultLanguage
 		_c.mutation.SetLanguage(v)
 	}
+	if _, ok := _c.mutation.ContentAccess(); !ok {
+		v := tenant.DefaultContentAccess
+		_c.mutation.SetContentAccess(v)
+	}
+	if _, ok := _c.mutation.SecuritySuite(); !ok {
+		v := tenant.DefaultSecuritySuite
+		_c.mutation.SetSecuritySuite(v)
+	}
+	if _, ok := _c.mutation.RequireIfMatch(); !ok {
+		v := tenant.DefaultRequireIfMatch
+		_c.mutation.SetRequireIfMatch(v)
+	}
+	if _, ok := _c.mutation.AllowedOrigins(); !ok {
+		v := tenant.DefaultAllowedOrigins
+		_c.mutation.SetAllowedOrigins(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -260,6 +324,20 @@ func (_c *TenantCreate) check() error {
 	}
 	if _, ok := _c.mutation.Language(); !ok {
 		return &ValidationError{Name: "language", err: errors.New(`ent: missing required field "Tenant.language"`)}
+	}
+	if _, ok := _c.mutation.ContentAccess(); !ok {
+		return &ValidationError{Name: "content_access", err: errors.New(`ent: missing required field "Tenant.content_access"`)}
+	}
+	if v, ok := _c.mutation.ContentAccess(); ok {
+		if err := tenant.ContentAccessValidator(v); err != nil {
+			return &ValidationError{Name: "content_access", err: fmt.Errorf(`ent: validator failed for field "Tenant.content_access": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.SecuritySuite(); !ok {
+		return &ValidationError{Name: "security_suite", err: errors.New(`ent: missing required field "Tenant.security_suite"`)}
+	}
+	if _, ok := _c.mutation.RequireIfMatch(); !ok {
+		return &ValidationError{Name: "require_if_match", err: errors.New(`ent: missing required field "Tenant.require_if_match"`)}
 	}
 	return nil
 }
@@ -343,6 +421,22 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Language(); ok {
 		_spec.SetField(tenant.FieldLanguage, field.TypeString, value)
 		_node.Language = value
+	}
+	if value, ok := _c.mutation.ContentAccess(); ok {
+		_spec.SetField(tenant.FieldContentAccess, field.TypeEnum, value)
+		_node.ContentAccess = value
+	}
+	if value, ok := _c.mutation.SecuritySuite(); ok {
+		_spec.SetField(tenant.FieldSecuritySuite, field.TypeBool, value)
+		_node.SecuritySuite = value
+	}
+	if value, ok := _c.mutation.RequireIfMatch(); ok {
+		_spec.SetField(tenant.FieldRequireIfMatch, field.TypeBool, value)
+		_node.RequireIfMatch = value
+	}
+	if value, ok := _c.mutation.AllowedOrigins(); ok {
+		_spec.SetField(tenant.FieldAllowedOrigins, field.TypeJSON, value)
+		_node.AllowedOrigins = value
 	}
 	return _node, _spec
 }

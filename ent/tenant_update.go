@@ -10,6 +10,7 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 	"github.com/trellishq/trellis/ent/predicate"
@@ -183,6 +184,60 @@ func (_u *TenantUpdate) SetNillableLanguage(v *string) *TenantUpdate {
 	return _u
 }
 
+// SetContentAccess sets the "content_access" field.
+func (_u *TenantUpdate) SetContentAccess(v tenant.ContentAccess) *TenantUpdate {
+	_u.mutation.SetContentAccess(v)
+	return _u
+}
+
+// SetNillableContentAccess sets the "content_access" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableContentAccess(v *tenant.ContentAccess) *TenantUpdate {
+	if v != nil {
+		_u.SetContentAccess(*v)
+	}
+	return _u
+}
+
+// SetSecuritySuite sets the "security_suite" field.
+func (_u *TenantUpdate) SetSecuritySuite(v bool) *TenantUpdate {
+	_u.mutation.SetSecuritySuite(v)
+	return _u
+}
+
+// SetNillableSecuritySuite sets the "security_suite" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableSecuritySuite(v *bool) *TenantUpdate {
+	if v != nil {
+		_u.SetSecuritySuite(*v)
+	}
+	return _u
+}
+
+// SetRequireIfMatch sets the "require_if_match" field.
+func (_u *TenantUpdate) SetRequireIfMatch(v bool) *TenantUpdate {
+	_u.mutation.SetRequireIfMatch(v)
+	return _u
+}
+
+// SetNillableRequireIfMatch sets the "require_if_match" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableRequireIfMatch(v *bool) *TenantUpdate {
+	if v != nil {
+		_u.SetRequireIfMatch(*v)
+	}
+	return _u
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (_u *TenantUpdate) SetAllowedOrigins(v []string) *TenantUpdate {
+	_u.mutation.SetAllowedOrigins(v)
+	return _u
+}
+
+// AppendAllowedOrigins appends value to the "allowed_origins" field.
+func (_u *TenantUpdate) AppendAllowedOrigins(v []string) *TenantUpdate {
+	_u.mutation.AppendAllowedOrigins(v)
+	return _u
+}
+
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdate) Mutation() *TenantMutation {
 	return _u.mutation
@@ -220,6 +275,11 @@ func (_u *TenantUpdate) check() error {
 	if v, ok := _u.mutation.Status(); ok {
 		if err := tenant.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Tenant.status": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.ContentAccess(); ok {
+		if err := tenant.ContentAccessValidator(v); err != nil {
+			return &ValidationError{Name: "content_access", err: fmt.Errorf(`ent: validator failed for field "Tenant.content_access": %w`, err)}
 		}
 	}
 	return nil
@@ -278,6 +338,23 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Language(); ok {
 		_spec.SetField(tenant.FieldLanguage, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ContentAccess(); ok {
+		_spec.SetField(tenant.FieldContentAccess, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.SecuritySuite(); ok {
+		_spec.SetField(tenant.FieldSecuritySuite, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RequireIfMatch(); ok {
+		_spec.SetField(tenant.FieldRequireIfMatch, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.AllowedOrigins(); ok {
+		_spec.SetField(tenant.FieldAllowedOrigins, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedAllowedOrigins(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, tenant.FieldAllowedOrigins, value)
+		})
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -454,6 +531,60 @@ func (_u *TenantUpdateOne) SetNillableLanguage(v *string) *TenantUpdateOne {
 	return _u
 }
 
+// SetContentAccess sets the "content_access" field.
+func (_u *TenantUpdateOne) SetContentAccess(v tenant.ContentAccess) *TenantUpdateOne {
+	_u.mutation.SetContentAccess(v)
+	return _u
+}
+
+// SetNillableContentAccess sets the "content_access" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableContentAccess(v *tenant.ContentAccess) *TenantUpdateOne {
+	if v != nil {
+		_u.SetContentAccess(*v)
+	}
+	return _u
+}
+
+// SetSecuritySuite sets the "security_suite" field.
+func (_u *TenantUpdateOne) SetSecuritySuite(v bool) *TenantUpdateOne {
+	_u.mutation.SetSecuritySuite(v)
+	return _u
+}
+
+// SetNillableSecuritySuite sets the "security_suite" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableSecuritySuite(v *bool) *TenantUpdateOne {
+	if v != nil {
+		_u.SetSecuritySuite(*v)
+	}
+	return _u
+}
+
+// SetRequireIfMatch sets the "require_if_match" field.
+func (_u *TenantUpdateOne) SetRequireIfMatch(v bool) *TenantUpdateOne {
+	_u.mutation.SetRequireIfMatch(v)
+	return _u
+}
+
+// SetNillableRequireIfMatch sets the "require_if_match" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableRequireIfMatch(v *bool) *TenantUpdateOne {
+	if v != nil {
+		_u.SetRequireIfMatch(*v)
+	}
+	return _u
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (_u *TenantUpdateOne) SetAllowedOrigins(v []string) *TenantUpdateOne {
+	_u.mutation.SetAllowedOrigins(v)
+	return _u
+}
+
+// AppendAllowedOrigins appends value to the "allowed_origins" field.
+func (_u *TenantUpdateOne) AppendAllowedOrigins(v []string) *TenantUpdateOne {
+	_u.mutation.AppendAllowedOrigins(v)
+	return _u
+}
+
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdateOne) Mutation() *TenantMutation {
 	return _u.mutation
@@ -504,6 +635,11 @@ func (_u *TenantUpdateOne) check() error {
 	if v, ok := _u.mutation.Status(); ok {
 		if err := tenant.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Tenant.status": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.ContentAccess(); ok {
+		if err := tenant.ContentAccessValidator(v); err != nil {
+			return &ValidationError{Name: "content_access", err: fmt.Errorf(`ent: validator failed for field "Tenant.content_access": %w`, err)}
 		}
 	}
 	return nil
@@ -579,6 +715,23 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	}
 	if value, ok := _u.mutation.Language(); ok {
 		_spec.SetField(tenant.FieldLanguage, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ContentAccess(); ok {
+		_spec.SetField(tenant.FieldContentAccess, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.SecuritySuite(); ok {
+		_spec.SetField(tenant.FieldSecuritySuite, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.RequireIfMatch(); ok {
+		_spec.SetField(tenant.FieldRequireIfMatch, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.AllowedOrigins(); ok {
+		_spec.SetField(tenant.FieldAllowedOrigins, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedAllowedOrigins(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, tenant.FieldAllowedOrigins, value)
+		})
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Tenant{config: _u.config}

@@ -30,6 +30,11 @@ type NewTenant struct {
 	Name     string
 	// Country, TimeZone and Language are the parent's where they are empty.
 	Country, TimeZone, Language string
+	// ContentAccess is decided by the creator, and afterwards by the tenant's
+	// own people alone; closed where it is empty.
+	ContentAccess ContentAccess
+	// SecuritySuite turns on the strict rules for passwords.
+	SecuritySuite bool
 }
 
 // Create makes a node below one that the caller sees. It fails with not_found
@@ -79,7 +84,10 @@ func (s *Service) CreateOperator(ctx context.Context, name string) (Tenant, erro
 	if err != nil {
 		return Tenant{}, err
 	}
-	root := Tenant{ID: id.New(), Kind: KindOperator, Name: name, Path: "/", Country: "US", TimeZone: "UTC", Language: "en"}
+	root := Tenant{
+		ID: id.New(), Kind: KindOperator, Name: name, Path: "/", Country: "US", TimeZone: "UTC", Language: "en",
+		Settings: Settings{ContentAccess: ContentClosed},
+	}
 	// The operator's first row and event are written in its own name: events
 	// belong to a tenant, and system work has none.
 	ctx = scope.With(ctx, scope.Scope{
@@ -112,7 +120,16 @@ func fits(kind, parent Kind) error {
 
 // inherit takes from the parent what a new node leaves open.
 func inherit(n NewTenant, parent *ent.Tenant) (Tenant, error) {
-	t := Tenant{Country: parent.Country, TimeZone: parent.TimeZone, Language: parent.Language}
+	t := Tenant{
+		Country: parent.Country, TimeZone: parent.TimeZone, Language: parent.Language,
+		Settings: Settings{ContentAccess: ContentClosed, SecuritySuite: n.SecuritySuite},
+	}
+	if n.ContentAccess != "" {
+		if err := cleanContentAccess(n.ContentAccess); err != nil {
+			return Tenant{}, err
+		}
+		t.ContentAccess = n.ContentAccess
+	}
 	for _, value := range []struct {
 		given string
 		clean func(string) (string, error)
@@ -143,6 +160,7 @@ func (s *Service) insert(ctx context.Context, t Tenant) (Tenant, error) {
 		SetID(t.ID).SetNillableParentID(t.ParentID).SetKind(tenant.Kind(t.Kind)).SetName(t.Name).
 		SetPath(t.Path + t.ID.String() + "/").
 		SetCountry(t.Country).SetTimeZone(t.TimeZone).SetLanguage(t.Language).
+		SetContentAccess(tenant.ContentAccess(t.ContentAccess)).SetSecuritySuite(t.SecuritySuite).
 		Save(ctx)
 	switch {
 	case store.Violates(err, uniqueName):

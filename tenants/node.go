@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -22,6 +23,7 @@ type Node struct {
 	Country  string
 	TimeZone string
 	Language string
+	Settings
 }
 
 // Suspended tells whether the node or one above it is suspended.
@@ -58,9 +60,12 @@ func (s *Service) ReadNode(ctx context.Context, tenantID uuid.UUID) (Node, error
 	}
 	n := Node{ID: tenantID}
 	var suspended bool
+	var origins []byte
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		return store.QueryRow(ctx, []any{&n.Path, &n.Kind, &n.Country, &n.TimeZone, &n.Language, &suspended}, `
-			SELECT t.path, t.kind, t.country, t.time_zone, t.language, EXISTS (
+		return store.QueryRow(ctx, []any{&n.Path, &n.Kind, &n.Country, &n.TimeZone, &n.Language,
+			&n.ContentAccess, &n.SecuritySuite, &n.RequireIfMatch, &origins, &suspended}, `
+			SELECT t.path, t.kind, t.country, t.time_zone, t.language,
+			       t.content_access, t.security_suite, t.require_if_match, t.allowed_origins, EXISTS (
 				SELECT FROM tenants above
 				WHERE above.id = ANY (string_to_array(trim(both '/' from t.path), '/')::uuid[])
 				  AND above.status = 'suspended')
@@ -71,6 +76,9 @@ func (s *Service) ReadNode(ctx context.Context, tenantID uuid.UUID) (Node, error
 	}
 	if err != nil {
 		return Node{}, fmt.Errorf("placing a tenant: %w", err)
+	}
+	if err := json.Unmarshal(origins, &n.AllowedOrigins); err != nil {
+		return Node{}, fmt.Errorf("reading a tenant's origins: %w", err)
 	}
 	n.Status = StatusActive
 	if suspended {

@@ -62,10 +62,11 @@ type Tenant struct {
 	// Path is the ids from the root to the node between slashes.
 	Path string
 	// Status is the node's own; one above it may be suspended all the same.
-	Status    Status
-	Country   string
-	TimeZone  string
-	Language  string
+	Status   Status
+	Country  string
+	TimeZone string
+	Language string
+	Settings
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Version   int
@@ -75,6 +76,10 @@ func view(t *ent.Tenant) Tenant {
 	return Tenant{
 		ID: t.ID, ParentID: t.ParentID, Kind: Kind(t.Kind), Name: t.Name, Path: t.Path,
 		Status: Status(t.Status), Country: t.Country, TimeZone: t.TimeZone, Language: t.Language,
+		Settings: Settings{
+			ContentAccess: ContentAccess(t.ContentAccess), SecuritySuite: t.SecuritySuite,
+			RequireIfMatch: t.RequireIfMatch, AllowedOrigins: t.AllowedOrigins,
+		},
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version,
 	}
 }

@@ -18,6 +18,11 @@ type Change struct {
 	Name, Country, TimeZone, Language *string
 	// Status suspends a node with all that is below it, or brings it back.
 	Status *Status
+
+	// ContentAccess is changed by the tenant's own people alone.
+	ContentAccess                 *ContentAccess
+	SecuritySuite, RequireIfMatch *bool
+	AllowedOrigins                *[]string
 }
 
 // Update changes a node of the scope's subtree. The version that it finds must
@@ -70,7 +75,11 @@ func (s *Service) apply(ctx context.Context, present *ent.Tenant, c Change) (Ten
 		update.SetStatus(tenant.Status(*c.Status)).SetSuspendedByPath(suspender(ctx, *c.Status))
 		changed = append(changed, "status")
 	}
-	if len(changed) == 0 {
+	settings, err := setSettings(ctx, present, c, update)
+	if err != nil {
+		return Tenant{}, err
+	}
+	if changed = append(changed, settings...); len(changed) == 0 {
 		return show(ctx, present), nil
 	}
 	row, err := update.Save(ctx)
@@ -138,6 +147,18 @@ func (c Change) clean() (Change, error) {
 	}
 	if c.Status != nil && *c.Status != StatusActive && *c.Status != StatusSuspended {
 		return Change{}, fault.InvalidField(fault.CodeInvalid, "body.status", "must be active or suspended", short(string(*c.Status)))
+	}
+	if c.ContentAccess != nil {
+		if err := cleanContentAccess(*c.ContentAccess); err != nil {
+			return Change{}, err
+		}
+	}
+	if c.AllowedOrigins != nil {
+		origins, err := cleanOrigins(*c.AllowedOrigins)
+		if err != nil {
+			return Change{}, err
+		}
+		c.AllowedOrigins = &origins
 	}
 	return c, nil
 }

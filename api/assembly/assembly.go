@@ -175,11 +175,11 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 			Interactions: conversations, Intake: in, Attachments: pictures,
 		}),
 	}
-	if p.Surface, err = newSurface(c, people); err != nil {
+	if p.Surface, err = newSurface(c, people, tree); err != nil {
 		return nil, err
 	}
 	apiidentity.Register(p.Surface, people)
-	apitenants.Register(p.Surface, tree)
+	apitenants.Register(p.Surface, apitenants.Config{Tenants: tree, May: people.May})
 	apichannels.Register(p.Surface, apichannels.Config{
 		Channels: lines, Numbers: inventory, Adapters: c.Adapters,
 		Configures: func(ctx context.Context) bool { return people.May(ctx, authz.ChannelsWrite) },
@@ -194,7 +194,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	return p, p.Surface.Ready()
 }
 
-func newSurface(c Config, people *identity.Service) (*op.Surface, error) {
+func newSurface(c Config, people *identity.Service, tree *tenants.Service) (*op.Surface, error) {
 	requests, err := ratelimit.New(ratelimit.Config{Limit: c.RateLimit, Window: rateWindow, Clock: c.Clock})
 	if err != nil {
 		return nil, fmt.Errorf("assembly: the rate limit: %w", err)
@@ -212,7 +212,7 @@ func newSurface(c Config, people *identity.Service) (*op.Surface, error) {
 		Contact: op.Contact{Name: "Trellis", URL: "https://github.com/trellishq/trellis", Email: "api@trellis.example"},
 		Servers: []op.Server{{URL: "https://api.trellis.example", Description: "Production: where the operator serves the API"}},
 		Tags:    tags(), Logger: c.Log, CursorKey: c.Keyring.Derive("list cursors"),
-		Gate: gate{people}, Ledger: ledger{idempotency.New(c.Store)},
+		Gate: gate{people, tree}, Ledger: ledger{idempotency.New(c.Store)},
 		Limiter: limiter{requests: requests, logins: logins, callbacks: callbacks},
 		Address: func(r *http.Request) string { return httpx.ClientIP(r, c.TrustedProxies).String() },
 		OnAccess: func(ctx context.Context, a op.Access) {

@@ -15,10 +15,15 @@ import (
 	"github.com/trellishq/trellis/internal/idempotency"
 	"github.com/trellishq/trellis/internal/ratelimit"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // gate lets identity decide about requests.
-type gate struct{ identity *identity.Service }
+type gate struct {
+	identity *identity.Service
+	tenants  *tenants.Service
+}
 
 // Authenticate implements op.Gate.
 func (g gate) Authenticate(ctx context.Context, r *http.Request) (context.Context, op.Caller, error) {
@@ -41,6 +46,17 @@ func (g gate) Admit(ctx context.Context, _ op.Caller, permission authz.Permissio
 		return ctx, nil // a public operation
 	}
 	return g.identity.Admit(ctx, principal, permission, tenantID)
+}
+
+// RequiresIfMatch implements op.Gate. The node was read a moment ago, to admit
+// the caller to it.
+func (g gate) RequiresIfMatch(ctx context.Context) (bool, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return false, nil //nolint:nilerr // a public operation: nobody's rules
+	}
+	node, err := g.tenants.Node(ctx, sc.TenantID)
+	return node.RequireIfMatch, err
 }
 
 // callerOf is what conversations need to know of who asks. A key reaches what

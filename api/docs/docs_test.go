@@ -31,6 +31,8 @@ func (closed) Admit(context.Context, op.Caller, authz.Permission, uuid.UUID) (co
 	return nil, fault.Missing("tenant")
 }
 
+func (closed) RequiresIfMatch(context.Context) (bool, error) { return false, nil }
+
 func (closed) Do(ctx context.Context, _ op.IdempotencyKey, run func(context.Context) ([]byte, error)) ([]byte, bool, error) {
 	stored, err := run(ctx)
 	return stored, false, err

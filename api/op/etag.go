@@ -1,6 +1,7 @@
 package op
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -44,6 +45,21 @@ func (m IfMatch) Check(version int64) error {
 }
 
 func (IfMatch) isIfMatch() {}
+
+// checkIfMatch refuses a change that does not say which version it means,
+// where the tenant wants it said (rules C5-1).
+func (s *Surface) checkIfMatch(ctx context.Context, rq *request) error {
+	if !rq.operation.conditional || rq.http.Header.Get("If-Match") != "" {
+		return nil
+	}
+	required, err := s.cfg.Gate.RequiresIfMatch(ctx)
+	if err != nil || !required {
+		return err
+	}
+	return fault.New(fault.Required, fault.CodePreconditionRequired,
+		"The tenant accepts changes only with If-Match: read the thing and send its ETag.").
+		At("header.If-Match", "is missing")
+}
 
 // comparison is how two ETags are held to be the same (RFC 9110, 8.8.3.2).
 type comparison bool

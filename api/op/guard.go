@@ -52,6 +52,9 @@ func (s *Surface) enter(rq *request, header http.Header) (context.Context, error
 	if ctx, err = s.admit(ctx, rq); err != nil {
 		return nil, err
 	}
+	if err := s.checkIfMatch(ctx, rq); err != nil {
+		return nil, err
+	}
 	if err := rq.checkQuery(); err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ var statuses = map[fault.Kind]int{
 	fault.Conflict:        http.StatusConflict,
 	fault.Gone:            http.StatusGone,
 	fault.Stale:           http.StatusPreconditionFailed,
+	fault.Required:        http.StatusPreconditionRequired,
 	fault.TooLarge:        http.StatusRequestEntityTooLarge,
 	fault.Unsupported:     http.StatusUnsupportedMediaType,
 	fault.Invalid:         http.StatusUnprocessableEntity,

@@ -71,8 +71,10 @@ type operation struct {
 	body       bodyKind
 	bodySchema *huma.Schema
 	idempotent bool
-	codes      map[fault.Code][]fault.Kind
-	repeatable map[string]bool // query parameters that are lists
+	// conditional operations know versions and take If-Match.
+	conditional bool
+	codes       map[fault.Code][]fault.Kind
+	repeatable  map[string]bool // query parameters that are lists
 }
 
 // written is the output that huma sees: the wrapper writes answers itself, so
@@ -200,7 +202,7 @@ func (o *operation) expect(in any) {
 		}
 	}
 	_, page := in.(interface{ isPage() })
-	_, conditional := in.(interface{ isIfMatch() })
+	_, o.conditional = in.(interface{ isIfMatch() })
 	known := o.permission != authz.Public
 	add(true, fault.CodeInternal, fault.CodeUnavailable, fault.CodeMalformed, fault.CodeInvalid, fault.CodeRateLimited, fault.CodeUnsupportedMedia)
 	add(known, fault.CodeUnauthenticated, fault.CodeForbidden)
@@ -212,7 +214,8 @@ func (o *operation) expect(in any) {
 	add(known && strings.Contains(o.spec.Path, "{"+tenantParam+"}"), fault.CodeNotEntitled)
 	add(o.spec.Method != http.MethodGet, fault.CodeRequestTimeout, fault.CodeBodyTooLarge)
 	add(o.idempotent, fault.CodeIdempotencyRunning, fault.CodeIdempotencyMismatch)
-	add(conditional, fault.CodeStale)
+	add(o.conditional, fault.CodeStale)
+	add(o.conditional && known, fault.CodePreconditionRequired)
 	add(page, fault.CodeInvalidCursor)
 	add(true, o.spec.Codes...)
 }

@@ -42,6 +42,10 @@ type Gate interface {
 	// path (uuid.Nil where the path names none), and returns a context that
 	// carries the scope. It chooses between "may not" and "there is no such".
 	Admit(ctx context.Context, caller Caller, permission authz.Permission, tenantID uuid.UUID) (context.Context, error)
+	// RequiresIfMatch tells whether the tenant that the caller was admitted to
+	// refuses changes without If-Match. It is asked for operations that know
+	// versions.
+	RequiresIfMatch(ctx context.Context) (bool, error)
 }
 
 // Origins decides which web sites may call the API from a browser. The tenant

@@ -543,3 +543,18 @@ func mustPanic(tb testing.TB, want string, work func()) {
 	}()
 	work()
 }
+
+func TestIfMatchCanBeRequired(t *testing.T) {
+	t.Parallel()
+	toy := newToy(t)
+	theirs := strings.Replace(oneContact, tenantA.String(), tenantB.String(), 1)
+	if w := toy.ask(http.MethodPatch, theirs, `{"name":"Ada"}`); w.Code != http.StatusPreconditionRequired {
+		t.Errorf("without If-Match: %d %s", w.Code, w.Body)
+	}
+	if w := toy.ask(http.MethodPatch, theirs, `{"name":"Ada"}`, "If-Match", `"7"`); w.Code != http.StatusOK {
+		t.Errorf("with If-Match: %d %s", w.Code, w.Body)
+	}
+	if w := toy.ask(http.MethodPatch, oneContact, `{"name":"Ada"}`); w.Code != http.StatusOK {
+		t.Errorf("where it is not required: %d %s", w.Code, w.Body)
+	}
+}

@@ -404,6 +404,12 @@ func (gate) Admit(ctx context.Context, c op.Caller, p authz.Permission, tenantID
 	return scope.With(ctx, scope.Scope{TenantID: tenantID, Actor: c.Actor}), nil
 }
 
+// RequiresIfMatch holds in tenant B.
+func (gate) RequiresIfMatch(ctx context.Context) (bool, error) {
+	sc, err := scope.From(ctx)
+	return sc.TenantID == tenantB, err
+}
+
 type origins struct{}
 
 func (origins) Allowed(_ context.Context, origin string, tenantID uuid.UUID) bool {

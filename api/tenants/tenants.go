@@ -18,11 +18,21 @@ import (
 // Tag is the chapter of tenants in the document.
 const Tag = "Tenants"
 
-type handlers struct{ tenants *tenants.Service }
+// Config is what the operations need.
+type Config struct {
+	Tenants *tenants.Service
+	// May tells whether the caller has a permission in the tenant of the path.
+	May func(context.Context, authz.Permission) bool
+}
+
+type handlers struct {
+	tenants *tenants.Service
+	may     func(context.Context, authz.Permission) bool
+}
 
 // Register opens the operations on tenants.
-func Register(s *op.Surface, service *tenants.Service) {
-	h := handlers{service}
+func Register(s *op.Surface, c Config) {
+	h := handlers{c.Tenants, c.May}
 	op.Register(s, authz.TenantsRead, op.Spec{
 		ID: "listTenants", Method: http.MethodGet, Path: "/v1/tenants", Tag: Tag,
 		Summary: "List tenants", Description: "Lists the caller's own tenant and what is below it, oldest first.",
@@ -38,33 +48,43 @@ func Register(s *op.Surface, service *tenants.Service) {
 		ID: "getTenant", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}", Tag: Tag,
 		Summary: "Show a tenant", Description: "Shows one tenant.",
 	}, h.get)
-	op.Register(s, authz.TenantsWrite, op.Spec{
+	op.Register(s, authz.SettingsWrite, op.Spec{
 		ID: "updateTenant", Method: http.MethodPatch, Path: "/v1/tenants/{tenant_id}", Tag: Tag,
-		Summary:     "Change a tenant",
-		Description: "Changes the fields that are sent. A suspended tenant and everything below it can neither sign in nor send; making it active again undoes that.",
-		Codes:       []fault.Code{fault.CodeNameTaken},
+		Summary: "Change a tenant",
+		Description: "Changes the fields that are sent. Name and status need the permission `tenants:write`. Who may read a tenant's messages, " +
+			"content_access, is changed by its own administrators alone. " +
+			"A suspended tenant and everything below it can neither sign in nor send; making it active again undoes that.",
+		Codes: []fault.Code{fault.CodeNameTaken},
 	}, h.update)
 }
 
 // Tenant is a node of the tree as clients see it.
 type Tenant struct {
-	ID        uuid.UUID  `json:"id" doc:"The tenant."`
-	ParentID  *uuid.UUID `json:"parent_id" nullable:"true" doc:"The tenant above; null for the operator, and for the caller's own."`
-	Kind      string     `json:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"What stands at this place of the tree."`
-	Name      string     `json:"name" maxLength:"200" doc:"Its name." example:"Maple Dental"`
-	Status    string     `json:"status" enum:"active,suspended" doc:"Its own state; a suspended one above it counts all the same."`
-	Country   string     `json:"country" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; national telephone numbers are read in it." example:"CA"`
-	TimeZone  string     `json:"time_zone" maxLength:"64" doc:"IANA name." example:"America/Toronto"`
-	Language  string     `json:"language" maxLength:"35" doc:"BCP 47." example:"en-CA"`
-	CreatedAt time.Time  `json:"created_at" doc:"When it was created."`
-	UpdatedAt time.Time  `json:"updated_at" doc:"When it was changed last."`
+	ID       uuid.UUID  `json:"id" doc:"The tenant."`
+	ParentID *uuid.UUID `json:"parent_id" nullable:"true" doc:"The tenant above; null for the operator, and for the caller's own."`
+	Kind     string     `json:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"What stands at this place of the tree."`
+	Name     string     `json:"name" maxLength:"200" doc:"Its name." example:"Maple Dental"`
+	Status   string     `json:"status" enum:"active,suspended" doc:"Its own state; a suspended one above it counts all the same."`
+	Country  string     `json:"country" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; national telephone numbers are read in it." example:"CA"`
+	TimeZone string     `json:"time_zone" maxLength:"64" doc:"IANA name." example:"America/Toronto"`
+	Language string     `json:"language" maxLength:"35" doc:"BCP 47." example:"en-CA"`
+
+	ContentAccess  string   `json:"content_access" enum:"closed,open" doc:"Whether staff from above who act in the tenant may read its messages, contacts and recordings."`
+	SecuritySuite  bool     `json:"security_suite" doc:"Whether the strict rules for passwords hold."`
+	RequireIfMatch bool     `json:"require_if_match" doc:"Whether changes of a single thing must say with If-Match which version they change; 428 without."`
+	AllowedOrigins []string `json:"allowed_origins" maxItems:"20" maxLength:"300" doc:"Web sites that may call the API from a browser, as browsers write their origin." example:"https://app.example.com"`
+
+	CreatedAt time.Time `json:"created_at" doc:"When it was created."`
+	UpdatedAt time.Time `json:"updated_at" doc:"When it was changed last."`
 }
 
 // View is a tenant as clients see it.
 func View(t tenants.Tenant) Tenant {
 	return Tenant{
 		ID: t.ID, ParentID: t.ParentID, Kind: string(t.Kind), Name: t.Name, Status: string(t.Status),
-		Country: t.Country, TimeZone: t.TimeZone, Language: t.Language, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
+		Country: t.Country, TimeZone: t.TimeZone, Language: t.Language,
+		ContentAccess: string(t.ContentAccess), SecuritySuite: t.SecuritySuite, RequireIfMatch: t.RequireIfMatch, AllowedOrigins: t.AllowedOrigins,
+		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
 	}
 }
 
@@ -103,6 +123,9 @@ type CreateTenant struct {
 	Country  string    `json:"country,omitempty" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; the parent's if it is left out." example:"CA"`
 	TimeZone string    `json:"time_zone,omitempty" maxLength:"64" doc:"IANA name; the parent's if it is left out." example:"America/Toronto"`
 	Language string    `json:"language,omitempty" maxLength:"35" doc:"BCP 47; the parent's if it is left out." example:"en-CA"`
+
+	ContentAccess string `json:"content_access,omitempty" enum:"closed,open" doc:"Whether staff from above who act in the tenant may read its messages; closed if it is left out. Later its own administrators alone change it: open is for those who run the tenant themselves."`
+	SecuritySuite bool   `json:"security_suite,omitempty" doc:"Whether the strict rules for passwords hold."`
 }
 
 // CreateTenantInput is the input of createTenant.
@@ -121,6 +144,7 @@ func (h handlers) create(ctx context.Context, in *CreateTenantInput) (*Created, 
 	t, err := h.tenants.Create(ctx, tenants.NewTenant{
 		ParentID: in.Body.ParentID, Kind: tenants.Kind(in.Body.Kind), Name: in.Body.Name,
 		Country: in.Body.Country, TimeZone: in.Body.TimeZone, Language: in.Body.Language,
+		ContentAccess: tenants.ContentAccess(in.Body.ContentAccess), SecuritySuite: in.Body.SecuritySuite,
 	})
 	if err != nil {
 		return nil, err
@@ -155,6 +179,11 @@ type UpdateTenant struct {
 	Country  op.Optional[string] `json:"country,omitzero" nullable:"false" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2." example:"CA"`
 	TimeZone op.Optional[string] `json:"time_zone,omitzero" nullable:"false" maxLength:"64" doc:"IANA name." example:"America/Toronto"`
 	Language op.Optional[string] `json:"language,omitzero" nullable:"false" maxLength:"35" doc:"BCP 47." example:"en-CA"`
+
+	ContentAccess  op.Optional[string]   `json:"content_access,omitzero" nullable:"false" enum:"closed,open" doc:"Whether staff from above who act in the tenant may read its messages; changed by the tenant's own administrators alone."`
+	SecuritySuite  op.Optional[bool]     `json:"security_suite,omitzero" nullable:"false" doc:"Whether the strict rules for passwords hold."`
+	RequireIfMatch op.Optional[bool]     `json:"require_if_match,omitzero" nullable:"false" doc:"Whether changes must say with If-Match which version they change."`
+	AllowedOrigins op.Optional[[]string] `json:"allowed_origins,omitzero" nullable:"false" maxItems:"20" maxLength:"300" doc:"Web sites that may call the API from a browser." example:"https://app.example.com"`
 }
 
 // UpdateTenantInput is the input of updateTenant.
@@ -165,8 +194,14 @@ type UpdateTenantInput struct {
 }
 
 func (h handlers) update(ctx context.Context, in *UpdateTenantInput) (*Shown, error) {
+	if (in.Body.Name.Pointer() != nil || in.Body.Status.Pointer() != nil) && !h.may(ctx, authz.TenantsWrite) {
+		return nil, fault.New(fault.Forbidden, fault.CodeForbidden,
+			"Name and status need the permission %s.", authz.TenantsWrite)
+	}
 	return shown(h.tenants.Update(ctx, in.TenantID, tenants.Change{
 		Name: in.Body.Name.Pointer(), Status: (*tenants.Status)(in.Body.Status.Pointer()), Country: in.Body.Country.Pointer(),
 		TimeZone: in.Body.TimeZone.Pointer(), Language: in.Body.Language.Pointer(),
+		ContentAccess: (*tenants.ContentAccess)(in.Body.ContentAccess.Pointer()), SecuritySuite: in.Body.SecuritySuite.Pointer(),
+		RequireIfMatch: in.Body.RequireIfMatch.Pointer(), AllowedOrigins: in.Body.AllowedOrigins.Pointer(),
 	}, in.Check))
 }

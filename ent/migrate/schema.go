@@ -412,6 +412,10 @@ var (
 		{Name: "country", Type: field.TypeString, Size: 2147483647, Default: "US"},
 		{Name: "time_zone", Type: field.TypeString, Size: 2147483647, Default: "UTC"},
 		{Name: "language", Type: field.TypeString, Size: 2147483647, Default: "en"},
+		{Name: "content_access", Type: field.TypeEnum, Enums: []string{"closed", "open"}, Default: "closed"},
+		{Name: "security_suite", Type: field.TypeBool, Default: false},
+		{Name: "require_if_match", Type: field.TypeBool, Default: false},
+		{Name: "allowed_origins", Type: field.TypeJSON, Default: schema.Expr("'[]'::jsonb")},
 	}
 	// TenantsTable holds the schema information for the "tenants" table.
 	TenantsTable = &schema.Table{

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 	"github.com/google/uuid"
@@ -27,6 +28,12 @@ func (Tenant) Fields() []ent.Field {
 		field.Text("country").Default("US").Comment("ISO 3166-1 alpha-2; national numbers are read in it"),
 		field.Text("time_zone").Default("UTC").Comment("IANA name"),
 		field.Text("language").Default("en").Comment("BCP 47"),
+		field.Enum("content_access").Values("closed", "open").Default("closed").
+			Comment("whether staff from above who act in the tenant may read its messages"),
+		field.Bool("security_suite").Default(false).Comment("the strict rules for passwords"),
+		field.Bool("require_if_match").Default(false).Comment("changes without If-Match are refused"),
+		field.Strings("allowed_origins").Default([]string{}).Annotations(entsql.DefaultExpr("'[]'::jsonb")).
+			Comment("web sites that may call the API from a browser"),
 	}
 }
 

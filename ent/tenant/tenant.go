@@ -37,6 +37,14 @@ const (
 	FieldTimeZone = "time_zone"
 	// FieldLanguage holds the string denoting the language field in the database.
 	FieldLanguage = "language"
+	// FieldContentAccess holds the string denoting the content_access field in the database.
+	FieldContentAccess = "content_access"
+	// FieldSecuritySuite holds the string denoting the security_suite field in the database.
+	FieldSecuritySuite = "security_suite"
+	// FieldRequireIfMatch holds the string denoting the require_if_match field in the database.
+	FieldRequireIfMatch = "require_if_match"
+	// FieldAllowedOrigins holds the string denoting the allowed_origins field in the database.
+	FieldAllowedOrigins = "allowed_origins"
 	// Table holds the table name of the tenant in the database.
 	Table = "tenants"
 )
@@ -56,6 +64,10 @@ var Columns = []string{
 	FieldCountry,
 	FieldTimeZone,
 	FieldLanguage,
+	FieldContentAccess,
+	FieldSecuritySuite,
+	FieldRequireIfMatch,
+	FieldAllowedOrigins,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -79,6 +91,12 @@ var (
 	DefaultTimeZone string
 	// DefaultLanguage holds the default value on creation for the "language" field.
 	DefaultLanguage string
+	// DefaultSecuritySuite holds the default value on creation for the "security_suite" field.
+	DefaultSecuritySuite bool
+	// DefaultRequireIfMatch holds the default value on creation for the "require_if_match" field.
+	DefaultRequireIfMatch bool
+	// DefaultAllowedOrigins holds the default value on creation for the "allowed_origins" field.
+	DefaultAllowedOrigins []string
 )
 
 // Kind defines the type for the "kind" enum field.
@@ -129,6 +147,32 @@ func StatusValidator(s Status) error {
 		return nil
 	default:
 		return fmt.Errorf("tenant: invalid enum value for status field: %q", s)
+	}
+}
+
+// ContentAccess defines the type for the "content_access" enum field.
+type ContentAccess string
+
+// ContentAccessClosed is the default value of the ContentAccess enum.
+const DefaultContentAccess = ContentAccessClosed
+
+// ContentAccess values.
+const (
+	ContentAccessClosed ContentAccess = "closed"
+	ContentAccessOpen   ContentAccess = "open"
+)
+
+func (ca ContentAccess) String() string {
+	return string(ca)
+}
+
+// ContentAccessValidator is a validator for the "content_access" field enum values. It is called by the builders before save.
+func ContentAccessValidator(ca ContentAccess) error {
+	switch ca {
+	case ContentAccessClosed, ContentAccessOpen:
+		return nil
+	default:
+		return fmt.Errorf("tenant: invalid enum value for content_access field: %q", ca)
 	}
 }
 
@@ -198,4 +242,19 @@ func ByTimeZone(opts ...sql.OrderTermOption) OrderOption {
 // ByLanguage orders the results by the language field.
 func ByLanguage(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLanguage, opts...).ToFunc()
+}
+
+// ByContentAccess orders the results by the content_access field.
+func ByContentAccess(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldContentAccess, opts...).ToFunc()
+}
+
+// BySecuritySuite orders the results by the security_suite field.
+func BySecuritySuite(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSecuritySuite, opts...).ToFunc()
+}
+
+// ByRequireIfMatch orders the results by the require_if_match field.
+func ByRequireIfMatch(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRequireIfMatch, opts...).ToFunc()
 }

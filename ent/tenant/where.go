@@ -105,6 +105,16 @@ func Language(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldLanguage, v))
 }
 
+// SecuritySuite applies equality check predicate on the "security_suite" field. It's identical to SecuritySuiteEQ.
+func SecuritySuite(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSecuritySuite, v))
+}
+
+// RequireIfMatch applies equality check predicate on the "require_if_match" field. It's identical to RequireIfMatchEQ.
+func RequireIfMatch(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldRequireIfMatch, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldCreatedAt, v))
@@ -703,6 +713,46 @@ func LanguageEqualFold(v string) predicate.Tenant {
 // LanguageContainsFold applies the ContainsFold predicate on the "language" field.
 func LanguageContainsFold(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldContainsFold(FieldLanguage, v))
+}
+
+// ContentAccessEQ applies the EQ predicate on the "content_access" field.
+func ContentAccessEQ(v ContentAccess) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldContentAccess, v))
+}
+
+// ContentAccessNEQ applies the NEQ predicate on the "content_access" field.
+func ContentAccessNEQ(v ContentAccess) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldContentAccess, v))
+}
+
+// ContentAccessIn applies the In predicate on the "content_access" field.
+func ContentAccessIn(vs ...ContentAccess) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldContentAccess, vs...))
+}
+
+// ContentAccessNotIn applies the NotIn predicate on the "content_access" field.
+func ContentAccessNotIn(vs ...ContentAccess) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldContentAccess, vs...))
+}
+
+// SecuritySuiteEQ applies the EQ predicate on the "security_suite" field.
+func SecuritySuiteEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSecuritySuite, v))
+}
+
+// SecuritySuiteNEQ applies the NEQ predicate on the "security_suite" field.
+func SecuritySuiteNEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldSecuritySuite, v))
+}
+
+// RequireIfMatchEQ applies the EQ predicate on the "require_if_match" field.
+func RequireIfMatchEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldRequireIfMatch, v))
+}
+
+// RequireIfMatchNEQ applies the NEQ predicate on the "require_if_match" field.
+func RequireIfMatchNEQ(v bool) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldRequireIfMatch, v))
 }
 
 // And groups predicates with the AND operator between them.

@@ -6,24 +6,25 @@ type Code string
 
 // Codes of the HTTP surface itself.
 const (
-	CodeInternal            Code = "internal_error"
-	CodeMalformed           Code = "malformed_request"
-	CodeUnauthenticated     Code = "unauthenticated"
-	CodeForbidden           Code = "forbidden"
-	CodeNotFound            Code = "not_found"
-	CodeMethodNotAllowed    Code = "method_not_allowed"
-	CodeRequestTimeout      Code = "request_timeout"
-	CodeConflict            Code = "conflict"
-	CodeGone                Code = "gone"
-	CodeStale               Code = "precondition_failed"
-	CodeBodyTooLarge        Code = "body_too_large"
-	CodeUnsupportedMedia    Code = "unsupported_media_type"
-	CodeInvalid             Code = "validation_failed"
-	CodeRateLimited         Code = "rate_limited"
-	CodeUnavailable         Code = "unavailable"
-	CodeInvalidCursor       Code = "invalid_cursor"
-	CodeIdempotencyMismatch Code = "idempotency_key_reused"
-	CodeIdempotencyRunning  Code = "idempotency_key_in_use"
+	CodeInternal             Code = "internal_error"
+	CodeMalformed            Code = "malformed_request"
+	CodeUnauthenticated      Code = "unauthenticated"
+	CodeForbidden            Code = "forbidden"
+	CodeNotFound             Code = "not_found"
+	CodeMethodNotAllowed     Code = "method_not_allowed"
+	CodeRequestTimeout       Code = "request_timeout"
+	CodeConflict             Code = "conflict"
+	CodeGone                 Code = "gone"
+	CodeStale                Code = "precondition_failed"
+	CodeBodyTooLarge         Code = "body_too_large"
+	CodeUnsupportedMedia     Code = "unsupported_media_type"
+	CodeInvalid              Code = "validation_failed"
+	CodeRateLimited          Code = "rate_limited"
+	CodeUnavailable          Code = "unavailable"
+	CodeInvalidCursor        Code = "invalid_cursor"
+	CodeIdempotencyMismatch  Code = "idempotency_key_reused"
+	CodeIdempotencyRunning   Code = "idempotency_key_in_use"
+	CodePreconditionRequired Code = "precondition_required"
 )
 
 // Codes of identity.
@@ -74,7 +75,7 @@ func Codes() []Code {
 		CodeInternal, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound,
 		CodeMethodNotAllowed, CodeRequestTimeout, CodeConflict, CodeGone, CodeStale,
 		CodeBodyTooLarge, CodeUnsupportedMedia, CodeInvalid, CodeRateLimited, CodeUnavailable,
-		CodeInvalidCursor, CodeIdempotencyMismatch, CodeIdempotencyRunning,
+		CodeInvalidCursor, CodeIdempotencyMismatch, CodeIdempotencyRunning, CodePreconditionRequired,
 		CodeInvalidLogin, CodeInvalidToken, CodeTokenReused, CodeWeakPassword, CodeLoginTaken,
 		CodeRoleTooHigh, CodePermissionTooWide,
 		CodeNameTaken, CodeWrongParent, CodeTenantSuspended, CodeNotEntitled, CodeQuotaExceeded,

@@ -26,6 +26,7 @@ const (
 	Conflict                    // the present state forbids it (409)
 	Gone                        // it was there and is no more (410)
 	Stale                       // If-Match failed (412)
+	Required                    // the change must say which version it means (428)
 	TooLarge                    // over a size limit (413)
 	Unsupported                 // wrong content type (415)
 	Invalid                     // readable and wrong (422)
