@@ -21,6 +21,8 @@ const (
 	Attachments Kind = "attachments"
 	// Channels: look for inbound messages whose callback never came.
 	Channels Kind = "channels"
+	// Mails: send one.
+	Mails Kind = "mails"
 )
 
 // Queue is an asynq queue. There are few: a dequeue tries each in turn.
@@ -37,11 +39,11 @@ var weights = map[string]int{string(Critical): 6, string(Default): 2}
 
 // queues says how urgent each kind is.
 var queues = map[Kind]Queue{
-	Messages: Critical, ProviderEvents: Critical, Attachments: Default, Channels: Default,
+	Messages: Critical, ProviderEvents: Critical, Attachments: Default, Channels: Default, Mails: Default,
 }
 
 // Kinds lists all kinds, the urgent ones first.
-func Kinds() []Kind { return []Kind{ProviderEvents, Messages, Attachments, Channels} }
+func Kinds() []Kind { return []Kind{ProviderEvents, Messages, Mails, Attachments, Channels} }
 
 // Task names one row that is due. Nothing else travels through Redis: no text,
 // no address, no secret.

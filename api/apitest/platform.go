@@ -44,6 +44,8 @@ type Platform struct {
 	Store    *store.Store
 	Database testkit.Database
 	Keyring  *secret.Keyring
+	// Mailbox is where mails to users arrive.
+	Mailbox *Mailbox
 	// Contract is the platform's document; clients hold every answer against it.
 	Contract *Contract
 
@@ -72,6 +74,7 @@ func Start(t testing.TB, options ...Option) *Platform {
 	p.claimer = jobs.NewClaimer(p.Store)
 	p.owner = p.Database.Owner(t)
 	p.startSimulator(t)
+	p.Mailbox = startMailbox(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +118,7 @@ func (p *Platform) assemble(t testing.TB, options []Option) {
 			Clock: p.Clock, Sandbox: box, TwilioURL: p.Carriers + "/twilio",
 			ClickatellURL: p.Carriers + "/clickatell", ScopservURL: p.Carriers + "/carrier",
 		}),
+		Mail:      p.Mailbox.settings(t),
 		PublicURL: p.URL, MediaDir: t.TempDir(), RateLimit: 10_000_000, EgressAllow: loopback,
 		// Tests move the clock by days and stay signed in.
 		AccessTokenTTL: accessFor,

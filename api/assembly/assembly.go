@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	netmail "net/mail"
 	"net/netip"
 	"time"
 
@@ -43,6 +44,7 @@ import (
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
 	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -68,6 +70,8 @@ type Config struct {
 	AccessTokenTTL time.Duration
 	// Passwords hashes passwords; nil hashes as production does.
 	Passwords *identity.Passwords
+	// Mail says how mails are sent, if they are.
+	Mail Mail
 	// Version of the program, for the document.
 	Version string
 	// Ready adds to what readiness depends on; nil adds nothing.
@@ -76,12 +80,21 @@ type Config struct {
 	Crash func(point string)
 }
 
+// Mail is how mails to users are sent. Without a sender none are.
+type Mail struct {
+	Sender mail.Sender
+	// From is whom mails come from, AppURL where their links lead.
+	From   netmail.Address
+	AppURL string
+}
+
 // Platform is the program without its listeners.
 type Platform struct {
 	Surface      *op.Surface
 	Handlers     map[jobs.Kind]jobs.Handler
 	Waker        *jobs.Waker
 	Tenants      *tenants.Service
+	Mail         *mail.Service
 	Identity     *identity.Service
 	Channels     *channels.Service
 	Interactions *interactions.Service
@@ -102,7 +115,7 @@ func (p *Platform) Close() error {
 func Reseal(ctx context.Context, s *store.Store, k *secret.Keyring) (int, error) {
 	ctx = scope.System(ctx, "sealing secrets with the current master key")
 	total := 0
-	for _, column := range []store.SealedColumn{channels.Sealed, numbers.Sealed, identity.Sealed} {
+	for _, column := range []store.SealedColumn{channels.Sealed, numbers.Sealed, identity.Sealed, mail.Sealed} {
 		n, err := s.Reseal(ctx, k, column)
 		total += n
 		if err != nil {
@@ -133,6 +146,13 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	log := events.New(c.Store)
 	waker := jobs.NewWaker()
 	tree := tenants.New(c.Store, log)
+	letters, err := mail.New(mail.Config{
+		Store: c.Store, Keyring: c.Keyring, Sender: c.Mail.Sender, From: c.Mail.From, AppURL: c.Mail.AppURL,
+		Wake: waker.Wake, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	people, err := identity.New(identity.Config{
 		Store: c.Store, Log: log, Tenants: tree, Policy: policy, Keyring: c.Keyring,
 		Issuer: c.PublicURL, Audience: c.PublicURL, Passwords: c.Passwords, AccessLife: c.AccessTokenTTL,
@@ -165,14 +185,14 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Wake: waker.Wake, SignatureFailed: c.Metrics.SignatureFailure, Log: c.Log,
 	})
 	p := &Platform{
-		Waker: waker, Tenants: tree, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
+		Waker: waker, Tenants: tree, Mail: letters, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
 		Handlers: worker.Handlers(worker.Config{
 			ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, bool, error) {
 				node, err := tree.Node(ctx, tenantID)
 				actor := scope.Actor{Kind: scope.ActorSystem}
 				return scope.Scope{TenantID: node.ID, Path: node.Path, Actor: actor}, node.Suspended(), err
 			},
-			Interactions: conversations, Intake: in, Attachments: pictures,
+			Interactions: conversations, Intake: in, Attachments: pictures, Mail: letters,
 		}),
 	}
 	if p.Surface, err = newSurface(c, people, tree); err != nil {

@@ -75,6 +75,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeLoginTaken:        means("Another user has this login.", fault.Conflict),
 	fault.CodeRoleTooHigh:       means("A caller cannot give a role that is above its own.", fault.Forbidden),
 	fault.CodePermissionTooWide: means("A caller cannot grant a permission that it does not have itself.", fault.Forbidden),
+	fault.CodeMailNotConfigured: means("This needs outgoing mail, and the operator has configured no mail server.", fault.Unavailable),
 
 	fault.CodeNameTaken:        means("Something of the same kind in the same place has this name.", fault.Conflict),
 	fault.CodeWrongParent:      means("A tenant of this type cannot stand below that parent.", fault.Invalid, fault.Conflict),

@@ -17,6 +17,7 @@ import (
 	"github.com/trellishq/trellis/channels/provider/sandbox"
 	"github.com/trellishq/trellis/internal/builtin"
 	"github.com/trellishq/trellis/internal/config"
+	"github.com/trellishq/trellis/internal/smtp"
 	"github.com/trellishq/trellis/internal/telemetry"
 	"github.com/trellishq/trellis/jobs"
 	"github.com/trellishq/trellis/jobs/worker"
@@ -59,6 +60,10 @@ func (n *node) assemble() error {
 	if n.queues, err = jobs.OpenQueues(redisURL); err != nil {
 		return err
 	}
+	mail, err := mailSettings(c)
+	if err != nil {
+		return err
+	}
 	n.box = sandbox.New(sandbox.Config{Clock: n.clock})
 	n.platform, err = assembly.New(assembly.Config{
 		Store: n.store, Keyring: n.keyring, Clock: n.clock, Log: n.log, Metrics: n.metrics,
@@ -68,6 +73,7 @@ func (n *node) assemble() error {
 		}),
 		PublicURL: c.PublicURL, MediaDir: filepath.Join(c.DataDir, "media"), RateLimit: c.RateLimit,
 		TrustedProxies: c.TrustedProxies, EgressAllow: c.EgressAllow, AccessTokenTTL: c.AccessTokenTTL,
+		Mail:    mail,
 		Version: assembly.Version, Ready: n.ready, Crash: crashPoint(),
 	})
 	if err != nil {
@@ -77,6 +83,27 @@ func (n *node) assemble() error {
 		RedisURL: redisURL, Workers: c.Workers, Shutdown: c.ShutdownTimeout / 2, Log: n.log, Observe: n.observeJob,
 	}, n.platform.Handlers)
 	return err
+}
+
+// mailSettings connect to the mail server, if there is one.
+func mailSettings(c config.Config) (assembly.Mail, error) {
+	out := assembly.Mail{AppURL: c.AppURL}
+	if !c.SMTPURL.IsSet() {
+		return out, nil
+	}
+	server, err := smtp.ParseServer(c.SMTPURL.Reveal())
+	if err != nil {
+		return out, err
+	}
+	if out.From, err = smtp.ParseAddress(c.MailFrom); err != nil {
+		return out, err
+	}
+	sender, err := smtp.New(smtp.Config{Server: server})
+	if err != nil {
+		return out, err
+	}
+	out.Sender = sender
+	return out, nil
 }
 
 func (n *node) observeJob(kind jobs.Kind, took time.Duration, failed bool) {
@@ -103,6 +130,9 @@ func listen(c *config.Config) (net.Listener, error) {
 		return nil, fmt.Errorf("listening on %s: %w (another address: TRELLIS_HTTP_ADDR)", c.HTTPAddr, err)
 	}
 	if c.PublicURL == config.LocalURL(c.HTTPAddr) {
+		if c.AppURL == c.PublicURL {
+			c.AppURL = config.LocalURL(listener.Addr().String())
+		}
 		c.PublicURL = config.LocalURL(listener.Addr().String())
 	}
 	return listener, nil

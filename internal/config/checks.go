@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/trellishq/trellis/internal/secret"
+	"github.com/trellishq/trellis/internal/smtp"
 )
 
 // checks are the rules that the check tag names. Their errors say what is
@@ -22,6 +23,8 @@ var checks = map[string]func(value string) error{
 	"postgres":       checkPostgres,
 	"redis":          checkRedis,
 	"keys":           checkKeys,
+	"smtp":           checkSMTP,
+	"mail-address":   checkMailAddress,
 	"log-level":      oneOf("debug", "info", "warn", "error"),
 	"log-format":     oneOf("json", "text"),
 }
@@ -157,6 +160,16 @@ func checkRedisServer(u *url.URL) error {
 
 func checkKeys(value string) error {
 	_, err := secret.ParseKeys(value)
+	return err
+}
+
+func checkSMTP(value string) error {
+	_, err := smtp.ParseServer(value)
+	return err
+}
+
+func checkMailAddress(value string) error {
+	_, err := smtp.ParseAddress(value)
 	return err
 }
 

@@ -34,6 +34,12 @@ type Config struct {
 	RedisURL          secret.String `env:"REDIS_URL" defaultText:"empty: in process" check:"redis" form:"redis://:password@host:6379/0, rediss://… (TLS), redis-socket:///path or redis-sentinel://host:26379,host:26379?master=name" meaning:"the Redis that carries work between processes"`
 	DataDir           string        `env:"DATA_DIR" envDefault:"./trellis-data" meaning:"folder of the own database, its key file and media"`
 
+	// SMTPURL is for smtp.ParseServer and MailFrom for smtp.ParseAddress, already
+	// checked. AppURL has no slash at its end.
+	SMTPURL  secret.String `env:"SMTP_URL" defaultText:"empty: no mail is sent" check:"smtp" form:"smtp://user:password@host:port?tls=starttls, or tls=implicit, or tls=none for a server nearby" meaning:"the server that outgoing mail is handed to"`
+	MailFrom string        `env:"MAIL_FROM" check:"mail-address" form:"a mail address with or without a name, such as Trellis <no-reply@example.com>" meaning:"whom mail comes from, unless a tenant's brand says otherwise; required with TRELLIS_SMTP_URL"`
+	AppURL   string        `env:"APP_URL" defaultText:"TRELLIS_PUBLIC_URL" check:"base-url" form:"http or https, a host and perhaps a path, such as https://app.example.com" meaning:"the application that people use; links in mails lead there"`
+
 	// MasterKeys is a list for secret.ParseKeys, already checked. When it is
 	// not set, the key file in DataDir is used: see NeedsKeyFile.
 	MasterKeys secret.String `env:"MASTER_KEYS" defaultText:"a key file in TRELLIS_DATA_DIR" check:"keys" form:"id:base64 of 32 bytes, comma separated, the current key first; make one with: echo \"k1:$(openssl rand -base64 32)\"" meaning:"the keys that seal secrets; required with TRELLIS_DATABASE_URL"`
@@ -68,7 +74,10 @@ func (c Config) withDefaults() Config {
 	if c.PublicURL == "" {
 		c.PublicURL = LocalURL(c.HTTPAddr)
 	}
-	for _, url := range []*string{&c.PublicURL, &c.TwilioBaseURL, &c.ClickatellBaseURL, &c.ScopservBaseURL} {
+	if c.AppURL == "" {
+		c.AppURL = c.PublicURL
+	}
+	for _, url := range []*string{&c.PublicURL, &c.AppURL, &c.TwilioBaseURL, &c.ClickatellBaseURL, &c.ScopservBaseURL} {
 		*url = strings.TrimRight(*url, "/")
 	}
 	return c

@@ -37,6 +37,7 @@ func TestDefaults(t *testing.T) {
 			}
 			want := config.Config{
 				HTTPAddr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090", PublicURL: "http://127.0.0.1:8080",
+				AppURL:           "http://127.0.0.1:8080",
 				DatabaseMaxConns: 16, StatementTimeout: 10 * time.Second, DataDir: "./trellis-data",
 				LogLevel: "info", LogFormat: "json", RateLimit: 600, Workers: 16,
 				ShutdownTimeout: 25 * time.Second, AccessTokenTTL: 15 * time.Minute,
@@ -63,12 +64,16 @@ func TestEverythingSet(t *testing.T) {
 		"TRELLIS_TWILIO_BASE_URL=http://127.0.0.1:4010/twilio/", "TRELLIS_CLICKATELL_BASE_URL=http://[::1]:4010",
 		"TRELLIS_SCOPSERV_BASE_URL=https://carrier.example.com", "TRELLIS_WORKERS=4",
 		"TRELLIS_SHUTDOWN_TIMEOUT=5s", "TRELLIS_ACCESS_TOKEN_TTL=5m",
+		"TRELLIS_SMTP_URL=smtp://me:hunter2@mail.example.com?tls=implicit",
+		"TRELLIS_MAIL_FROM=Trellis <no-reply@example.com>", "TRELLIS_APP_URL=https://app.example.com/",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := config.Config{
 		HTTPAddr: ":80", MetricsAddr: config.Off, PublicURL: "https://api.example.com",
+		AppURL: "https://app.example.com", MailFrom: "Trellis <no-reply@example.com>",
+		SMTPURL:           secret.NewString("smtp://me:hunter2@mail.example.com?tls=implicit"),
 		DatabaseURL:       secret.NewString("postgres://owner:hunter2@db:5432/trellis"),
 		DatabaseAppURL:    secret.NewString("postgres://app:p@db/trellis"),
 		DatabaseSystemURL: secret.NewString("postgresql://sys:p@db/trellis"),
@@ -129,6 +134,13 @@ func TestWrongValues(t *testing.T) {
 		{"REDIS_URL=redis-socket://", "no path"},
 		{"REDIS_URL=redis://:hunter2 @h:1", "is not a URL"},
 		{"MASTER_KEYS=k1:hunter2", "key 1:"},
+		{"SMTP_URL=https://u:hunter2@mail.example.com", "does not begin with smtp://"},
+		{"SMTP_URL=smtp://u:hunter2@mail.example.com?tls=none", "unprotected connection"},
+		{"SMTP_URL=smtp://u@mail.example.com", "user without a password"},
+		{"SMTP_URL=smtp://u:hunter2@mail.example.com?tls=maybe", "starttls, implicit or none"},
+		{"SMTP_URL=smtp://u:hunter2@mail.example.com?ssl=1", "other than tls"},
+		{"MAIL_FROM=nobody", "not a mail address"},
+		{"APP_URL=app.example.com", "does not begin with http"},
 		{"LOG_LEVEL=verbose", "none of them"},
 		{"LOG_FORMAT=xml", "set it to json or text"},
 		{"RATE_LIMIT=0", "0 is too small"},
@@ -277,7 +289,7 @@ func TestEverySettingIsDescribed(t *testing.T) {
 			t.Errorf("%s has no meaning or form", s.Name)
 		}
 	}
-	if len(seen) != 22 {
-		t.Errorf("%d settings, want 22: update the documentation", len(seen))
+	if len(seen) != 25 {
+		t.Errorf("%d settings, want 25: update the documentation", len(seen))
 	}
 }

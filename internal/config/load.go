@@ -194,6 +194,10 @@ func checkTogether(c Config) Mistakes {
 		s, _ := settingByName(Prefix + "MASTER_KEYS")
 		wrong("MASTER_KEYS", "it is missing and TRELLIS_DATABASE_URL is set", "set it to "+s.Form)
 	}
+	if c.SMTPURL.IsSet() && c.MailFrom == "" {
+		s, _ := settingByName(Prefix + "MAIL_FROM")
+		wrong("MAIL_FROM", "it is missing and TRELLIS_SMTP_URL is set", "set it to "+s.Form)
+	}
 	return mistakes
 }
 

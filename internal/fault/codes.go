@@ -36,6 +36,7 @@ const (
 	CodeLoginTaken        Code = "login_taken"
 	CodeRoleTooHigh       Code = "role_not_assignable"
 	CodePermissionTooWide Code = "permission_not_grantable"
+	CodeMailNotConfigured Code = "mail_not_configured"
 )
 
 // Codes of the tree and of numbers.
@@ -77,7 +78,7 @@ func Codes() []Code {
 		CodeBodyTooLarge, CodeUnsupportedMedia, CodeInvalid, CodeRateLimited, CodeUnavailable,
 		CodeInvalidCursor, CodeIdempotencyMismatch, CodeIdempotencyRunning, CodePreconditionRequired,
 		CodeInvalidLogin, CodeInvalidToken, CodeTokenReused, CodeWeakPassword, CodeLoginTaken,
-		CodeRoleTooHigh, CodePermissionTooWide,
+		CodeRoleTooHigh, CodePermissionTooWide, CodeMailNotConfigured,
 		CodeNameTaken, CodeWrongParent, CodeTenantSuspended, CodeNotEntitled, CodeQuotaExceeded,
 		CodeNumberTaken, CodeNotDistributable, CodeInteractionsOpen,
 		CodeCredentialsRejected, CodeProviderUnreachable, CodeChannelInactive, CodeNotCapable,

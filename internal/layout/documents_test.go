@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/channels/provider"
 	"github.com/trellishq/trellis/internal/config"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/tenants/mail"
 )
 
 var update = flag.Bool("update", false, "write the parts of docs/ that are taken from the code")
@@ -91,6 +92,19 @@ func TestDocumentsHaveTheInteractionTable(t *testing.T) {
 		table.WriteString("\n")
 	}
 	part(t, "state-machines.md", "interactions", drawing.String()+"```\n\n"+table.String())
+}
+
+func TestDocumentsHaveTheMails(t *testing.T) {
+	var out strings.Builder
+	out.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> queued\n")
+	for _, from := range mail.States() {
+		for _, action := range mail.Actions() {
+			if to, ok := mail.Next(from, action); ok {
+				fmt.Fprintf(&out, "    %s --> %s: %s\n", from, to, action)
+			}
+		}
+	}
+	part(t, "state-machines.md", "mails", out.String()+"```\n")
 }
 
 // reports are all that a provider can say about a message.

@@ -16,7 +16,7 @@ var layers = []layer{
 	{together: true, packages: []string{
 		"internal/builtin", "internal/clock", "internal/config", "internal/fault", "internal/httpx", "internal/id",
 		"internal/layout", "internal/phone", "internal/picture", "internal/ratelimit", "internal/secret",
-		"internal/telemetry", "tenants/recent", "tenants/scope",
+		"internal/smtp", "internal/telemetry", "tenants/recent", "tenants/scope",
 	}},
 	{together: true, packages: []string{"ent/..."}},
 	{packages: []string{"authz"}},
@@ -32,6 +32,7 @@ var layers = []layer{
 	{packages: []string{"jobs"}},
 	{packages: []string{"events"}},
 	{packages: []string{"tenants"}},
+	{packages: []string{"tenants/mail"}},
 	{packages: []string{"identity", "channels"}},
 	{packages: []string{"channels/numbers"}},
 
@@ -135,6 +136,8 @@ var libraries = []library{
 	{path: "github.com/caarlos0/env", by: []string{"internal/config"}},
 	{path: "github.com/casbin/casbin", by: []string{"authz"}},
 	{path: "github.com/danielgtaylor/huma", by: []string{"api/op"}},
+	{path: "github.com/emersion/go-sasl", tests: []string{"internal/smtp"}},
+	{path: "github.com/emersion/go-smtp", by: []string{"api/apitest"}, tests: []string{"internal/smtp"}}, // the server of tests
 	{path: "github.com/fergusstrange/embedded-postgres", by: []string{"internal/builtin"}},
 	// figures measures the bare router beside ours.
 	{path: "github.com/go-chi/chi", by: []string{"api/op", "cmd/figures"}},
@@ -153,6 +156,7 @@ var libraries = []library{
 	{path: "github.com/redis/go-redis", by: []string{"jobs"}, tests: []string{"internal/builtin"}},
 	{path: "github.com/santhosh-tekuri/jsonschema", by: []string{"api/apitest"}}, // holds answers against openapi.yaml
 	{path: "github.com/twilio/twilio-go", by: []string{"channels/provider/twilio"}, tests: []string{"channels/provider/sim"}},
+	{path: "github.com/wneessen/go-mail", by: []string{"internal/smtp"}},
 	{path: "github.com/xi2/xz", by: []string{"internal/builtin"}},
 	{path: "go.uber.org/goleak", tests: anybody},
 	{path: "gocloud.dev/blob", by: []string{"messaging/attachments"}},

@@ -164,6 +164,10 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"id": id.New(), "type": "contact.created", "object_kind": "contact", "object_id": contact, "actor_kind": "system",
 		"data": row{}, "created_at": testkit.Start,
 	})
+	put("mails", row{
+		"id": id.New(), "kind": "welcome", "language": "en", "state": "queued", "content": `\x01`,
+		"due_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour), "created_at": testkit.Start,
+	})
 	put("idempotency_keys", row{
 		"principal": "key:1", "method": "POST", "route": "/v1/messages", "key": "k", "fingerprint": `\x01`,
 		"response": `\x01`, "created_at": testkit.Start,

@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -27,6 +29,7 @@ type Config struct {
 	Interactions *interactions.Service
 	Intake       *intake.Service
 	Attachments  *attachments.Service
+	Mail         *mail.Service
 }
 
 // Handlers are the handlers of all kinds of work.
@@ -48,6 +51,7 @@ func Handlers(c Config) map[jobs.Kind]jobs.Handler {
 		jobs.ProviderEvents: in(whetherOrNot(c.Intake.HandleDue)),
 		jobs.Attachments:    in(whetherOrNot(c.Attachments.HandleDue)),
 		jobs.Channels:       in(whetherOrNot(c.Intake.HandleChannel)),
+		jobs.Mails:          in(whetherOrNot(c.Mail.HandleDue)),
 	}
 }
 
@@ -66,8 +70,10 @@ func Sweep(ctx context.Context, s *store.Store, log *slog.Logger) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		if err := expireIdempotencyKeys(ctx, s); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "expired idempotency keys could not be removed", "error", err)
+		for _, e := range expiries {
+			if err := expire(ctx, s, e); err != nil && ctx.Err() == nil {
+				log.WarnContext(ctx, "what has expired could not be removed", "table", e.table, "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -77,16 +83,29 @@ func Sweep(ctx context.Context, s *store.Store, log *slog.Logger) {
 	}
 }
 
-// expireIdempotencyKeys deletes in small steps, so that no request waits.
-func expireIdempotencyKeys(ctx context.Context, s *store.Store) error {
-	ctx = scope.System(ctx, "removing expired idempotency keys")
+// expiry says from when on the rows of a table are removed.
+type expiry struct {
+	table, condition string
+	keepFor          time.Duration
+}
+
+// keepMails is how long it can be looked up whether a mail was sent.
+const keepMails = 30 * 24 * time.Hour
+
+// expiries have a time as $1, keepFor ago.
+var expiries = []expiry{
+	{"idempotency_keys", "created_at < $1", idempotency.KeepFor},
+	{"mails", "finished_at < $1", keepMails},
+}
+
+// expire deletes in small steps, so that no request waits.
+func expire(ctx context.Context, s *store.Store, e expiry) error {
+	ctx = scope.System(ctx, "removing what has expired")
+	statement := fmt.Sprintf(`DELETE FROM %[1]s WHERE ctid IN (SELECT ctid FROM %[1]s WHERE %[2]s LIMIT 1000)`, e.table, e.condition)
 	for {
 		var deleted int64
 		err := s.InTx(ctx, func(ctx context.Context) error {
-			result, err := store.Exec(ctx, `
-				DELETE FROM idempotency_keys WHERE ctid IN (
-					SELECT ctid FROM idempotency_keys WHERE created_at < $1 LIMIT 1000)`,
-				s.Now().Add(-idempotency.KeepFor))
+			result, err := store.Exec(ctx, statement, s.Now().Add(-e.keepFor))
 			if err != nil {
 				return err
 			}
