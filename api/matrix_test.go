@@ -61,6 +61,11 @@ func keyOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"api_key_id": id}
 }
 
+func roleOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"role_id": w.role(t, n)}
+}
+
 func numberOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	t.Helper()
 	return map[string]string{"number_id": w.number(t, n)}
@@ -126,6 +131,14 @@ var matrix = map[string]rule{
 	}},
 	"updateUser":      {own: "ORT", below: "OR", prepare: userOf, body: sends(apitest.Body{"name": "Renamed"})},
 	"setUserPassword": {own: "ORT", below: "OR", prepare: userOf, body: sends(apitest.Body{"password": "Another-horse-8-battery"})},
+
+	"getUserPermissions": {own: "ORTM", below: "OR", prepare: userOf},
+
+	"listRoles":  {own: "ORT", below: "OR"},
+	"getRole":    {own: "ORT", below: "OR", prepare: roleOf},
+	"createRole": {own: "ORT", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any { return newRole() }},
+	"updateRole": {own: "ORT", below: "OR", prepare: roleOf, body: sends(apitest.Body{"description": "Changed"})},
+	"deleteRole": {own: "ORT", below: "OR", prepare: roleOf},
 
 	"listAPIKeys":  {own: "ORT", below: "OR"},
 	"getAPIKey":    {own: "ORT", below: "OR", prepare: keyOf},
@@ -196,8 +209,9 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 	"createSession":         answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"login": "nobody@world.example", "password": "x"}),
 	"refreshSession":        answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"refresh_token": "x"}),
 
-	"getMe":         answers(http.StatusUnauthorized, http.StatusOK, nil),
-	"listProviders": answers(http.StatusUnauthorized, http.StatusOK, nil),
+	"getPermissions": answers(http.StatusUnauthorized, http.StatusOK, nil),
+	"getMe":          answers(http.StatusUnauthorized, http.StatusOK, nil),
+	"listProviders":  answers(http.StatusUnauthorized, http.StatusOK, nil),
 	"listTenants": func(t *testing.T, w *world, c *caller, o apitest.Operation) {
 		t.Helper()
 		r := c.Get(t, o.Path+"?limit=200")

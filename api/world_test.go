@@ -21,6 +21,7 @@ type node struct {
 	boss    *apitest.Client
 	channel string
 	user    string
+	role    string
 
 	children int
 }
@@ -80,6 +81,7 @@ func (w *world) furnish(t *testing.T, n *node) {
 		role = "operator"
 	}
 	n.channel = n.boss.Post(t, n.Path("/channels"), sandboxChannel()).Want(t, http.StatusCreated).String(t, "id")
+	n.role = w.role(t, n)
 	n.user = n.boss.Post(t, n.Path("/users"), newUser(role)).Want(t, http.StatusCreated).String(t, "id")
 }
 
@@ -119,6 +121,16 @@ func (w *world) key(t *testing.T, n *node, permissions ...string) (id, text stri
 	t.Helper()
 	r := n.boss.Post(t, n.Path("/api-keys"), apitest.Body{"name": "Key", "permissions": permissions}).Want(t, http.StatusCreated)
 	return r.String(t, "id"), r.String(t, "key")
+}
+
+// newRole is a body of createRole that anybody who makes roles may send.
+func newRole() apitest.Body {
+	return apitest.Body{"name": uuid.NewString(), "base": "agent", "permissions": []string{"channels:read"}}
+}
+
+func (w *world) role(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/roles"), newRole()).Want(t, http.StatusCreated).String(t, "id")
 }
 
 // number is a new one of the operator's that a node holds.

@@ -9,10 +9,13 @@ import "strings"
 type Permission string
 
 // Public marks an operation that needs no caller; Authenticated one that any
-// caller may use on what is his own.
+// caller may use on what is his own. SignedIn is Authenticated, and open as well
+// to who must change his password or set up a second factor first: what he needs
+// for that, and the way out.
 const (
 	Public        Permission = "public"
 	Authenticated Permission = "authenticated"
+	SignedIn      Permission = "signed_in"
 )
 
 // Administration of the tree. These hold over a reseller's whole subtree.
@@ -22,6 +25,8 @@ const (
 	SettingsWrite Permission = "settings:write"
 	UsersRead     Permission = "users:read"
 	UsersWrite    Permission = "users:write"
+	RolesRead     Permission = "roles:read"
+	RolesWrite    Permission = "roles:write"
 	APIKeysRead   Permission = "api_keys:read"
 	APIKeysWrite  Permission = "api_keys:write"
 	NumbersRead   Permission = "numbers:read"
@@ -45,17 +50,30 @@ const (
 
 // administrative are the objects of the tree; all others are content.
 var administrative = map[string]bool{
-	"tenants": true, "settings": true, "users": true, "api_keys": true, "numbers": true, "channels": true,
+	"tenants":  true,
+	"settings": true,
+	"users":    true,
+	"roles":    true,
+	"api_keys": true,
+	"numbers":  true,
+	"channels": true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
 // this file.
 func Permissions() []Permission {
 	return []Permission{
-		TenantsRead, TenantsWrite, SettingsWrite, UsersRead, UsersWrite, APIKeysRead, APIKeysWrite,
-		NumbersRead, NumbersWrite, NumbersAssign, ChannelsRead, ChannelsWrite,
-		ContactsRead, InteractionsRead, InteractionsMark, InteractionsReply,
-		InteractionsStart, InteractionsAssign, InteractionsClose, OptOutsRead,
+		TenantsRead, TenantsWrite,
+		SettingsWrite,
+		UsersRead, UsersWrite,
+		RolesRead, RolesWrite,
+		APIKeysRead, APIKeysWrite,
+		NumbersRead, NumbersWrite, NumbersAssign,
+		ChannelsRead, ChannelsWrite,
+
+		ContactsRead,
+		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,
+		OptOutsRead,
 	}
 }
 

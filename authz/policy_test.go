@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,34 +95,57 @@ func TestAllowsByPlaceInTheTree(t *testing.T) {
 	p := policy(t)
 	const operator, l1, l2, customer, sibling = "/o/", "/o/a/", "/o/a/b/", "/o/a/b/c/", "/o/z/"
 	for _, c := range []struct {
-		name  string
-		grant authz.Grant
-		perm  authz.Permission
-		node  string
-		want  bool
+		name   string
+		rights authz.Rights
+		perm   authz.Permission
+		node   string
+		want   bool
 	}{
-		{"operator administers all", authz.Grant{Role: authz.Operator, Path: operator}, authz.TenantsWrite, customer, true},
-		{"operator reads no content", authz.Grant{Role: authz.Operator, Path: operator}, authz.InteractionsRead, customer, false},
-		{"operator reads no content at home", authz.Grant{Role: authz.Operator, Path: operator}, authz.InteractionsRead, operator, false},
-		{"reseller administers below", authz.Grant{Role: authz.ResellerAdmin, Path: l1}, authz.UsersWrite, customer, true},
-		{"reseller reads no content below", authz.Grant{Role: authz.ResellerAdmin, Path: l1}, authz.InteractionsRead, l2, false},
-		{"reseller reads its own content", authz.Grant{Role: authz.ResellerAdmin, Path: l1}, authz.InteractionsRead, l1, true},
-		{"reseller does not see its parent", authz.Grant{Role: authz.ResellerAdmin, Path: l2}, authz.TenantsRead, l1, false},
-		{"reseller does not see a sibling", authz.Grant{Role: authz.ResellerAdmin, Path: l1}, authz.TenantsRead, sibling, false},
-		{"tenant admin stays at home", authz.Grant{Role: authz.TenantAdmin, Path: l2}, authz.UsersWrite, customer, false},
-		{"tenant admin makes no tenants", authz.Grant{Role: authz.TenantAdmin, Path: customer}, authz.TenantsWrite, customer, false},
-		{"a path is a prefix by whole ids", authz.Grant{Role: authz.ResellerAdmin, Path: "/o/a/"}, authz.TenantsRead, "/o/ab/", false},
+		{"operator administers all", p.RightsOf(authz.Operator, operator), authz.TenantsWrite, customer, true},
+		{"operator reads no content", p.RightsOf(authz.Operator, operator), authz.InteractionsRead, customer, false},
+		{"operator reads no content at home", p.RightsOf(authz.Operator, operator), authz.InteractionsRead, operator, false},
+		{"reseller administers below", p.RightsOf(authz.ResellerAdmin, l1), authz.UsersWrite, customer, true},
+		{"reseller reads no content below", p.RightsOf(authz.ResellerAdmin, l1), authz.InteractionsRead, l2, false},
+		{"reseller reads its own content", p.RightsOf(authz.ResellerAdmin, l1), authz.InteractionsRead, l1, true},
+		{"reseller does not see its parent", p.RightsOf(authz.ResellerAdmin, l2), authz.TenantsRead, l1, false},
+		{"reseller does not see a sibling", p.RightsOf(authz.ResellerAdmin, l1), authz.TenantsRead, sibling, false},
+		{"tenant admin stays at home", p.RightsOf(authz.TenantAdmin, l2), authz.UsersWrite, customer, false},
+		{"tenant admin makes no tenants", p.RightsOf(authz.TenantAdmin, customer), authz.TenantsWrite, customer, false},
+		{"a path is a prefix by whole ids", p.RightsOf(authz.ResellerAdmin, "/o/a/"), authz.TenantsRead, "/o/ab/", false},
 	} {
-		if got := p.Allows(c.grant, c.perm, c.node); got != c.want {
+		if got := c.rights.Allow(c.perm, c.node); got != c.want {
 			t.Errorf("%s: got %v", c.name, got)
 		}
 	}
 }
 
-func BenchmarkAllows(b *testing.B) {
-	p := policy(b)
-	g := authz.Grant{Role: authz.ResellerAdmin, Path: "/o/a/"}
+func TestSets(t *testing.T) {
+	all := authz.SetOf(authz.Permissions()...)
+	if got := all.List(); !slices.Equal(got, authz.Permissions()) {
+		t.Errorf("all permissions make a set of %v", got)
+	}
+	two := authz.SetOf(authz.UsersRead, authz.ContactsRead, "no:permission")
+	for name, holds := range map[string]bool{
+		"has what was put in":           two.Has(authz.UsersRead) && two.Has(authz.ContactsRead),
+		"has nothing else":              !two.Has(authz.UsersWrite) && !two.Has("no:permission") && len(two.List()) == 2,
+		"is held by all":                all.Holds(two) && !two.Holds(all),
+		"is empty without itself":       two.Without(two).Empty() && !two.Empty(),
+		"meets another in what is both": two.And(authz.SetOf(authz.UsersRead)) == authz.SetOf(authz.UsersRead),
+		"joins another":                 authz.SetOf(authz.UsersRead).Or(authz.SetOf(authz.ContactsRead)) == two,
+		"knows what is about the tree":  two.Administrative() == authz.SetOf(authz.UsersRead),
+	} {
+		if !holds {
+			t.Errorf("a set %s: it does not", name)
+		}
+	}
+	if authz.Known("no:permission") || !authz.Known(authz.OptOutsRead) {
+		t.Error("Known does not know the permissions")
+	}
+}
+
+func BenchmarkAllow(b *testing.B) {
+	rights := policy(b).RightsOf(authz.ResellerAdmin, "/o/a/")
 	for b.Loop() {
-		p.Allows(g, authz.UsersWrite, "/o/a/b/c/")
+		rights.Allow(authz.UsersWrite, "/o/a/b/c/")
 	}
 }

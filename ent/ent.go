@@ -17,6 +17,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
@@ -89,6 +90,7 @@ func checkColumn(t, c string) error {
 			channel.Table:        channel.ValidColumn,
 			contact.Table:        contact.ValidColumn,
 			contactaddress.Table: contactaddress.ValidColumn,
+			customrole.Table:     customrole.ValidColumn,
 			interaction.Table:    interaction.ValidColumn,
 			message.Table:        message.ValidColumn,
 			number.Table:         number.ValidColumn,

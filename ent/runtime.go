@@ -8,6 +8,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
@@ -119,6 +120,19 @@ func init() {
 	contactaddressDescVersion := contactaddressMixinFields0[3].Descriptor()
 	// contactaddress.DefaultVersion holds the default value on creation for the version field.
 	contactaddress.DefaultVersion = contactaddressDescVersion.Default.(int)
+	customroleMixin := schema.CustomRole{}.Mixin()
+	customroleMixinFields0 := customroleMixin[0].Fields()
+	_ = customroleMixinFields0
+	customroleFields := schema.CustomRole{}.Fields()
+	_ = customroleFields
+	// customroleDescVersion is the schema descriptor for version field.
+	customroleDescVersion := customroleMixinFields0[3].Descriptor()
+	// customrole.DefaultVersion holds the default value on creation for the version field.
+	customrole.DefaultVersion = customroleDescVersion.Default.(int)
+	// customroleDescDescription is the schema descriptor for description field.
+	customroleDescDescription := customroleFields[1].Descriptor()
+	// customrole.DefaultDescription holds the default value on creation for the description field.
+	customrole.DefaultDescription = customroleDescDescription.Default.(string)
 	interactionMixin := schema.Interaction{}.Mixin()
 	interactionMixinFields0 := interactionMixin[0].Fields()
 	_ = interactionMixinFields0

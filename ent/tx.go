@@ -24,6 +24,8 @@ type Tx struct {
 	Contact *ContactClient
 	// ContactAddress is the client for interacting with the ContactAddress builders.
 	ContactAddress *ContactAddressClient
+	// CustomRole is the client for interacting with the CustomRole builders.
+	CustomRole *CustomRoleClient
 	// Interaction is the client for interacting with the Interaction builders.
 	Interaction *InteractionClient
 	// Message is the client for interacting with the Message builders.
@@ -174,6 +176,7 @@ func (tx *Tx) init() {
 	tx.Channel = NewChannelClient(tx.config)
 	tx.Contact = NewContactClient(tx.config)
 	tx.ContactAddress = NewContactAddressClient(tx.config)
+	tx.CustomRole = NewCustomRoleClient(tx.config)
 	tx.Interaction = NewInteractionClient(tx.config)
 	tx.Message = NewMessageClient(tx.config)
 	tx.Number = NewNumberClient(tx.config)

@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -38,6 +39,12 @@ type User struct {
 	PasswordHash string `json:"-"`
 	// MustChangePassword holds the value of the "must_change_password" field.
 	MustChangePassword bool `json:"must_change_password,omitempty"`
+	// its permissions stand in place of the role's
+	CustomRoleID *uuid.UUID `json:"custom_role_id,omitempty"`
+	// permissions that this person does not have, whatever the role gives
+	Denied []string `json:"denied,omitempty"`
+	// permissions that this person has beyond the role
+	Granted []string `json:"granted,omitempty"`
 	// CreatedByID holds the value of the "created_by_id" field.
 	CreatedByID  *uuid.UUID `json:"created_by_id,omitempty"`
 	selectValues sql.SelectValues
@@ -48,8 +55,10 @@ func (*User) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case user.FieldCreatedByID:
+		case user.FieldCustomRoleID, user.FieldCreatedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
+		case user.FieldDenied, user.FieldGranted:
+			values[i] = new([]byte)
 		case user.FieldMustChangePassword:
 			values[i] = new(sql.NullBool)
 		case user.FieldVersion:
@@ -141,6 +150,29 @@ func (_m *User) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.MustChangePassword = value.Bool
 			}
+		case user.FieldCustomRoleID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field custom_role_id", values[i])
+			} else if value.Valid {
+				_m.CustomRoleID = new(uuid.UUID)
+				*_m.CustomRoleID = *value.S.(*uuid.UUID)
+			}
+		case user.FieldDenied:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field denied", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Denied); err != nil {
+					return fmt.Errorf("unmarshal field denied: %w", err)
+				}
+			}
+		case user.FieldGranted:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field granted", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Granted); err != nil {
+					return fmt.Errorf("unmarshal field granted: %w", err)
+				}
+			}
 		case user.FieldCreatedByID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field created_by_id", values[i])
@@ -212,6 +244,17 @@ func (_m *User) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("must_change_password=")
 	builder.WriteString(fmt.Sprintf("%v", _m.MustChangePassword))
+	builder.WriteString(", ")
+	if v := _m.CustomRoleID; v != nil {
+		builder.WriteString("custom_role_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("denied=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Denied))
+	builder.WriteString(", ")
+	builder.WriteString("granted=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Granted))
 	builder.WriteString(", ")
 	if v := _m.CreatedByID; v != nil {
 		builder.WriteString("created_by_id=")

@@ -105,6 +105,32 @@ func (_c *UserCreate) SetNillableMustChangePassword(v *bool) *UserCreate {
 	return _c
 }
 
+// SetCustomRoleID sets the "custom_role_id" field.
+func (_c *UserCreate) SetCustomRoleID(v uuid.UUID) *UserCreate {
+	_c.mutation.SetCustomRoleID(v)
+	return _c
+}
+
+// SetNillableCustomRoleID sets the "custom_role_id" field if the given value is not nil.
+func (_c *UserCreate) SetNillableCustomRoleID(v *uuid.UUID) *UserCreate {
+	if v != nil {
+		_c.SetCustomRoleID(*v)
+	}
+	return _c
+}
+
+// SetDenied sets the "denied" field.
+func (_c *UserCreate) SetDenied(v []string) *UserCreate {
+	_c.mutation.SetDenied(v)
+	return _c
+}
+
+// SetGranted sets the "granted" field.
+func (_c *UserCreate) SetGranted(v []string) *UserCreate {
+	_c.mutation.SetGranted(v)
+	return _c
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (_c *UserCreate) SetCreatedByID(v uuid.UUID) *UserCreate {
 	_c.mutation.SetCreatedByID(v)
@@ -290,6 +316,18 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
 		_node.MustChangePassword = value
+	}
+	if value, ok := _c.mutation.CustomRoleID(); ok {
+		_spec.SetField(user.FieldCustomRoleID, field.TypeUUID, value)
+		_node.CustomRoleID = &value
+	}
+	if value, ok := _c.mutation.Denied(); ok {
+		_spec.SetField(user.FieldDenied, field.TypeJSON, value)
+		_node.Denied = value
+	}
+	if value, ok := _c.mutation.Granted(); ok {
+		_spec.SetField(user.FieldGranted, field.TypeJSON, value)
+		_node.Granted = value
 	}
 	if value, ok := _c.mutation.CreatedByID(); ok {
 		_spec.SetField(user.FieldCreatedByID, field.TypeUUID, value)

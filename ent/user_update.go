@@ -10,6 +10,7 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/google/uuid"
 	"github.com/trellishq/trellis/ent/predicate"
@@ -149,6 +150,62 @@ func (_u *UserUpdate) SetNillableMustChangePassword(v *bool) *UserUpdate {
 	return _u
 }
 
+// SetCustomRoleID sets the "custom_role_id" field.
+func (_u *UserUpdate) SetCustomRoleID(v uuid.UUID) *UserUpdate {
+	_u.mutation.SetCustomRoleID(v)
+	return _u
+}
+
+// SetNillableCustomRoleID sets the "custom_role_id" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableCustomRoleID(v *uuid.UUID) *UserUpdate {
+	if v != nil {
+		_u.SetCustomRoleID(*v)
+	}
+	return _u
+}
+
+// ClearCustomRoleID clears the value of the "custom_role_id" field.
+func (_u *UserUpdate) ClearCustomRoleID() *UserUpdate {
+	_u.mutation.ClearCustomRoleID()
+	return _u
+}
+
+// SetDenied sets the "denied" field.
+func (_u *UserUpdate) SetDenied(v []string) *UserUpdate {
+	_u.mutation.SetDenied(v)
+	return _u
+}
+
+// AppendDenied appends value to the "denied" field.
+func (_u *UserUpdate) AppendDenied(v []string) *UserUpdate {
+	_u.mutation.AppendDenied(v)
+	return _u
+}
+
+// ClearDenied clears the value of the "denied" field.
+func (_u *UserUpdate) ClearDenied() *UserUpdate {
+	_u.mutation.ClearDenied()
+	return _u
+}
+
+// SetGranted sets the "granted" field.
+func (_u *UserUpdate) SetGranted(v []string) *UserUpdate {
+	_u.mutation.SetGranted(v)
+	return _u
+}
+
+// AppendGranted appends value to the "granted" field.
+func (_u *UserUpdate) AppendGranted(v []string) *UserUpdate {
+	_u.mutation.AppendGranted(v)
+	return _u
+}
+
+// ClearGranted clears the value of the "granted" field.
+func (_u *UserUpdate) ClearGranted() *UserUpdate {
+	_u.mutation.ClearGranted()
+	return _u
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (_u *UserUpdate) SetCreatedByID(v uuid.UUID) *UserUpdate {
 	_u.mutation.SetCreatedByID(v)
@@ -260,6 +317,34 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.CustomRoleID(); ok {
+		_spec.SetField(user.FieldCustomRoleID, field.TypeUUID, value)
+	}
+	if _u.mutation.CustomRoleIDCleared() {
+		_spec.ClearField(user.FieldCustomRoleID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.Denied(); ok {
+		_spec.SetField(user.FieldDenied, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedDenied(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldDenied, value)
+		})
+	}
+	if _u.mutation.DeniedCleared() {
+		_spec.ClearField(user.FieldDenied, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Granted(); ok {
+		_spec.SetField(user.FieldGranted, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedGranted(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldGranted, value)
+		})
+	}
+	if _u.mutation.GrantedCleared() {
+		_spec.ClearField(user.FieldGranted, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.CreatedByID(); ok {
 		_spec.SetField(user.FieldCreatedByID, field.TypeUUID, value)
@@ -408,6 +493,62 @@ func (_u *UserUpdateOne) SetNillableMustChangePassword(v *bool) *UserUpdateOne {
 	return _u
 }
 
+// SetCustomRoleID sets the "custom_role_id" field.
+func (_u *UserUpdateOne) SetCustomRoleID(v uuid.UUID) *UserUpdateOne {
+	_u.mutation.SetCustomRoleID(v)
+	return _u
+}
+
+// SetNillableCustomRoleID sets the "custom_role_id" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableCustomRoleID(v *uuid.UUID) *UserUpdateOne {
+	if v != nil {
+		_u.SetCustomRoleID(*v)
+	}
+	return _u
+}
+
+// ClearCustomRoleID clears the value of the "custom_role_id" field.
+func (_u *UserUpdateOne) ClearCustomRoleID() *UserUpdateOne {
+	_u.mutation.ClearCustomRoleID()
+	return _u
+}
+
+// SetDenied sets the "denied" field.
+func (_u *UserUpdateOne) SetDenied(v []string) *UserUpdateOne {
+	_u.mutation.SetDenied(v)
+	return _u
+}
+
+// AppendDenied appends value to the "denied" field.
+func (_u *UserUpdateOne) AppendDenied(v []string) *UserUpdateOne {
+	_u.mutation.AppendDenied(v)
+	return _u
+}
+
+// ClearDenied clears the value of the "denied" field.
+func (_u *UserUpdateOne) ClearDenied() *UserUpdateOne {
+	_u.mutation.ClearDenied()
+	return _u
+}
+
+// SetGranted sets the "granted" field.
+func (_u *UserUpdateOne) SetGranted(v []string) *UserUpdateOne {
+	_u.mutation.SetGranted(v)
+	return _u
+}
+
+// AppendGranted appends value to the "granted" field.
+func (_u *UserUpdateOne) AppendGranted(v []string) *UserUpdateOne {
+	_u.mutation.AppendGranted(v)
+	return _u
+}
+
+// ClearGranted clears the value of the "granted" field.
+func (_u *UserUpdateOne) ClearGranted() *UserUpdateOne {
+	_u.mutation.ClearGranted()
+	return _u
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (_u *UserUpdateOne) SetCreatedByID(v uuid.UUID) *UserUpdateOne {
 	_u.mutation.SetCreatedByID(v)
@@ -549,6 +690,34 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	}
 	if value, ok := _u.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.CustomRoleID(); ok {
+		_spec.SetField(user.FieldCustomRoleID, field.TypeUUID, value)
+	}
+	if _u.mutation.CustomRoleIDCleared() {
+		_spec.ClearField(user.FieldCustomRoleID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.Denied(); ok {
+		_spec.SetField(user.FieldDenied, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedDenied(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldDenied, value)
+		})
+	}
+	if _u.mutation.DeniedCleared() {
+		_spec.ClearField(user.FieldDenied, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Granted(); ok {
+		_spec.SetField(user.FieldGranted, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedGranted(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldGranted, value)
+		})
+	}
+	if _u.mutation.GrantedCleared() {
+		_spec.ClearField(user.FieldGranted, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.CreatedByID(); ok {
 		_spec.SetField(user.FieldCreatedByID, field.TypeUUID, value)

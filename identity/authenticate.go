@@ -3,9 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
-	"fmt"
-	"slices"
+	"errors"
 	"strings"
 	"time"
 
@@ -52,9 +50,26 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (Principal, e
 type person struct {
 	id, tenantID uuid.UUID
 	login, name  string
-	role         authz.Role
 	status       UserStatus
 	mustChange   bool
+	role         authz.Role
+	// As they are stored: permissions in JSON, or null.
+	custom, denied, granted []byte
+}
+
+// holding is what the person was given.
+func (p person) holding() (holding, error) {
+	h := holding{role: p.role}
+	var err error
+	if p.custom != nil {
+		custom, failed := storedSet(p.custom)
+		h.custom, err = &custom, failed
+	}
+	for column, to := range map[*[]byte]*authz.Set{&p.denied: &h.denied, &p.granted: &h.granted} {
+		set, failed := storedSet(*column)
+		*to, err = set, errors.Join(err, failed)
+	}
+	return h, err
 }
 
 func (s *Service) provePerson(ctx context.Context, token string) (Principal, error) {
@@ -64,33 +79,47 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 	}
 	who := person{id: proved.userID}
 	var open bool
-	var home tenants.Node
 	err = s.authenticating(ctx, func(ctx context.Context) error {
-		err := store.QueryRow(ctx,
-			[]any{&who.tenantID, &who.login, &who.name, &who.role, &who.status, &who.mustChange, &open}, `
-			SELECT u.tenant_id, u.login, u.name, u.role, u.status, u.must_change_password,
-			       s.revoked_at IS NULL AND s.expires_at > $3
-			FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+		return store.QueryRow(ctx, []any{
+			&who.tenantID, &who.login, &who.name, &who.status, &who.mustChange, &who.role,
+			&who.custom, &who.denied, &who.granted, &open,
+		}, `
+			SELECT u.tenant_id, u.login, u.name, u.status, u.must_change_password, u.role,
+			       r.permissions, u.denied, u.granted, s.revoked_at IS NULL AND s.expires_at > $3
+			FROM sessions s
+			JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+			LEFT JOIN custom_roles r ON r.tenant_id = u.tenant_id AND r.id = u.custom_role_id
 			WHERE s.id = $1 AND s.user_id = $2`, proved.sessionID, proved.userID, s.cfg.Store.Now())
-		if err != nil {
-			return err
-		}
-		home, err = s.cfg.Tenants.ReadNode(ctx, who.tenantID)
-		return err
 	})
 	switch {
 	case err != nil:
 		return Principal{}, err
 	case !open || who.status != UserActive || who.tenantID != proved.tenantID:
 		return Principal{}, errInvalidToken
-	case home.Suspended():
-		return Principal{}, errSuspended
+	}
+	home, rights, err := s.rightsAtHome(ctx, who)
+	if err != nil {
+		return Principal{}, err
 	}
 	return Principal{
 		Kind: scope.ActorUser, UserID: who.id, SessionID: proved.sessionID, TenantID: home.ID, Path: home.Path,
-		Grants: []authz.Grant{grantAt(home.Kind, home.Path, who.role)},
-		Login:  who.login, UserName: who.name, MustChangePassword: who.mustChange, ExpiresAt: proved.expiresAt,
+		Role: roleAt(home.Kind, who.role), Rights: rights,
+		Login: who.login, UserName: who.name, MustChangePassword: who.mustChange, ExpiresAt: proved.expiresAt,
 	}, nil
+}
+
+// rightsAtHome places a person in the tree. Nobody of a suspended tenant has
+// any rights.
+func (s *Service) rightsAtHome(ctx context.Context, who person) (tenants.Node, authz.Rights, error) {
+	home, err := s.cfg.Tenants.Node(ctx, who.tenantID)
+	if err != nil {
+		return tenants.Node{}, authz.Rights{}, err
+	}
+	if home.Suspended() {
+		return tenants.Node{}, authz.Rights{}, errSuspended
+	}
+	h, err := who.holding()
+	return home, s.rights(h, home.Kind, home.Path), err
 }
 
 // keyRow is what is read of a key to know its rights.
@@ -106,55 +135,54 @@ type keyRow struct {
 func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Principal, error) {
 	var key keyRow
 	var creator person
-	var node, home tenants.Node
 	err := s.authenticating(ctx, func(ctx context.Context) error {
-		err := store.QueryRow(ctx, []any{
+		return store.QueryRow(ctx, []any{
 			&key.id, &key.tenantID, &key.name, &key.permissions, &key.expiresAt, &key.lastUsedAt, &key.revoked,
-			&creator.id, &creator.tenantID, &creator.login, &creator.name, &creator.role, &creator.status,
+			&creator.id, &creator.tenantID, &creator.login, &creator.name, &creator.status, &creator.role,
+			&creator.custom, &creator.denied, &creator.granted,
 		}, `
 			SELECT k.id, k.tenant_id, k.name, k.permissions, k.expires_at, k.last_used_at, k.revoked_at IS NOT NULL,
-			       u.id, u.tenant_id, u.login, u.name, u.role, u.status
-			FROM api_keys k JOIN users u ON u.id = k.creator_id
+			       u.id, u.tenant_id, u.login, u.name, u.status, u.role, r.permissions, u.denied, u.granted
+			FROM api_keys k
+			JOIN users u ON u.id = k.creator_id
+			LEFT JOIN custom_roles r ON r.tenant_id = u.tenant_id AND r.id = u.custom_role_id
 			WHERE k.hash = $1`, digest[:])
-		if err != nil {
-			return err
-		}
-		if node, err = s.cfg.Tenants.ReadNode(ctx, key.tenantID); err != nil {
-			return err
-		}
-		home, err = s.cfg.Tenants.ReadNode(ctx, creator.tenantID)
-		return err
 	})
 	switch {
 	case err != nil:
 		return Principal{}, err
 	case key.revoked || creator.status != UserActive:
 		return Principal{}, errInvalidToken
-	case node.Suspended() || home.Suspended():
+	}
+	home, rights, err := s.rightsAtHome(ctx, creator)
+	if err != nil {
+		return Principal{}, err
+	}
+	node, err := s.cfg.Tenants.Node(ctx, key.tenantID)
+	if err != nil {
+		return Principal{}, err
+	}
+	if node.Suspended() {
 		return Principal{}, errSuspended
 	}
-	p := Principal{
-		Kind: scope.ActorKey, UserID: creator.id, KeyID: key.id, TenantID: node.ID, Path: node.Path,
-		Grants: []authz.Grant{grantAt(home.Kind, home.Path, creator.role)},
-		Login:  creator.login, UserName: creator.name, KeyName: key.name, ExpiresAt: key.expiresAt,
-	}
-	if p.Permissions, err = s.stillHeld(key.permissions, p.Grants[0], node.Path); err != nil {
+	given, err := storedSet(key.permissions)
+	if err != nil {
 		return Principal{}, err
 	}
 	s.noteUse(ctx, key)
-	return p, nil
+	return Principal{
+		Kind: scope.ActorKey, UserID: creator.id, KeyID: key.id, TenantID: node.ID, Path: node.Path,
+		Role: roleAt(home.Kind, creator.role), Rights: narrowed(rights, given, node.Path), creator: rights,
+		Login: creator.login, UserName: creator.name, KeyName: key.name, ExpiresAt: key.expiresAt,
+	}, nil
 }
 
-// stillHeld narrows what a key was given to what its creator has at its node
-// now (C10-2).
-func (s *Service) stillHeld(stored []byte, creator authz.Grant, path string) ([]authz.Permission, error) {
-	var given []authz.Permission
-	if err := json.Unmarshal(stored, &given); err != nil {
-		return nil, fmt.Errorf("reading a key's permissions: %w", err)
+// narrowed is what a key has at its node: what it was given and its creator
+// still has there (C10-2). Below the node it has the administration of that.
+func narrowed(creator authz.Rights, given authz.Set, node string) authz.Rights {
+	return authz.Rights{
+		Path: node, Here: given.And(creator.At(node)), Below: given.And(creator.Below).Administrative(),
 	}
-	return slices.DeleteFunc(given, func(permission authz.Permission) bool {
-		return !s.cfg.Policy.Allows(creator, permission, path)
-	}), nil
 }
 
 // authenticating reads across the tenants. What is not there proves nothing.

@@ -3,8 +3,6 @@ package identity
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -16,11 +14,13 @@ import (
 )
 
 // authority is how far an actor may go with the users of one tenant (D2-4).
+// One rule holds for everything that gives rights, be it by a role, a custom
+// role, a single permission, a password or a restored account: nobody gives
+// what he does not have himself.
 type authority struct {
 	// program is set for the program's own work, which nobody limits.
 	program bool
 	caller  Principal
-	policy  *authz.Policy
 	node    tenants.Tenant
 }
 
@@ -34,7 +34,7 @@ func (s *Service) authority(ctx context.Context) (authority, error) {
 	if err != nil {
 		return authority{}, err
 	}
-	a := authority{policy: s.cfg.Policy, program: sc.Actor.Kind == scope.ActorSystem && !sc.IsSystem()}
+	a := authority{program: sc.Actor.Kind == scope.ActorSystem && !sc.IsSystem()}
 	if !a.program {
 		caller, known := From(ctx)
 		if !known || caller.Actor() != sc.Actor {
@@ -55,60 +55,50 @@ func (a authority) isPerson(userID uuid.UUID) bool {
 func (a authority) isSelf(userID uuid.UUID) bool { return !a.program && a.caller.UserID == userID }
 
 // mayGive fails with role_not_assignable where the actor may not make somebody
-// a role here, and with forbidden where he may not manage users at all.
-func (a authority) mayGive(role authz.Role) error {
-	if role == authz.Operator && a.node.Kind != tenants.KindOperator {
-		return cannotGive(role)
+// what a holding amounts to here, and with forbidden where he may not manage
+// users at all.
+func (s *Service) mayGive(a authority, h holding) error {
+	if h.role == authz.Operator && a.node.Kind != tenants.KindOperator {
+		return cannotGive(h.role)
 	}
 	if a.program {
 		return nil
 	}
-	if !a.caller.May(a.policy, authz.UsersWrite, a.node.Path) {
+	if !a.caller.May(authz.UsersWrite, a.node.Path) {
 		return lacks(authz.UsersWrite)
 	}
-	given := grantAt(a.node.Kind, a.node.Path, role)
-	if !slices.ContainsFunc(a.caller.Grants, func(g authz.Grant) bool { return isWithin(given, g) }) ||
-		!a.keyCovers(given.Role) {
-		return cannotGive(role)
+	if !a.covers(s.rights(h, a.node.Kind, a.node.Path)) {
+		return cannotGive(h.role)
 	}
 	return nil
 }
 
-// mayChange is mayGive for the role that a user has: whoever changes a user, or
-// his password, could act as he does.
-func (a authority) mayChange(target *ent.User) error { return a.mayGive(authz.Role(target.Role)) }
-
-// isWithin tells whether the holder of one grant may give another.
-func isWithin(given, own authz.Grant) bool {
-	if !strings.HasPrefix(given.Path, own.Path) {
-		return false
+// mayChange is mayGive for what a user has: whoever changes a user, or his
+// password, could act as he does.
+func (s *Service) mayChange(ctx context.Context, a authority, target *ent.User) error {
+	h, err := s.holdingOf(ctx, target)
+	if err != nil {
+		return err
 	}
-	switch own.Role {
-	case authz.Operator:
-		return true
-	case authz.ResellerAdmin:
-		return given.Role != authz.Operator
-	case authz.TenantAdmin:
-		return given.Path == own.Path && given.Role != authz.Operator && given.Role != authz.ResellerAdmin
-	default:
-		return false
-	}
+	return s.mayGive(a, h)
 }
 
-// keyCovers keeps a narrow key from making a wide user: it gives a role only if
-// it holds each permission of the role that its creator could have put into it.
-func (a authority) keyCovers(role authz.Role) bool {
-	if a.caller.Kind != scope.ActorKey {
-		return true
+// covers tells whether the caller has all that he would give at the node.
+// Administration he needs himself. Content he needs where he is at home; whoever
+// administers a tenant from above has none of its content, and still provides
+// it with people who have.
+func (a authority) covers(given authz.Rights) bool {
+	own := a.caller.Rights
+	if !own.At(given.Path).Holds(given.Here.Administrative()) || !own.Below.Holds(given.Below) {
+		return false
 	}
-	creator := a.caller
-	creator.Kind = scope.ActorUser
-	for _, permission := range a.policy.PermissionsOf(role) {
-		if creator.May(a.policy, permission, a.caller.Path) && !slices.Contains(a.caller.Permissions, permission) {
-			return false
-		}
+	content := given.Here.Without(given.Here.Administrative())
+	if a.caller.Kind == scope.ActorKey {
+		// What its creator could have put into the key and did not.
+		return own.Here.Holds(content.And(a.caller.creator.At(a.caller.Path)))
 	}
-	return true
+	fromAbove := given.Path != a.caller.Path || a.caller.Role == authz.Operator
+	return fromAbove || own.Here.Holds(content)
 }
 
 func cannotGive(role authz.Role) error {

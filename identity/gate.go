@@ -28,22 +28,18 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 		return nil, err
 	}
 	switch {
-	case !p.reaches(s.cfg.Policy, node.Path):
+	case !p.Rights.Reach(node.Path):
 		return nil, fault.Missing("tenant")
-	case !p.May(s.cfg.Policy, permission, node.Path):
+	case p.Restriction != "" && permission != authz.SignedIn:
+		return nil, p.Restriction.fault()
+	case !p.May(permission, node.Path):
 		return nil, lacks(permission)
 	case node.Suspended() && (node.ID == p.TenantID || !permission.Administrative()):
 		return nil, errSuspended
 	}
-	ctx = tenants.WithReach(ctx, tenants.Reach{Home: p.Path, Below: s.holdsBelow(p, permission)})
+	ctx = tenants.WithReach(ctx, tenants.Reach{Home: p.Path, Below: p.Rights.Below.Has(permission)})
 	ctx = scope.With(ctx, scope.Scope{TenantID: node.ID, Path: node.Path, Actor: p.Actor()})
 	return With(ctx, p), nil
-}
-
-// holdsBelow tells whether a permission of the caller's holds below his own
-// node as well. It asks for a node that is there for nobody.
-func (s *Service) holdsBelow(p Principal, permission authz.Permission) bool {
-	return permission.Administrative() && p.May(s.cfg.Policy, permission, p.Path+uuid.Nil.String()+"/")
 }
 
 // May tells whether the caller of a context has a permission in the tenant that
@@ -51,5 +47,5 @@ func (s *Service) holdsBelow(p Principal, permission authz.Permission) bool {
 func (s *Service) May(ctx context.Context, permission authz.Permission) bool {
 	p, known := From(ctx)
 	sc, err := scope.From(ctx)
-	return known && err == nil && p.May(s.cfg.Policy, permission, sc.Path)
+	return known && err == nil && p.May(permission, sc.Path)
 }

@@ -183,7 +183,7 @@ func TestMe(t *testing.T) {
 	}
 	if me.User == nil || me.User.ID != admin.UserID || me.User.Role != authz.TenantAdmin || me.Key != nil ||
 		me.Role != authz.ResellerAdmin || me.Tenant.ID != w.l1.ID || me.Tenant.ParentID != nil ||
-		!slices.Equal(me.Permissions, w.policy.PermissionsOf(authz.ResellerAdmin)) {
+		!slices.Equal(me.Permissions, w.policy.Of(authz.ResellerAdmin).List()) {
 		t.Errorf("got %+v", me)
 	}
 	key := w.key(t, admin, w.l2, authz.UsersRead)
@@ -229,7 +229,7 @@ func TestCreateOperatorStaff(t *testing.T) {
 		t.Fatalf("%+v, %v", made, err)
 	}
 	p := w.authenticate(t, w.login(t, made).AccessToken.Reveal())
-	if p.Grants[0] != (authz.Grant{Role: authz.Operator, Path: w.operator.Path}) {
+	if p.Role != authz.Operator || p.Rights != w.policy.RightsOf(authz.Operator, w.operator.Path) {
 		t.Errorf("got %+v", p)
 	}
 	_, err = w.CreateOperatorStaff(t.Context(), w.operator.ID, "root@operator.example", "Root", password)

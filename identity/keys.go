@@ -142,10 +142,10 @@ func (s *Service) cleanKey(n NewKey, creator Principal, path string) (NewKey, er
 		return n, fault.InvalidField(fault.CodeInvalid, "body.permissions", "must name at least one permission")
 	}
 	for i, permission := range n.Permissions {
-		if !slices.Contains(authz.Permissions(), permission) {
+		if !authz.Known(permission) {
 			return n, fault.InvalidField(fault.CodeInvalid, fmt.Sprintf("body.permissions[%d]", i), "is not a permission")
 		}
-		if !creator.May(s.cfg.Policy, permission, path) {
+		if !creator.May(permission, path) {
 			return n, fault.New(fault.Forbidden, fault.CodePermissionTooWide,
 				"A key has no permission that its maker does not have: %s.", permission).
 				At(fmt.Sprintf("body.permissions[%d]", i), "is not the caller's to give", string(permission))

@@ -194,8 +194,8 @@ func TestAKeyLosesWhatItsCreatorLoses(t *testing.T) {
 		t.Helper()
 		w.clock.Advance(cacheLife)
 		p := w.authenticate(t, made.Text.Reveal())
-		if fmt.Sprint(p.Permissions) != fmt.Sprint(want) {
-			t.Errorf("the key holds %v, want %v", p.Permissions, want)
+		if fmt.Sprint(p.Rights.Here.List()) != fmt.Sprint(want) {
+			t.Errorf("the key holds %v, want %v", p.Rights.Here.List(), want)
 		}
 	}
 	change := func(c identity.UserChange) {
@@ -204,11 +204,11 @@ func TestAKeyLosesWhatItsCreatorLoses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	holds(authz.InteractionsRead, authz.UsersWrite)
+	holds(authz.UsersWrite, authz.InteractionsRead)
 	change(identity.UserChange{Role: to(authz.Agent)})
 	holds(authz.InteractionsRead)
 	change(identity.UserChange{Role: to(authz.TenantAdmin)})
-	holds(authz.InteractionsRead, authz.UsersWrite)
+	holds(authz.UsersWrite, authz.InteractionsRead)
 	change(identity.UserChange{Status: to(identity.UserDisabled)})
 	w.clock.Advance(cacheLife)
 	_, err = w.Authenticate(t.Context(), made.Text.Reveal())

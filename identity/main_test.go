@@ -233,4 +233,6 @@ func (r *recorder) of(kind string, object uuid.UUID) int {
 
 func to[T any](v T) *T { return &v }
 
-const cacheLife = time.Second
+// cacheLife is how long a replica may remember a caller. The tree may be
+// remembered as long again; both together stay within a second.
+const cacheLife = 500 * time.Millisecond

@@ -23,17 +23,14 @@ type Me struct {
 	// Permissions are the effective ones at home, in the order of
 	// authz.Permissions.
 	Permissions []authz.Permission
+	// Restriction is what he has to do first; empty for most.
+	Restriction Restriction
 }
 
 // Me tells a caller about himself, in the scope of his own tenant, which is the
 // one that Admit gives for authz.Authenticated and uuid.Nil.
 func (s *Service) Me(ctx context.Context, p Principal) (Me, error) {
-	me := Me{Kind: p.Kind, Role: p.role()}
-	for _, permission := range authz.Permissions() {
-		if p.May(s.cfg.Policy, permission, p.Path) {
-			me.Permissions = append(me.Permissions, permission)
-		}
-	}
+	me := Me{Kind: p.Kind, Role: p.Role, Permissions: p.Rights.Here.List(), Restriction: p.Restriction}
 	err := s.cfg.Store.Read(ctx, func(ctx context.Context) (err error) {
 		if me.Tenant, err = s.cfg.Tenants.Get(ctx, p.TenantID); err != nil {
 			return err

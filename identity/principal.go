@@ -2,14 +2,12 @@ package identity
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/authz"
-	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -28,11 +26,15 @@ type Principal struct {
 	// home, or the node that a key is bound to.
 	TenantID uuid.UUID
 	Path     string
-	// Grants are the person's, or the creator's.
-	Grants []authz.Grant
-	// Permissions narrow the grants of a key: what it was given and its creator
-	// still has. They mean nothing for people.
-	Permissions []authz.Permission
+	// Role is what the person's role, or that of the key's creator, amounts to at
+	// home: reseller_admin for the tenant admin of a reseller.
+	Role authz.Role
+	// Rights are what the caller may do at Path and below it: the person's, or
+	// what a key was given and its creator still has at the key's node.
+	Rights authz.Rights
+	// Restriction keeps the caller to the operations for authz.SignedIn until he
+	// has done what it says; empty for most.
+	Restriction Restriction
 	// Login and UserName are the person's, or the creator's.
 	Login, UserName string
 	KeyName         string
@@ -41,36 +43,44 @@ type Principal struct {
 	MustChangePassword bool
 	// ExpiresAt is when the credential ends by itself.
 	ExpiresAt time.Time
+
+	// creator holds, for a key, what its creator may do from his home on.
+	creator authz.Rights
+}
+
+// Restriction says what a caller has to do before anything else.
+type Restriction string
+
+// The restrictions. Each is the code of the fault that all other operations
+// answer with meanwhile.
+const (
+	// RestrictedToPasswordChange: somebody else has chosen the password.
+	RestrictedToPasswordChange = Restriction(fault.CodePasswordChange)
+	// RestrictedByExpiry: the password is older than the tenant allows.
+	RestrictedByExpiry = Restriction(fault.CodePasswordExpired)
+	// RestrictedToSecondFactor: the platform asks for a second factor and the
+	// caller has none.
+	RestrictedToSecondFactor = Restriction(fault.CodeSecondFactor)
+)
+
+// fault is what a restricted caller is told.
+func (r Restriction) fault() error {
+	message := map[Restriction]string{
+		RestrictedToPasswordChange: "Choose a password of your own first.",
+		RestrictedByExpiry:         "The password has expired; choose another one first.",
+		RestrictedToSecondFactor:   "A second factor is required here; set one up first.",
+	}[r]
+	return fault.New(fault.Forbidden, fault.Code(r), "%s", message)
 }
 
 // May tells whether the caller has a permission at a node, given by its path.
 // What is public, and what every caller may do, he may.
-func (p Principal) May(policy *authz.Policy, permission authz.Permission, node string) bool {
-	if permission == authz.Public || permission == authz.Authenticated {
+func (p Principal) May(permission authz.Permission, node string) bool {
+	switch permission {
+	case authz.Public, authz.Authenticated, authz.SignedIn:
 		return true
 	}
-	if p.Kind == scope.ActorKey && !p.keyHolds(permission, node) {
-		return false
-	}
-	return slices.ContainsFunc(p.Grants, func(g authz.Grant) bool { return policy.Allows(g, permission, node) })
-}
-
-// keyHolds tells whether a key was given a permission that reaches a node: it
-// is bound to its own, and to what lies below for administration.
-func (p Principal) keyHolds(permission authz.Permission, node string) bool {
-	return slices.Contains(p.Permissions, permission) &&
-		(node == p.Path || permission.Administrative() && strings.HasPrefix(node, p.Path))
-}
-
-// reaches tells whether the caller may know that a node exists: his own, and
-// those below it where he administers anything.
-func (p Principal) reaches(policy *authz.Policy, node string) bool {
-	if node == p.Path {
-		return true
-	}
-	return slices.ContainsFunc(authz.Permissions(), func(permission authz.Permission) bool {
-		return permission.Administrative() && p.May(policy, permission, node)
-	})
+	return p.Rights.Allow(permission, node)
 }
 
 // Actor is the caller as logs and scopes name it.
@@ -83,14 +93,6 @@ func (p Principal) Actor() scope.Actor {
 
 // RateKey names the caller's budget of requests.
 func (p Principal) RateKey() string { return string(p.Kind) + ":" + p.Actor().ID.String() }
-
-// role is what the caller's grant at home gives.
-func (p Principal) role() authz.Role {
-	if len(p.Grants) == 0 {
-		return ""
-	}
-	return p.Grants[0].Role
-}
 
 type principalKey struct{}
 
@@ -105,13 +107,4 @@ func With(ctx context.Context, p Principal) context.Context {
 func From(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok
-}
-
-// grantAt is what a user's role gives at his home. A tenant admin of a reseller
-// administers its subtree (C-01).
-func grantAt(kind tenants.Kind, path string, role authz.Role) authz.Grant {
-	if role == authz.TenantAdmin && kind.Reseller() {
-		role = authz.ResellerAdmin
-	}
-	return authz.Grant{Role: role, Path: path}
 }

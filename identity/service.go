@@ -84,7 +84,9 @@ type Service struct {
 }
 
 const (
-	principalLife = time.Second
+	// principalLife and the life of the tree's nodes make up the second within
+	// which a change of rights holds everywhere.
+	principalLife = 500 * time.Millisecond
 	maxPrincipals = 20_000
 	maxTouching   = 4
 )

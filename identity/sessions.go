@@ -165,7 +165,7 @@ func (s *Service) Logout(ctx context.Context, userID uuid.UUID) error {
 			return err
 		}
 		if !a.isPerson(userID) {
-			if err := a.mayChange(target); err != nil {
+			if err := s.mayChange(ctx, a, target); err != nil {
 				return err
 			}
 		}

@@ -26,7 +26,7 @@ func TestLogin(t *testing.T) {
 	}
 	p := w.authenticate(t, tokens.AccessToken.Reveal())
 	if p.UserID != u.ID || p.SessionID != tokens.SessionID || p.TenantID != w.customer.ID || p.Path != w.customer.Path ||
-		p.Login != u.Login || p.UserName != "ann" || p.Grants[0].Role != authz.Agent {
+		p.Login != u.Login || p.UserName != "ann" || p.Role != authz.Agent {
 		t.Errorf("got %+v", p)
 	}
 	if w.log.of("session.started", tokens.SessionID) != 1 {

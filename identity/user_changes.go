@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -17,8 +18,19 @@ import (
 // UserChange holds the new values of a user; nil leaves a value as it is.
 type UserChange struct {
 	Name   *string
-	Role   *authz.Role
 	Status *UserStatus
+	// Role takes a custom role away, unless that is given in the same change.
+	Role *authz.Role
+	// CustomRoleID is a role of the tenant's own, whose base becomes the role;
+	// uuid.Nil goes back to the role alone.
+	CustomRoleID *uuid.UUID
+	// Denied and Granted replace what this person has less and more than the role.
+	Denied, Granted *[]authz.Permission
+}
+
+// ofRights tells whether the change is about what the person may do.
+func (c UserChange) ofRights() bool {
+	return c.Role != nil || c.CustomRoleID != nil || c.Denied != nil || c.Granted != nil
 }
 
 // UpdateUser changes a user of the scope's tenant. The version that it finds
@@ -36,7 +48,7 @@ func (s *Service) UpdateUser(ctx context.Context, userID uuid.UUID, c UserChange
 	}
 	var updated User
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
-		if c.Role != nil || c.Status != nil {
+		if c.ofRights() || c.Status != nil {
 			// Two administrators who demote each other at the same moment would
 			// both find one left. The locks make them take turns.
 			if err := s.lockAdministrators(ctx); err != nil {
@@ -75,11 +87,14 @@ func (s *Service) lockTarget(ctx context.Context, userID uuid.UUID) (authority, 
 }
 
 func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.User, c UserChange) (User, error) {
-	c = c.against(present)
+	next, c, err := s.next(ctx, a, present, c)
+	if err != nil {
+		return User{}, err
+	}
 	if c == (UserChange{}) {
 		return viewUser(present), nil
 	}
-	if err := s.mayApply(ctx, a, present, c); err != nil {
+	if err := s.mayApply(ctx, a, present, next, c); err != nil {
 		return User{}, err
 	}
 	update := present.Update()
@@ -88,14 +103,11 @@ func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.Use
 		update.SetName(*c.Name)
 		changed = append(changed, "name")
 	}
-	if c.Role != nil {
-		update.SetRole(user.Role(*c.Role))
-		changed = append(changed, "role")
-	}
 	if c.Status != nil {
 		update.SetStatus(user.Status(*c.Status))
 		changed = append(changed, "status")
 	}
+	changed = append(changed, setRights(update, next, c)...)
 	row, err := update.Save(ctx)
 	if err != nil {
 		return User{}, fmt.Errorf("updating a user: %w", err)
@@ -108,38 +120,99 @@ func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.Use
 	return updated, s.endAfter(ctx, updated, c)
 }
 
+// next is what the person would be given after a change, and the change without
+// what would change nothing.
+func (s *Service) next(ctx context.Context, a authority, present *ent.User, c UserChange) (distribution, UserChange, error) {
+	now := distributionOf(present)
+	next := now
+	if c.Role != nil {
+		next.role, next.customID = *c.Role, nil
+	}
+	if c.CustomRoleID != nil {
+		if err := s.takeCustomRole(ctx, &next, c); err != nil {
+			return next, c, err
+		}
+	}
+	if c.Denied != nil {
+		next.denied = *c.Denied
+	}
+	if c.Granted != nil {
+		next.granted = *c.Granted
+	}
+	_, err := s.holdingFor(ctx, a.node.Kind, next)
+	return next, c.against(present, now, next), err
+}
+
 // against leaves of a change what would change something.
-func (c UserChange) against(present *ent.User) UserChange {
-	if c.Name != nil && *c.Name == present.Name {
-		c.Name = nil
+func (c UserChange) against(present *ent.User, now, next distribution) UserChange {
+	left := UserChange{}
+	if c.Name != nil && *c.Name != present.Name {
+		left.Name = c.Name
 	}
-	if c.Role != nil && user.Role(*c.Role) == present.Role {
-		c.Role = nil
+	if c.Status != nil && user.Status(*c.Status) != present.Status {
+		left.Status = c.Status
 	}
-	if c.Status != nil && user.Status(*c.Status) == present.Status {
-		c.Status = nil
+	if next.role != now.role {
+		left.Role = &next.role
 	}
-	return c
+	if id := or(next.customID); id != or(now.customID) {
+		left.CustomRoleID = &id
+	}
+	if !slices.Equal(next.denied, now.denied) {
+		left.Denied = &next.denied
+	}
+	if !slices.Equal(next.granted, now.granted) {
+		left.Granted = &next.granted
+	}
+	return left
+}
+
+// setRights writes what the person is given, and names what has changed.
+func setRights(update *ent.UserUpdateOne, next distribution, c UserChange) (changed []string) {
+	if c.Role != nil {
+		update.SetRole(user.Role(next.role))
+		changed = append(changed, "role")
+	}
+	if c.CustomRoleID != nil {
+		if update.ClearCustomRoleID(); next.customID != nil {
+			update.SetCustomRoleID(*next.customID)
+		}
+		changed = append(changed, "custom_role_id")
+	}
+	if c.Denied != nil {
+		update.SetDenied(wordsOf(next.denied))
+		changed = append(changed, "denied_permissions")
+	}
+	if c.Granted != nil {
+		update.SetGranted(wordsOf(next.granted))
+		changed = append(changed, "granted_permissions")
+	}
+	return changed
 }
 
 // mayApply asks whether the caller may, and whether the tenant can bear it.
-func (s *Service) mayApply(ctx context.Context, a authority, present *ent.User, c UserChange) error {
-	own := c.Role == nil && c.Status == nil // a name alone
+func (s *Service) mayApply(ctx context.Context, a authority, present *ent.User, next distribution, c UserChange) error {
+	own := !c.ofRights() && c.Status == nil // a name alone
 	if !own && a.isSelf(present.ID) {
-		return fault.New(fault.Forbidden, fault.CodeForbidden, "Nobody changes his own role or status.")
+		return fault.New(fault.Forbidden, fault.CodeForbidden, "Nobody changes his own rights or status.")
 	}
-	if !own || !a.isPerson(present.ID) {
-		if err := a.mayChange(present); err != nil {
-			return err
-		}
+	if own && a.isPerson(present.ID) {
+		return nil
 	}
-	if c.Role != nil {
-		if err := a.mayGive(*c.Role); err != nil {
+	if err := s.mayChange(ctx, a, present); err != nil {
+		return err
+	}
+	after, err := s.holdingFor(ctx, a.node.Kind, next)
+	if err != nil {
+		return err
+	}
+	if c.ofRights() {
+		if err := s.mayGive(a, after); err != nil {
 			return err
 		}
 	}
 	disables := c.Status != nil && *c.Status == UserDisabled
-	if present.Status == user.StatusActive && (c.Role != nil || disables) {
+	if disables || !after.full() || after.role != authz.Role(present.Role) {
 		return s.keepsAdministrator(ctx, present)
 	}
 	return nil
@@ -159,23 +232,26 @@ func (s *Service) lockAdministrators(ctx context.Context) error {
 	return nil
 }
 
-// keepsAdministrator fails where a user is the last active one of a role that
-// a tenant cannot be without.
+// keepsAdministrator fails where a user is the last active one who administers
+// the tenant without restriction, and would be so no more.
 func (s *Service) keepsAdministrator(ctx context.Context, leaving *ent.User) error {
-	if leaving.Role != user.RoleOperator && leaving.Role != user.RoleTenantAdmin {
-		return nil
+	present, err := s.holdingOf(ctx, leaving)
+	if err != nil || leaving.Status != user.StatusActive || !present.full() {
+		return err
 	}
-	left, err := s.cfg.Store.Ent(ctx).User.Query().
-		Where(user.RoleEQ(leaving.Role), user.StatusEQ(user.StatusActive), user.IDNEQ(leaving.ID)).
-		Exist(ctx)
+	others, err := s.cfg.Store.Ent(ctx).User.Query().
+		Where(user.RoleEQ(leaving.Role), user.StatusEQ(user.StatusActive), user.CustomRoleIDIsNil(), user.IDNEQ(leaving.ID)).
+		All(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for another administrator: %w", err)
 	}
-	if !left {
-		return fault.New(fault.Conflict, fault.CodeConflict,
-			"This is the tenant's last active %s; make another one first.", leaving.Role)
+	for _, other := range others {
+		if len(other.Denied) == 0 {
+			return nil
+		}
 	}
-	return nil
+	return fault.New(fault.Conflict, fault.CodeConflict,
+		"This is the tenant's last active %s; make another one first.", leaving.Role)
 }
 
 // endAfter ends the sessions that a change of rights leaves behind.
@@ -202,6 +278,18 @@ func (c UserChange) clean() (UserChange, error) {
 		if err := knownRole(*c.Role); err != nil {
 			return c, err
 		}
+	}
+	for location, list := range map[string]**[]authz.Permission{
+		"body.denied_permissions": &c.Denied, "body.granted_permissions": &c.Granted,
+	} {
+		if *list == nil {
+			continue
+		}
+		clean, err := cleanPermissions(location, **list)
+		if err != nil {
+			return c, err
+		}
+		*list = &clean
 	}
 	if c.Status != nil && *c.Status != UserActive && *c.Status != UserDisabled {
 		return c, fault.InvalidField(fault.CodeInvalid, "body.status", "must be active or disabled")
@@ -233,7 +321,7 @@ func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password st
 		if err != nil {
 			return err
 		}
-		if err := a.mayChange(present); err != nil {
+		if err := s.mayChange(ctx, a, present); err != nil {
 			return err // the role has changed meanwhile
 		}
 		return s.storePassword(ctx, present, hash, !a.program)
@@ -250,7 +338,13 @@ func (s *Service) maySetPassword(ctx context.Context, target User) error {
 		return fault.New(fault.Forbidden, fault.CodeForbidden,
 			"One's own password is changed by giving the present one.")
 	}
-	return a.mayGive(target.Role)
+	return s.cfg.Store.Read(ctx, func(ctx context.Context) error {
+		h, err := s.holdingFor(ctx, a.node.Kind, distribution{target.Role, target.CustomRoleID, target.Denied, target.Granted})
+		if err != nil {
+			return err
+		}
+		return s.mayGive(a, h)
+	})
 }
 
 // ChangePassword gives the signed-in user, in his home's scope, another

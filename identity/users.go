@@ -38,8 +38,13 @@ type User struct {
 	Name     string
 	// Role is the one that was given: tenant_admin also in a reseller's tenant,
 	// where it reaches further.
-	Role   authz.Role
-	Status UserStatus
+	Role authz.Role
+	// CustomRoleID is the tenant's own role that stands in place of Role's
+	// permissions; nil for most.
+	CustomRoleID *uuid.UUID
+	// Denied and Granted are what this person has less and more than the role.
+	Denied, Granted []authz.Permission
+	Status          UserStatus
 	// MustChangePassword is set while somebody else knows the password.
 	MustChangePassword bool
 	// CreatedByID is nil for users that the program made.
@@ -52,6 +57,7 @@ type User struct {
 func viewUser(u *ent.User) User {
 	return User{
 		ID: u.ID, TenantID: u.TenantID, Login: u.Login, Name: u.Name, Role: authz.Role(u.Role),
+		CustomRoleID: u.CustomRoleID, Denied: toPermissions(u.Denied), Granted: toPermissions(u.Granted),
 		Status: UserStatus(u.Status), MustChangePassword: u.MustChangePassword, CreatedByID: u.CreatedByID,
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Version: u.Version,
 	}
@@ -68,6 +74,10 @@ type NewUser struct {
 	Login, Name string
 	Role        authz.Role
 	Password    string
+	// CustomRoleID is a role of the tenant's own whose base is Role, or nil.
+	CustomRoleID *uuid.UUID
+	// Denied and Granted are what the person has less and more than the role.
+	Denied, Granted []authz.Permission
 
 	hash string // of the password, once it is prepared
 }
@@ -83,7 +93,7 @@ func (s *Service) PrepareUser(ctx context.Context, n NewUser) (NewUser, error) {
 	if err != nil {
 		return NewUser{}, err
 	}
-	if err := a.mayGive(n.Role); err != nil {
+	if err := s.mayMake(ctx, a, n); err != nil {
 		return NewUser{}, err
 	}
 	n.hash, err = s.cfg.Passwords.Hash(ctx, n.Password)
@@ -106,13 +116,14 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if err := a.mayGive(n.Role); err != nil {
-		return User{}, err
-	}
 	var made User
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.mayMake(ctx, a, n); err != nil {
+			return err
+		}
 		create := s.cfg.Store.Ent(ctx).User.Create().SetLogin(n.Login).SetName(n.Name).
-			SetRole(user.Role(n.Role)).SetPasswordHash(n.hash).SetMustChangePassword(!a.program)
+			SetRole(user.Role(n.Role)).SetPasswordHash(n.hash).SetMustChangePassword(!a.program).
+			SetNillableCustomRoleID(n.CustomRoleID).SetDenied(wordsOf(n.Denied)).SetGranted(wordsOf(n.Granted))
 		if !a.program {
 			create.SetCreatedByID(a.caller.UserID)
 		}
@@ -122,6 +133,9 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 			return fault.New(fault.Conflict, fault.CodeLoginTaken, "This login cannot be used: somebody has it.").
 				At("body.login", "is taken").Because(err)
 		}
+		if store.Violates(err, usersRole) {
+			return noSuchRole().Because(err) // it was deleted at this moment
+		}
 		if err != nil {
 			return fmt.Errorf("creating a user: %w", err)
 		}
@@ -129,6 +143,17 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		return s.cfg.Log.Publish(ctx, "user.created", "user", row.ID, userData{Role: n.Role, Status: made.Status})
 	})
 	return made, err
+}
+
+// mayMake fails where the actor may not give what a new user would have.
+func (s *Service) mayMake(ctx context.Context, a authority, n NewUser) error {
+	return s.cfg.Store.Read(ctx, func(ctx context.Context) error {
+		h, err := s.holdingFor(ctx, a.node.Kind, distribution{n.Role, n.CustomRoleID, n.Denied, n.Granted})
+		if err != nil {
+			return err
+		}
+		return s.mayGive(a, h)
+	})
 }
 
 // userData is the data of the events of users.
@@ -147,6 +172,12 @@ func (n NewUser) clean() (NewUser, error) {
 		return n, err
 	}
 	if err = knownRole(n.Role); err != nil {
+		return n, err
+	}
+	if n.Denied, err = cleanPermissions("body.denied_permissions", n.Denied); err != nil {
+		return n, err
+	}
+	if n.Granted, err = cleanPermissions("body.granted_permissions", n.Granted); err != nil {
 		return n, err
 	}
 	return n, checkPassword(n.Login, n.Password)

@@ -213,7 +213,7 @@ func TestUpdateUser(t *testing.T) {
 		_, err = update(admin.UserID, c, nil)
 		wantCode(t, err, fault.CodeForbidden)
 	}
-	key := w.key(t, admin, w.customer, w.policy.PermissionsOf(authz.TenantAdmin)...)
+	key := w.key(t, admin, w.customer, w.policy.Of(authz.TenantAdmin).List()...)
 	_, err = w.UpdateUser(w.as(t, key, authz.UsersWrite, w.customer), admin.UserID, identity.UserChange{Role: to(authz.Agent)}, nil)
 	wantCode(t, err, fault.CodeForbidden)
 }
@@ -242,7 +242,7 @@ func TestKeysDoNotClimbThroughUsers(t *testing.T) {
 	admin := w.person(t, w.customer, authz.TenantAdmin, "admin")
 	another := w.user(t, w.customer, authz.TenantAdmin, "another")
 	agent := w.user(t, w.customer, authz.Agent, "agent")
-	narrow := w.key(t, admin, w.customer, append(w.policy.PermissionsOf(authz.Agent), authz.UsersWrite)...)
+	narrow := w.key(t, admin, w.customer, append(w.policy.Of(authz.Agent).List(), authz.UsersWrite)...)
 	ctx := w.as(t, narrow, authz.UsersWrite, w.customer)
 	create := func(role authz.Role) error {
 		_, err := w.CreateUser(ctx, identity.NewUser{

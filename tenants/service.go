@@ -24,7 +24,9 @@ type Service struct {
 }
 
 const (
-	nodeLife = time.Second
+	// nodeLife is half of the second within which a change of the tree holds
+	// everywhere: who asks may himself remember the answer for the other half.
+	nodeLife = 450 * time.Millisecond
 	maxNodes = 10_000
 )
 

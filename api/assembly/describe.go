@@ -24,6 +24,7 @@ func tags() []op.Tag {
 	return []op.Tag{
 		{Name: apiidentity.AccessTag, Description: "Signing in, and who one is."},
 		{Name: apitenants.Tag, Description: "The tree: operator, resellers, customers."},
+		{Name: apiidentity.RolesTag, Description: "What people may do: permissions, and the roles that a tenant makes of them."},
 		{Name: apiidentity.UsersTag, Description: "The people of a tenant and their roles."},
 		{Name: apiidentity.KeysTag, Description: "Access for machines."},
 		{Name: apichannels.NumbersTag, Description: "The operator's telephone numbers and their way down the tree."},

@@ -63,10 +63,7 @@ func (g gate) RequiresIfMatch(ctx context.Context) (bool, error) {
 // its creator reaches.
 func callerOf(ctx context.Context) interactions.Caller {
 	principal, _ := identity.From(ctx)
-	caller := interactions.Caller{UserID: principal.Actor().ID, OwnOnly: len(principal.Grants) > 0}
-	for _, g := range principal.Grants {
-		caller.OwnOnly = caller.OwnOnly && g.Role.OwnOnly()
-	}
+	caller := interactions.Caller{UserID: principal.Actor().ID, OwnOnly: principal.Role.OwnOnly()}
 	if caller.OwnOnly {
 		caller.UserID = principal.UserID
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	AccessTag = "Access"
 	UsersTag  = "Users"
+	RolesTag  = "Roles"
 	KeysTag   = "API keys"
 )
 
@@ -29,6 +30,7 @@ func Register(s *op.Surface, service *identity.Service) {
 	h := handlers{service}
 	h.registerSessions(s)
 	h.registerUsers(s)
+	h.registerRoles(s)
 	h.registerKeys(s)
 }
 
@@ -45,16 +47,16 @@ func (h handlers) registerSessions(s *op.Surface) {
 			"one that was used before ends the session, because two parties have it. The same request again within ten seconds, for a lost answer, gives the same successor.",
 		Codes: []fault.Code{fault.CodeInvalidToken, fault.CodeTokenReused},
 	}, h.refresh)
-	op.Register(s, authz.Authenticated, op.Spec{
+	op.Register(s, authz.SignedIn, op.Spec{
 		ID: "endSessions", Method: http.MethodPost, Path: "/v1/auth/logout", Tag: AccessTag,
 		Summary: "Sign out everywhere", Description: "Ends all sessions of the user, on every device. An API key is not a session: revoke it instead.",
 		Codes: []fault.Code{fault.CodeForbidden},
 	}, h.logout)
-	op.Register(s, authz.Authenticated, op.Spec{
+	op.Register(s, authz.SignedIn, op.Spec{
 		ID: "getMe", Method: http.MethodGet, Path: "/v1/me", Tag: AccessTag,
 		Summary: "Show the caller", Description: "Tells the caller who he is, where he is at home and what he may do there. listTenants tells which other tenants he may select.",
 	}, h.me)
-	op.Register(s, authz.Authenticated, op.Spec{
+	op.Register(s, authz.SignedIn, op.Spec{
 		ID: "changePassword", Method: http.MethodPost, Path: "/v1/me/password", Tag: AccessTag,
 		Summary: "Change the own password", Description: "Sets another password and ends all sessions of the user, this one included.",
 		Codes: []fault.Code{fault.CodeWeakPassword, fault.CodeForbidden}, Unrepeatable: true,
@@ -136,12 +138,14 @@ func (h handlers) logout(ctx context.Context, _ *struct{}) (*op.Empty, error) {
 
 // Caller is what a caller is told about himself.
 type Caller struct {
-	Kind        string            `json:"kind" enum:"user,api_key" doc:"A person or a machine."`
-	User        *User             `json:"user,omitempty" doc:"The person; left out for a key."`
-	Key         *APIKey           `json:"api_key,omitempty" doc:"The key; left out for a person."`
-	Tenant      apitenants.Tenant `json:"tenant" doc:"The person's home, or the tenant that the key is bound to."`
-	Role        string            `json:"role" enum:"operator,reseller_admin,tenant_admin,manager,agent,user" doc:"What the role amounts to: reseller_admin is the tenant admin of a reseller."`
-	Permissions []string          `json:"permissions" maxItems:"200" maxLength:"64" doc:"What the caller may do at home." example:"interactions:read"`
+	Kind   string            `json:"kind" enum:"user,api_key" doc:"A person or a machine."`
+	User   *User             `json:"user,omitempty" doc:"The person; left out for a key."`
+	Key    *APIKey           `json:"api_key,omitempty" doc:"The key; left out for a person."`
+	Tenant apitenants.Tenant `json:"tenant" doc:"The person's home, or the tenant that the key is bound to."`
+	Role   string            `json:"role" enum:"operator,reseller_admin,tenant_admin,manager,agent,user" doc:"What the role amounts to: reseller_admin is the tenant admin of a reseller."`
+	// Restriction is left out where there is none.
+	Restriction string   `json:"restriction,omitempty" enum:"password_change_required,password_expired,second_factor_required" doc:"What the caller has to do before anything else; every other operation answers 403 with this code."`
+	Permissions []string `json:"permissions" maxItems:"200" maxLength:"64" doc:"What the caller may do at home." example:"interactions:read"`
 }
 
 // Me is the output of getMe.
@@ -155,7 +159,10 @@ func (h handlers) me(ctx context.Context, _ *struct{}) (*Me, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := Caller{Kind: string(me.Kind), Tenant: apitenants.View(me.Tenant), Role: string(me.Role), Permissions: words(me.Permissions)}
+	out := Caller{
+		Kind: string(me.Kind), Tenant: apitenants.View(me.Tenant), Role: string(me.Role),
+		Restriction: string(me.Restriction), Permissions: words(me.Permissions),
+	}
 	if me.User != nil {
 		view := userView(*me.User)
 		out.User = &view

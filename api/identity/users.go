@@ -36,9 +36,13 @@ func (h handlers) registerUsers(s *op.Surface) {
 	op.Register(s, authz.UsersWrite, op.Spec{
 		ID: "updateUser", Method: http.MethodPatch, Path: userPath, Tag: UsersTag,
 		Summary:     "Change a user",
-		Description: "Changes the fields that are sent. Nobody changes his own role or status, and a tenant keeps one active tenant admin. Another role and being disabled end the person's sessions.",
+		Description: "Changes the fields that are sent. Nobody changes his own rights or status, nobody gives what he does not have, and a tenant keeps one active tenant admin. Other rights hold within a second; another role and being disabled end the person's sessions.",
 		Codes:       []fault.Code{fault.CodeRoleTooHigh, fault.CodeConflict},
 	}, h.updateUser)
+	op.Register(s, authz.UsersRead, op.Spec{
+		ID: "getUserPermissions", Method: http.MethodGet, Path: userPath + "/permissions", Tag: UsersTag,
+		Summary: "Show what a user may do", Description: "Lists the permissions that come of the role or the custom role, of what was granted and of what was denied.",
+	}, h.userPermissions)
 	op.Register(s, authz.UsersWrite, op.Spec{
 		ID: "setUserPassword", Method: http.MethodPost, Path: userPath + "/password", Tag: UsersTag,
 		Summary: "Set a user's password", Description: "Gives another person a password, who is asked to change it, and ends the person's sessions.",
@@ -53,6 +57,9 @@ type User struct {
 	Login              string     `json:"login" format:"email" maxLength:"254" doc:"A lower-case e-mail address, unique over the platform." example:"ada@maple.example"`
 	Name               string     `json:"name" maxLength:"200" doc:"What people call the user." example:"Ada Lovelace"`
 	Role               string     `json:"role" enum:"operator,tenant_admin,manager,agent,user" doc:"What the user may do. A tenant_admin of a reseller administers its subtree."`
+	CustomRoleID       *uuid.UUID `json:"custom_role_id" nullable:"true" doc:"A role of the tenant's own whose permissions stand in place of the role's; null for none."`
+	DeniedPermissions  []string   `json:"denied_permissions" maxItems:"200" maxLength:"64" doc:"What this person may not do, whatever the role says." example:"interactions:close"`
+	GrantedPermissions []string   `json:"granted_permissions" maxItems:"200" maxLength:"64" doc:"What this person may do beyond the role." example:"interactions:start"`
 	Status             string     `json:"status" enum:"active,disabled" doc:"Whether the user can sign in."`
 	MustChangePassword bool       `json:"must_change_password" doc:"Somebody else has chosen the password."`
 	CreatedByID        *uuid.UUID `json:"created_by_id" nullable:"true" doc:"Who created the user; null where the program did."`
@@ -62,7 +69,7 @@ type User struct {
 
 func userView(u identity.User) User {
 	return User{
-		u.ID, u.TenantID, u.Login, u.Name, string(u.Role), string(u.Status),
+		u.ID, u.TenantID, u.Login, u.Name, string(u.Role), u.CustomRoleID, words(u.Denied), words(u.Granted), string(u.Status),
 		u.MustChangePassword, u.CreatedByID, u.CreatedAt, u.UpdatedAt,
 	}
 }
@@ -100,6 +107,10 @@ type CreateUser struct {
 	Name     string `json:"name" minLength:"1" maxLength:"200" doc:"What people call the user." example:"Ada Lovelace"`
 	Role     string `json:"role" enum:"operator,tenant_admin,manager,agent,user" doc:"What the user may do. operator is for the operator's own staff."`
 	Password string `json:"password" minLength:"8" maxLength:"128" writeOnly:"true" doc:"The first password." example:"correct horse battery"`
+
+	CustomRoleID       *uuid.UUID `json:"custom_role_id,omitempty" doc:"A role of the tenant's own, whose base is role."`
+	DeniedPermissions  []string   `json:"denied_permissions,omitempty" maxItems:"200" maxLength:"64" doc:"What this person may not do, whatever the role says." example:"interactions:close"`
+	GrantedPermissions []string   `json:"granted_permissions,omitempty" maxItems:"200" maxLength:"64" doc:"What this person may do beyond the role, of what the caller may do himself." example:"interactions:start"`
 }
 
 // CreateUserInput is the input of createUser.
@@ -121,6 +132,7 @@ type UserCreated struct {
 func (h handlers) prepareUser(ctx context.Context, in *CreateUserInput) (err error) {
 	in.prepared, err = h.identity.PrepareUser(ctx, identity.NewUser{
 		Login: in.Body.Login, Name: in.Body.Name, Role: authz.Role(in.Body.Role), Password: in.Body.Password,
+		CustomRoleID: in.Body.CustomRoleID, Denied: permissions(in.Body.DeniedPermissions), Granted: permissions(in.Body.GrantedPermissions),
 	})
 	return err
 }
@@ -161,6 +173,10 @@ type UpdateUser struct {
 	Name   op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"What people call the user." example:"Ada Lovelace"`
 	Role   op.Optional[string] `json:"role,omitzero" nullable:"false" enum:"operator,tenant_admin,manager,agent,user" doc:"What the user may do."`
 	Status op.Optional[string] `json:"status,omitzero" nullable:"false" enum:"active,disabled" doc:"Whether the user can sign in."`
+
+	CustomRoleID       op.Optional[uuid.UUID] `json:"custom_role_id,omitzero" doc:"A role of the tenant's own, whose base becomes the role; null goes back to the role alone."`
+	DeniedPermissions  op.Optional[[]string]  `json:"denied_permissions,omitzero" nullable:"false" maxItems:"200" maxLength:"64" doc:"What this person may not do, whatever the role says." example:"interactions:close"`
+	GrantedPermissions op.Optional[[]string]  `json:"granted_permissions,omitzero" nullable:"false" maxItems:"200" maxLength:"64" doc:"What this person may do beyond the role, of what the caller may do himself." example:"interactions:start"`
 }
 
 // UpdateUserInput is the input of updateUser.
@@ -171,10 +187,20 @@ type UpdateUserInput struct {
 }
 
 func (h handlers) updateUser(ctx context.Context, in *UpdateUserInput) (*UserShown, error) {
-	return userShown(h.identity.UpdateUser(ctx, in.UserID, identity.UserChange{
+	c := identity.UserChange{
 		Name: in.Body.Name.Pointer(), Role: (*authz.Role)(in.Body.Role.Pointer()),
 		Status: (*identity.UserStatus)(in.Body.Status.Pointer()),
-	}, in.Check))
+	}
+	if in.Body.CustomRoleID.Set {
+		c.CustomRoleID = &in.Body.CustomRoleID.Value // uuid.Nil for null
+	}
+	if in.Body.DeniedPermissions.Set {
+		c.Denied = to(permissions(in.Body.DeniedPermissions.Value))
+	}
+	if in.Body.GrantedPermissions.Set {
+		c.Granted = to(permissions(in.Body.GrantedPermissions.Value))
+	}
+	return userShown(h.identity.UpdateUser(ctx, in.UserID, c, in.Check))
 }
 
 // SetUserPassword is the body of setUserPassword.

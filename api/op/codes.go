@@ -76,6 +76,10 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeRoleTooHigh:       means("A caller cannot give a role that is above its own.", fault.Forbidden),
 	fault.CodePermissionTooWide: means("A caller cannot grant a permission that it does not have itself.", fault.Forbidden),
 	fault.CodeMailNotConfigured: means("This needs outgoing mail, and the operator has configured no mail server.", fault.Unavailable),
+	fault.CodePasswordChange:    means("Somebody else has chosen the password: changePassword comes before anything else.", fault.Forbidden),
+	fault.CodePasswordExpired:   means("The password is older than the tenant allows: changePassword comes before anything else.", fault.Forbidden),
+	fault.CodeSecondFactor:      means("A second factor is required here, and the caller has none: setting one up comes before anything else.", fault.Forbidden),
+	fault.CodeRoleInUse:         means("Somebody has the role. Give these people another one first.", fault.Conflict),
 
 	fault.CodeNameTaken:        means("Something of the same kind in the same place has this name.", fault.Conflict),
 	fault.CodeWrongParent:      means("A tenant of this type cannot stand below that parent.", fault.Invalid, fault.Conflict),

@@ -44,6 +44,8 @@ func whoMayCall(p authz.Permission) string {
 	switch p {
 	case authz.Public:
 		return "Anyone may call this, without credentials."
+	case authz.SignedIn:
+		return "Any authenticated caller may call this, also one who has to change the password or set up a second factor first."
 	case authz.Authenticated:
 		return "Any authenticated caller may call this."
 	default:

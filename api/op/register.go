@@ -161,7 +161,7 @@ func newOperation[I any](p authz.Permission, spec Spec) *operation {
 var (
 	operationID   = regexp.MustCompile(`^[a-z]+[A-Z][A-Za-z0-9]*$`)
 	operationPath = regexp.MustCompile(`^(/([a-z0-9_.-]+|\{[a-z][a-z0-9_]*\}))+$`)
-	permission    = regexp.MustCompile(`^([a-z_]+:[a-z_]+|public|authenticated)$`)
+	permission    = regexp.MustCompile(`^([a-z_]+:[a-z_]+|public|authenticated|signed_in)$`)
 	methods       = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 )
 
@@ -211,6 +211,7 @@ func (o *operation) expect(in any) {
 	}
 	add(strings.Contains(o.spec.Path, "{"), fault.CodeNotFound)
 	add(known, fault.CodeTenantSuspended)
+	add(known && o.permission != authz.SignedIn, fault.CodePasswordChange, fault.CodePasswordExpired, fault.CodeSecondFactor)
 	add(known && strings.Contains(o.spec.Path, "{"+tenantParam+"}"), fault.CodeNotEntitled)
 	add(o.spec.Method != http.MethodGet, fault.CodeRequestTimeout, fault.CodeBodyTooLarge)
 	add(o.idempotent, fault.CodeIdempotencyRunning, fault.CodeIdempotencyMismatch)

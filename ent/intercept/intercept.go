@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
@@ -212,6 +213,33 @@ func (f TraverseContactAddress) Traverse(ctx context.Context, q ent.Query) error
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.ContactAddressQuery", q)
+}
+
+// The CustomRoleFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CustomRoleFunc func(context.Context, *ent.CustomRoleQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CustomRoleFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CustomRoleQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CustomRoleQuery", q)
+}
+
+// The TraverseCustomRole type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCustomRole func(context.Context, *ent.CustomRoleQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCustomRole) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCustomRole) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CustomRoleQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CustomRoleQuery", q)
 }
 
 // The InteractionFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -416,6 +444,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.ContactQuery, predicate.Contact, contact.OrderOption]{typ: ent.TypeContact, tq: q}, nil
 	case *ent.ContactAddressQuery:
 		return &query[*ent.ContactAddressQuery, predicate.ContactAddress, contactaddress.OrderOption]{typ: ent.TypeContactAddress, tq: q}, nil
+	case *ent.CustomRoleQuery:
+		return &query[*ent.CustomRoleQuery, predicate.CustomRole, customrole.OrderOption]{typ: ent.TypeCustomRole, tq: q}, nil
 	case *ent.InteractionQuery:
 		return &query[*ent.InteractionQuery, predicate.Interaction, interaction.OrderOption]{typ: ent.TypeInteraction, tq: q}, nil
 	case *ent.MessageQuery:

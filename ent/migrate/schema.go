@@ -185,6 +185,36 @@ var (
 			},
 		},
 	}
+	// CustomRolesColumns holds the columns for the "custom_roles" table.
+	CustomRolesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "description", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "base", Type: field.TypeEnum, Enums: []string{"tenant_admin", "manager", "agent", "user"}},
+		{Name: "permissions", Type: field.TypeJSON},
+	}
+	// CustomRolesTable holds the schema information for the "custom_roles" table.
+	CustomRolesTable = &schema.Table{
+		Name:       "custom_roles",
+		Columns:    CustomRolesColumns,
+		PrimaryKey: []*schema.Column{CustomRolesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "customrole_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{CustomRolesColumns[4], CustomRolesColumns[0]},
+			},
+			{
+				Name:    "customrole_tenant_id_name",
+				Unique:  true,
+				Columns: []*schema.Column{CustomRolesColumns[4], CustomRolesColumns[5]},
+			},
+		},
+	}
 	// InteractionsColumns holds the columns for the "interactions" table.
 	InteractionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -443,6 +473,9 @@ var (
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"active", "disabled"}, Default: "active"},
 		{Name: "password_hash", Type: field.TypeString, Size: 2147483647},
 		{Name: "must_change_password", Type: field.TypeBool, Default: false},
+		{Name: "custom_role_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "denied", Type: field.TypeJSON, Nullable: true},
+		{Name: "granted", Type: field.TypeJSON, Nullable: true},
 		{Name: "created_by_id", Type: field.TypeUUID, Nullable: true},
 	}
 	// UsersTable holds the schema information for the "users" table.
@@ -470,6 +503,7 @@ var (
 		ChannelsTable,
 		ContactsTable,
 		ContactAddressesTable,
+		CustomRolesTable,
 		InteractionsTable,
 		MessagesTable,
 		NumbersTable,

@@ -21,6 +21,9 @@ type Contact func(*sql.Selector)
 // ContactAddress is the predicate function for contactaddress builders.
 type ContactAddress func(*sql.Selector)
 
+// CustomRole is the predicate function for customrole builders.
+type CustomRole func(*sql.Selector)
+
 // Interaction is the predicate function for interaction builders.
 type Interaction func(*sql.Selector)
 

@@ -24,6 +24,9 @@ func (User) Fields() []ent.Field {
 		field.Enum("status").Values("active", "disabled").Default("active"),
 		field.Text("password_hash").Sensitive().Comment("argon2id with its parameters, PHC form"),
 		field.Bool("must_change_password").Default(false),
+		field.UUID("custom_role_id", uuid.UUID{}).Optional().Nillable().Comment("its permissions stand in place of the role's"),
+		field.Strings("denied").Optional().Comment("permissions that this person does not have, whatever the role gives"),
+		field.Strings("granted").Optional().Comment("permissions that this person has beyond the role"),
 		field.UUID("created_by_id", uuid.UUID{}).Optional().Nillable(),
 	}
 }

@@ -33,6 +33,12 @@ const (
 	FieldPasswordHash = "password_hash"
 	// FieldMustChangePassword holds the string denoting the must_change_password field in the database.
 	FieldMustChangePassword = "must_change_password"
+	// FieldCustomRoleID holds the string denoting the custom_role_id field in the database.
+	FieldCustomRoleID = "custom_role_id"
+	// FieldDenied holds the string denoting the denied field in the database.
+	FieldDenied = "denied"
+	// FieldGranted holds the string denoting the granted field in the database.
+	FieldGranted = "granted"
 	// FieldCreatedByID holds the string denoting the created_by_id field in the database.
 	FieldCreatedByID = "created_by_id"
 	// Table holds the table name of the user in the database.
@@ -52,6 +58,9 @@ var Columns = []string{
 	FieldStatus,
 	FieldPasswordHash,
 	FieldMustChangePassword,
+	FieldCustomRoleID,
+	FieldDenied,
+	FieldGranted,
 	FieldCreatedByID,
 }
 
@@ -180,6 +189,11 @@ func ByPasswordHash(opts ...sql.OrderTermOption) OrderOption {
 // ByMustChangePassword orders the results by the must_change_password field.
 func ByMustChangePassword(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMustChangePassword, opts...).ToFunc()
+}
+
+// ByCustomRoleID orders the results by the custom_role_id field.
+func ByCustomRoleID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCustomRoleID, opts...).ToFunc()
 }
 
 // ByCreatedByID orders the results by the created_by_id field.

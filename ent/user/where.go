@@ -95,6 +95,11 @@ func MustChangePassword(v bool) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldMustChangePassword, v))
 }
 
+// CustomRoleID applies equality check predicate on the "custom_role_id" field. It's identical to CustomRoleIDEQ.
+func CustomRoleID(v uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldCustomRoleID, v))
+}
+
 // CreatedByID applies equality check predicate on the "created_by_id" field. It's identical to CreatedByIDEQ.
 func CreatedByID(v uuid.UUID) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldCreatedByID, v))
@@ -503,6 +508,76 @@ func MustChangePasswordEQ(v bool) predicate.User {
 // MustChangePasswordNEQ applies the NEQ predicate on the "must_change_password" field.
 func MustChangePasswordNEQ(v bool) predicate.User {
 	return predicate.User(sql.FieldNEQ(FieldMustChangePassword, v))
+}
+
+// CustomRoleIDEQ applies the EQ predicate on the "custom_role_id" field.
+func CustomRoleIDEQ(v uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldCustomRoleID, v))
+}
+
+// CustomRoleIDNEQ applies the NEQ predicate on the "custom_role_id" field.
+func CustomRoleIDNEQ(v uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldCustomRoleID, v))
+}
+
+// CustomRoleIDIn applies the In predicate on the "custom_role_id" field.
+func CustomRoleIDIn(vs ...uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldIn(FieldCustomRoleID, vs...))
+}
+
+// CustomRoleIDNotIn applies the NotIn predicate on the "custom_role_id" field.
+func CustomRoleIDNotIn(vs ...uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldCustomRoleID, vs...))
+}
+
+// CustomRoleIDGT applies the GT predicate on the "custom_role_id" field.
+func CustomRoleIDGT(v uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldGT(FieldCustomRoleID, v))
+}
+
+// CustomRoleIDGTE applies the GTE predicate on the "custom_role_id" field.
+func CustomRoleIDGTE(v uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldCustomRoleID, v))
+}
+
+// CustomRoleIDLT applies the LT predicate on the "custom_role_id" field.
+func CustomRoleIDLT(v uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldLT(FieldCustomRoleID, v))
+}
+
+// CustomRoleIDLTE applies the LTE predicate on the "custom_role_id" field.
+func CustomRoleIDLTE(v uuid.UUID) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldCustomRoleID, v))
+}
+
+// CustomRoleIDIsNil applies the IsNil predicate on the "custom_role_id" field.
+func CustomRoleIDIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldCustomRoleID))
+}
+
+// CustomRoleIDNotNil applies the NotNil predicate on the "custom_role_id" field.
+func CustomRoleIDNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldCustomRoleID))
+}
+
+// DeniedIsNil applies the IsNil predicate on the "denied" field.
+func DeniedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldDenied))
+}
+
+// DeniedNotNil applies the NotNil predicate on the "denied" field.
+func DeniedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldDenied))
+}
+
+// GrantedIsNil applies the IsNil predicate on the "granted" field.
+func GrantedIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldGranted))
+}
+
+// GrantedNotNil applies the NotNil predicate on the "granted" field.
+func GrantedNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldGranted))
 }
 
 // CreatedByIDEQ applies the EQ predicate on the "created_by_id" field.

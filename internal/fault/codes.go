@@ -37,6 +37,10 @@ const (
 	CodeRoleTooHigh       Code = "role_not_assignable"
 	CodePermissionTooWide Code = "permission_not_grantable"
 	CodeMailNotConfigured Code = "mail_not_configured"
+	CodePasswordChange    Code = "password_change_required"
+	CodePasswordExpired   Code = "password_expired"
+	CodeSecondFactor      Code = "second_factor_required"
+	CodeRoleInUse         Code = "role_in_use"
 )
 
 // Codes of the tree and of numbers.
@@ -73,17 +77,59 @@ const (
 // Codes lists every code, for the enum of the API document.
 func Codes() []Code {
 	return []Code{
-		CodeInternal, CodeMalformed, CodeUnauthenticated, CodeForbidden, CodeNotFound,
-		CodeMethodNotAllowed, CodeRequestTimeout, CodeConflict, CodeGone, CodeStale,
-		CodeBodyTooLarge, CodeUnsupportedMedia, CodeInvalid, CodeRateLimited, CodeUnavailable,
-		CodeInvalidCursor, CodeIdempotencyMismatch, CodeIdempotencyRunning, CodePreconditionRequired,
-		CodeInvalidLogin, CodeInvalidToken, CodeTokenReused, CodeWeakPassword, CodeLoginTaken,
-		CodeRoleTooHigh, CodePermissionTooWide, CodeMailNotConfigured,
-		CodeNameTaken, CodeWrongParent, CodeTenantSuspended, CodeNotEntitled, CodeQuotaExceeded,
-		CodeNumberTaken, CodeNotDistributable, CodeInteractionsOpen,
-		CodeCredentialsRejected, CodeProviderUnreachable, CodeChannelInactive, CodeNotCapable,
-		CodeInvalidAddress, CodeOwnNumber, CodeEmptyMessage, CodeMessageTooLong,
-		CodeTooManySegments, CodePictureType, CodePictureTooLarge, CodeDuplicateMessage,
-		CodeWrongState, CodeBadSignature, CodeChannelMismatch,
+		CodeInternal,
+		CodeMalformed,
+		CodeUnauthenticated,
+		CodeForbidden,
+		CodeNotFound,
+		CodeMethodNotAllowed,
+		CodeRequestTimeout,
+		CodeConflict,
+		CodeGone,
+		CodeStale,
+		CodeBodyTooLarge,
+		CodeUnsupportedMedia,
+		CodeInvalid,
+		CodeRateLimited,
+		CodeUnavailable,
+		CodeInvalidCursor,
+		CodeIdempotencyMismatch,
+		CodeIdempotencyRunning,
+		CodePreconditionRequired,
+		CodeInvalidLogin,
+		CodeInvalidToken,
+		CodeTokenReused,
+		CodeWeakPassword,
+		CodeLoginTaken,
+		CodeRoleTooHigh,
+		CodePermissionTooWide,
+		CodePasswordChange,
+		CodePasswordExpired,
+		CodeSecondFactor,
+		CodeRoleInUse,
+		CodeMailNotConfigured,
+		CodeNameTaken,
+		CodeWrongParent,
+		CodeTenantSuspended,
+		CodeNotEntitled,
+		CodeQuotaExceeded,
+		CodeNumberTaken,
+		CodeNotDistributable,
+		CodeInteractionsOpen,
+		CodeCredentialsRejected,
+		CodeProviderUnreachable,
+		CodeChannelInactive,
+		CodeNotCapable,
+		CodeInvalidAddress,
+		CodeOwnNumber,
+		CodeEmptyMessage,
+		CodeMessageTooLong,
+		CodeTooManySegments,
+		CodePictureType,
+		CodePictureTooLarge,
+		CodeDuplicateMessage,
+		CodeWrongState,
+		CodeBadSignature,
+		CodeChannelMismatch,
 	}
 }

@@ -105,7 +105,7 @@ func TestTheEntWalkFindsAHalfGuardedClient(t *testing.T) {
 	}).Walk(t.Context())
 	wantFinding(t, found, "Contact.All reaches another tenant's row")
 	wantFinding(t, found, "Contact.UpdateOneID reaches another tenant's row")
-	wantFinding(t, found, "User.Create makes a row of tenant "+w.b.TenantID.String())
+	wantFinding(t, found, "APIKey.Create makes a row of tenant "+w.b.TenantID.String())
 	wantFinding(t, found, "Number.Create below another tenant is accepted")
 	wantFinding(t, found, "Number.CreateBulk below another tenant is accepted")
 }
@@ -228,7 +228,7 @@ func opener(t *testing.T) func(string) *sql.DB {
 }
 
 // systemEntities are those that work without a tenant may see.
-var systemEntities = []string{"APIKey", "Attachment", "Channel", "Message", "Number", "OptOut", "Session", "Tenant", "User"}
+var systemEntities = []string{"APIKey", "Attachment", "Channel", "CustomRole", "Message", "Number", "OptOut", "Session", "Tenant", "User"}
 
 func TestSystemWorkSeesWhatItHasAPolicyFor(t *testing.T) {
 	t.Parallel()

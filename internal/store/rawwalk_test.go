@@ -24,8 +24,21 @@ type rawWalk struct {
 // systemTables are those that work without a tenant may see. A new entry is a
 // decision: the reasons stand in the migration.
 var systemTables = []string{
-	"api_keys", "attachments", "channels", "events", "idempotency_keys", "mails", "messages", "numbers",
-	"opt_outs", "provider_events", "sessions", "signing_keys", "tenants", "users",
+	"api_keys",
+	"attachments",
+	"channels",
+	"custom_roles",
+	"events",
+	"idempotency_keys",
+	"mails",
+	"messages",
+	"numbers",
+	"opt_outs",
+	"provider_events",
+	"sessions",
+	"signing_keys",
+	"tenants",
+	"users",
 }
 
 // ownerless tables belong to the platform: no tenant sees them.

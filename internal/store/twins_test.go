@@ -130,7 +130,9 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	}
 	entity := func(table string, r row) { t.Helper(); put(table, entityRow(r)) }
 	seedNumber(t, db, sc, "+1202555030"+string(rune('0'+once)))
-	entity("users", row{"id": user, "login": mark + "@example.com", "name": "Ann", "role": "agent", "password_hash": "x"})
+	role := id.New()
+	entity("custom_roles", row{"id": role, "name": "Night shift", "base": "agent", "permissions": []string{"interactions:reply"}})
+	entity("users", row{"id": user, "custom_role_id": role, "login": mark + "@example.com", "name": "Ann", "role": "agent", "password_hash": "x"})
 	entity("sessions", row{"user_id": user, "nonce": `\x01`, "rotated_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour)})
 	entity("api_keys", row{
 		"name": "key", "hash": `\x0` + string(rune('0'+once)), "hint": "tr_…", "permissions": []string{"contacts:read"},
