@@ -164,19 +164,25 @@ func (k *signingKeys) createFirst(ctx context.Context) (*keySet, error) {
 }
 
 // rotate makes a new key. Those before it are accepted until the tokens that
-// they sign have expired.
-func (k *signingKeys) rotate(ctx context.Context) (string, error) {
+// they sign have expired; or no longer, where they are withdrawn.
+func (k *signingKeys) rotate(ctx context.Context, withdraw bool) (Rotation, error) {
+	now := k.store.Now()
+	r := Rotation{SignsFrom: now.Add(k.lead), OthersUntil: now.Add(k.lead + k.outlive)}
+	if withdraw {
+		r.SignsFrom, r.OthersUntil = now, now
+	}
 	set, err := k.change(ctx, func(ctx context.Context, _ []signingKey) error {
-		retired := k.store.Now().Add(k.lead + k.outlive)
-		if _, err := store.Exec(ctx, `UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL`, retired); err != nil {
+		_, err := store.Exec(ctx, `UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL OR retired_at > $1`, r.OthersUntil)
+		if err != nil {
 			return err
 		}
 		return k.insert(ctx)
 	})
 	if err != nil {
-		return "", err
+		return Rotation{}, err
 	}
-	return set.keys[len(set.keys)-1].kid, nil
+	r.KeyID = set.keys[len(set.keys)-1].kid
+	return r, nil
 }
 
 // change changes the table, one at a time on all replicas, and remembers what
@@ -299,6 +305,20 @@ func (s *Service) JWKS(ctx context.Context) ([]byte, error) {
 	return json.Marshal(set)
 }
 
-// Rotate makes a new signing key and returns its id. It signs after the lead;
-// the keys before it are accepted as long as tokens of theirs may be.
-func (s *Service) Rotate(ctx context.Context) (string, error) { return s.signing.rotate(ctx) }
+// Rotation is what became of the signing keys.
+type Rotation struct {
+	// KeyID names the new key in tokens and in the JWKS.
+	KeyID string
+	// SignsFrom is when it begins to sign, OthersUntil when the keys before it
+	// end.
+	SignsFrom, OthersUntil time.Time
+}
+
+// Rotate makes a new signing key. It is published at once and signs after the
+// lead; the keys before it are accepted as long as tokens of theirs may be.
+func (s *Service) Rotate(ctx context.Context) (Rotation, error) { return s.signing.rotate(ctx, false) }
+
+// Withdraw makes a new signing key in the place of those that there are: for
+// keys that somebody else may have. All access tokens end; sessions stay, and
+// are refreshed. Other replicas learn of it within five minutes.
+func (s *Service) Withdraw(ctx context.Context) (Rotation, error) { return s.signing.rotate(ctx, true) }

@@ -276,9 +276,13 @@ func TestRotation(t *testing.T) {
 	}
 
 	w.clock.Advance(time.Minute)
-	fresh, err := w.Rotate(t.Context())
+	rotation, err := w.Rotate(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	fresh := rotation.KeyID
+	if want := w.clock.Now().Add(time.Hour); !rotation.SignsFrom.Equal(want) || !rotation.OthersUntil.After(want.Add(15*time.Minute)) {
+		t.Errorf("got %+v", rotation)
 	}
 	if set := published(t, w.Service); len(set.Keys) != 2 || set.Keys[1].Kid != fresh {
 		t.Errorf("published %+v", set)
@@ -304,6 +308,48 @@ func TestRotation(t *testing.T) {
 	}
 	if kid(w.login(t, u).AccessToken.Reveal()) != fresh {
 		t.Error("the old key still signs")
+	}
+}
+
+// Keys that somebody else may have are withdrawn: at once here, and elsewhere
+// as soon as they are read again.
+func TestWithdrawal(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	u := w.user(t, w.customer, authz.Agent, "ann")
+	before := w.login(t, u)
+	elsewhere, _ := w.replica(t, nil)
+	if _, err := elsewhere.Authenticate(t.Context(), before.AccessToken.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(time.Minute)
+	if _, err := w.Rotate(t.Context()); err != nil { // one that waits for its lead goes as well
+		t.Fatal(err)
+	}
+	w.clock.Advance(time.Minute)
+	rotation, err := w.Withdraw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set := published(t, w.Service); len(set.Keys) != 1 || set.Keys[0].Kid != rotation.KeyID {
+		t.Errorf("published %+v", set)
+	}
+	w.clock.Advance(cacheLife)
+	_, err = w.Authenticate(t.Context(), before.AccessToken.Reveal())
+	wantCode(t, err, fault.CodeInvalidToken)
+	after, err := w.Refresh(t.Context(), before.RefreshToken.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if decode(t, after.AccessToken.Reveal(), 0)["kid"] != rotation.KeyID {
+		t.Error("the new key does not sign at once")
+	}
+	w.authenticate(t, after.AccessToken.Reveal())
+	w.clock.Advance(5 * time.Minute)
+	_, err = elsewhere.Authenticate(t.Context(), before.AccessToken.Reveal())
+	wantCode(t, err, fault.CodeInvalidToken)
+	if _, err := elsewhere.Authenticate(t.Context(), after.AccessToken.Reveal()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -30,6 +30,35 @@ func OpenQueues(redisURL string) (*Queues, error) {
 	return &Queues{client: asynq.NewClient(opt), redis: client}, nil
 }
 
+// redisWait bounds what one command on a client of OpenRedis may take; its
+// context may end it before.
+const redisWait = time.Second
+
+// OpenRedis connects lazily, as OpenQueues does, for those who ask in the middle
+// of a request: nothing is repeated, and a call ends with its context.
+func OpenRedis(redisURL string) (redis.UniversalClient, error) {
+	opt, err := asynq.ParseRedisURI(redisURL)
+	if err != nil {
+		return nil, fmt.Errorf("jobs: the Redis URL cannot be read: %w", err)
+	}
+	switch o := opt.(type) {
+	case asynq.RedisClientOpt:
+		return redis.NewClient(&redis.Options{
+			Network: o.Network, Addr: o.Addr, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
+			DialTimeout: redisWait, ReadTimeout: redisWait, MaxRetries: -1, ContextTimeoutEnabled: true,
+		}), nil
+	case asynq.RedisFailoverClientOpt:
+		return redis.NewFailoverClient(&redis.FailoverOptions{
+			MasterName: o.MasterName, SentinelAddrs: o.SentinelAddrs,
+			SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
+			Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
+			DialTimeout: redisWait, ReadTimeout: redisWait, MaxRetries: -1, ContextTimeoutEnabled: true,
+		}), nil
+	default:
+		return nil, errors.New("jobs: the Redis URL makes no client")
+	}
+}
+
 // Close ends the connections.
 func (q *Queues) Close() error {
 	return errors.Join(q.client.Close(), q.redis.Close())

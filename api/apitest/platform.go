@@ -4,6 +4,7 @@
 package apitest
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"io"
@@ -52,6 +53,8 @@ type Platform struct {
 	operator uuid.UUID
 	claimer  *jobs.Claimer
 	owner    *sql.DB
+	media    string // the folder of media
+	public   string // how the installation is reached: the first process
 }
 
 // cheap hashing keeps tests from spending their time on passwords.
@@ -75,18 +78,54 @@ func Start(t testing.TB, options ...Option) *Platform {
 	p.owner = p.Database.Owner(t)
 	p.startSimulator(t)
 	p.Mailbox = startMailbox(t)
+	key, err := secret.NewKey("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Keyring, err = secret.NewKeyring(key); err != nil {
+		t.Fatal(err)
+	}
+	p.media = t.TempDir()
+	p.serve(t, options)
+	p.loadContract(t)
+	p.createOperator(t)
+	return p
+}
+
+// serve assembles the platform and listens.
+func (p *Platform) serve(t testing.TB, options []Option) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.URL = "http://" + listener.Addr().String()
+	p.public = cmp.Or(p.public, p.URL)
 	p.assemble(t, options)
 	server := &http.Server{Handler: p.Surface, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
-	p.loadContract(t)
-	p.createOperator(t)
-	return p
+}
+
+// Replica is another process of the same installation: on the same database,
+// with the same keys, clock and carriers, and with caches of its own.
+func (p *Platform) Replica(t testing.TB, options ...Option) *Platform {
+	t.Helper()
+	r := &Platform{
+		Clock: p.Clock, Sim: p.Sim, Mailbox: p.Mailbox, Carriers: p.Carriers, Database: p.Database, Keyring: p.Keyring, Contract: p.Contract,
+		operator: p.operator, owner: p.owner, media: p.media, public: p.public,
+	}
+	r.Store = testkit.Open(t, r.Database, r.Clock)
+	r.claimer = jobs.NewClaimer(r.Store)
+	r.serve(t, options)
+	return r
+}
+
+// At is the client at another process of the installation.
+func (c *Client) At(p *Platform) *Client {
+	other := *c
+	other.URL = p.URL
+	return &other
 }
 
 func (p *Platform) startSimulator(t testing.TB) {
@@ -103,13 +142,6 @@ func (p *Platform) startSimulator(t testing.TB) {
 
 func (p *Platform) assemble(t testing.TB, options []Option) {
 	t.Helper()
-	key, err := secret.NewKey("test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.Keyring, err = secret.NewKeyring(key); err != nil {
-		t.Fatal(err)
-	}
 	box := sandbox.New(sandbox.Config{Clock: p.Clock})
 	t.Cleanup(box.Close)
 	c := assembly.Config{
@@ -119,7 +151,7 @@ func (p *Platform) assemble(t testing.TB, options []Option) {
 			ClickatellURL: p.Carriers + "/clickatell", ScopservURL: p.Carriers + "/carrier",
 		}),
 		Mail:      p.Mailbox.settings(t),
-		PublicURL: p.URL, MediaDir: t.TempDir(), RateLimit: 10_000_000, EgressAllow: loopback,
+		PublicURL: p.public, MediaDir: p.media, RateLimit: 10_000_000, TenantRateLimit: 10_000_000, EgressAllow: loopback,
 		// Tests move the clock by days and stay signed in.
 		AccessTokenTTL: accessFor,
 		Passwords:      identity.NewPasswords(cheap), Version: "test",
@@ -127,6 +159,7 @@ func (p *Platform) assemble(t testing.TB, options []Option) {
 	for _, change := range options {
 		change(&c)
 	}
+	var err error
 	if p.Platform, err = assembly.New(c); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ package assembly
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	netmail "net/mail"
@@ -60,8 +59,14 @@ type Config struct {
 	// its end.
 	PublicURL string
 	MediaDir  string
-	// RateLimit is requests per minute and caller.
-	RateLimit int
+	// RateLimit is requests per minute and caller; TenantRateLimit is that of a
+	// tenant, all its callers together.
+	RateLimit, TenantRateLimit int
+	// Redis counts requests for all processes; nil counts for this one alone.
+	// It stays the caller's.
+	Redis ratelimit.Redis
+	// RedisPatience is how long a request waits for it; zero is 50 ms.
+	RedisPatience time.Duration
 	// TrustedProxies are believed in what they say of a client's address.
 	TrustedProxies []netip.Prefix
 	// EgressAllow are private networks that may be reached all the same.
@@ -100,12 +105,14 @@ type Platform struct {
 	Interactions *interactions.Service
 	Intake       *intake.Service
 
-	media *attachments.Media
+	media  *attachments.Media
+	limits *ratelimit.Shared
 }
 
 // Close waits for what runs in the background. The store is the caller's.
 func (p *Platform) Close() error {
 	p.Identity.Close()
+	p.limits.Close()
 	return p.media.Close()
 }
 
@@ -195,7 +202,8 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 			Interactions: conversations, Intake: in, Attachments: pictures, Mail: letters,
 		}),
 	}
-	if p.Surface, err = newSurface(c, people, tree); err != nil {
+	p.limits = newLimits(c)
+	if p.Surface, err = newSurface(c, people, tree, p.limits); err != nil {
 		return nil, err
 	}
 	apiidentity.Register(p.Surface, people)
@@ -214,15 +222,23 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	return p, p.Surface.Ready()
 }
 
-func newSurface(c Config, people *identity.Service, tree *tenants.Service) (*op.Surface, error) {
-	requests, err := ratelimit.New(ratelimit.Config{Limit: c.RateLimit, Window: rateWindow, Clock: c.Clock})
-	if err != nil {
-		return nil, fmt.Errorf("assembly: the rate limit: %w", err)
-	}
-	logins, err := ratelimit.New(ratelimit.Config{Limit: loginLimit, Window: rateWindow, Clock: c.Clock})
-	if err != nil {
-		return nil, err
-	}
+// newLimits shares the limits with all processes on the same Redis.
+func newLimits(c Config) *ratelimit.Shared {
+	c.Metrics.RateLimitsShared(c.Redis != nil)
+	return ratelimit.NewShared(ratelimit.SharedConfig{
+		Redis: c.Redis, Patience: c.RedisPatience, Clock: c.Clock,
+		Changed: func(reason error) {
+			c.Metrics.RateLimitsShared(reason == nil)
+			if reason == nil {
+				c.Log.Info("Redis is back: limits on requests are shared again")
+				return
+			}
+			c.Log.Warn("Redis does not answer in time: each process counts requests for itself", "error", reason)
+		},
+	})
+}
+
+func newSurface(c Config, people *identity.Service, tree *tenants.Service, limits *ratelimit.Shared) (*op.Surface, error) {
 	callbacks, err := ratelimit.New(ratelimit.Config{Limit: callbackLimit, Window: rateWindow, Clock: c.Clock})
 	if err != nil {
 		return nil, err
@@ -233,7 +249,10 @@ func newSurface(c Config, people *identity.Service, tree *tenants.Service) (*op.
 		Servers: []op.Server{{URL: "https://api.trellis.example", Description: "Production: where the operator serves the API"}},
 		Tags:    tags(), Logger: c.Log, CursorKey: c.Keyring.Derive("list cursors"),
 		Gate: gate{people, tree}, Ledger: ledger{idempotency.New(c.Store)},
-		Limiter: limiter{requests: requests, logins: logins, callbacks: callbacks},
+		Limiter: limiter{
+			shared: limits, callbacks: callbacks, caller: perMinute(c.RateLimit),
+			tenant: func(context.Context, uuid.UUID) ratelimit.Rate { return perMinute(c.TenantRateLimit) },
+		},
 		Address: func(r *http.Request) string { return httpx.ClientIP(r, c.TrustedProxies).String() },
 		OnAccess: func(ctx context.Context, a op.Access) {
 			c.Metrics.Request(a.Operation, a.Status, a.Duration)

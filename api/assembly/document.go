@@ -45,7 +45,7 @@ func Document() ([]byte, error) {
 	p, err := New(Config{
 		Store: nowhere, Keyring: keyring, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
 		Metrics: telemetry.NewMetrics(), Adapters: providers.All(providers.Config{Sandbox: box}),
-		PublicURL: "https://api.trellis.example", MediaDir: media, RateLimit: 600, Version: Version,
+		PublicURL: "https://api.trellis.example", MediaDir: media, RateLimit: 600, TenantRateLimit: 6000, Version: Version,
 	})
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/idempotency"
-	"github.com/trellishq/trellis/internal/ratelimit"
 	"github.com/trellishq/trellis/messaging/interactions"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -79,43 +77,4 @@ func (l ledger) Do(ctx context.Context, k op.IdempotencyKey, run func(context.Co
 		TenantID: k.Tenant, Principal: k.Principal.String(), Method: k.Method, Route: k.Route,
 		Value: k.Key, Fingerprint: k.Fingerprint,
 	}, run)
-}
-
-// limiter counts requests of callers, and apart from them the attempts to sign
-// in from an address.
-type limiter struct {
-	requests, logins, callbacks *ratelimit.Limiter
-}
-
-const (
-	rateWindow = time.Minute
-	// loginLimit is for one address (rules D4-4).
-	loginLimit = 20
-	// callbackLimit only keeps one address from taking the whole server; a
-	// provider is never told to slow down for less (rules A8-6).
-	callbackLimit = 600_000
-)
-
-// Take implements op.Limiter.
-func (l limiter) Take(_ context.Context, c op.Caller, operationID string) op.Budget {
-	switch operationID {
-	case "createSession", "refreshSession":
-		return budget("login", l.logins.Take(operationID+" "+c.Address, 1))
-	case "receiveInboundMessage", "receiveStatusReport", "getMedia":
-		return budget("callback", l.callbacks.Take(c.Address, 1))
-	}
-	if c.Anonymous() {
-		return budget("default", l.requests.Take("address "+c.Address, 1))
-	}
-	return budget("default", l.requests.Take(string(c.Actor.Kind)+" "+c.Actor.ID.String(), 1))
-}
-
-func budget(policy string, r ratelimit.Result) op.Budget {
-	reset := r.Reset
-	if !r.Allowed {
-		reset = r.RetryAfter
-	}
-	return op.Budget{
-		Policy: policy, Limit: r.Limit, Remaining: r.Remaining, Window: rateWindow, Reset: reset, Allowed: r.Allowed,
-	}
 }

@@ -38,7 +38,7 @@ func (closed) Do(ctx context.Context, _ op.IdempotencyKey, run func(context.Cont
 	return stored, false, err
 }
 
-func (closed) Take(context.Context, op.Caller, string) op.Budget { return op.Budget{Allowed: true} }
+func (closed) Take(context.Context, op.Caller, op.Route) []op.Budget { return nil }
 
 func setup(t *testing.T) *op.Surface {
 	t.Helper()

@@ -93,8 +93,8 @@ func sharedHeaders() map[string]*huma.Header {
 	one := 1.0
 	return map[string]*huma.Header{
 		requestIDHeader:    text(64, requestIDPattern.String(), "Names the request in logs: the client's own, if it sent one that fits, else a new one.", formats["uuid"].example),
-		"RateLimit":        text(200, `^"[a-z0-9_-]+";r=[0-9]+;t=[0-9]+$`, "What is left of the limit: requests (r), and seconds until it is whole again (t).", `"default";r=598;t=43`),
-		"RateLimit-Policy": text(200, `^"[a-z0-9_-]+";q=[0-9]+;w=[0-9]+$`, "The limit: requests (q) in a window of seconds (w).", `"default";q=600;w=60`),
+		"RateLimit":        text(400, `^"[a-z0-9_-]+";r=[0-9]+;t=[0-9]+(, "[a-z0-9_-]+";r=[0-9]+;t=[0-9]+)*$`, "What is left of each limit: requests (r), and seconds until it is whole again (t).", `"default";r=598;t=1, "tenant";r=5980;t=1`),
+		"RateLimit-Policy": text(400, `^"[a-z0-9_-]+";q=[0-9]+;w=[0-9]+(, "[a-z0-9_-]+";q=[0-9]+;w=[0-9]+)*$`, "The limits that the request counts against, the caller's own and his tenant's: requests (q) in a window of seconds (w).", `"default";q=600;w=60, "tenant";q=6000;w=60`),
 		"Retry-After": {Description: "Seconds to wait before trying again.", Schema: &huma.Schema{
 			Type: huma.TypeInteger, Format: "int32", Minimum: &one, Maximum: &week, Examples: []any{43},
 		}},

@@ -52,16 +52,18 @@ const typeQuotaExceeded = "https://iana.org/assignments/http-problem-types#quota
 
 // Problem is the answer to every request that fails (RFC 9457).
 type Problem struct {
-	Type          string         `json:"type" format:"uri-reference" maxLength:"2048" doc:"A stable address that explains this kind of problem." example:"/docs/problems#validation_failed"`
-	Title         string         `json:"title" maxLength:"200" doc:"The kind of problem in a few words." example:"Validation failed"`
-	Status        int            `json:"status" format:"int32" minimum:"400" maximum:"599" doc:"The HTTP status code." example:"422"`
-	Detail        string         `json:"detail" maxLength:"2000" doc:"What went wrong this time." example:"The request has a wrong value."`
-	Instance      string         `json:"instance" format:"uri-reference" maxLength:"2048" doc:"The path that was asked for." example:"/v1/tenants/0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f00/contacts"`
-	Code          string         `json:"code" maxLength:"64" doc:"A stable word for this kind of problem, for programs." example:"validation_failed"`
-	RequestID     string         `json:"request_id" maxLength:"64" doc:"Names this request in logs; give it to support." example:"0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f01"`
-	RetryAfter    int            `json:"retry_after,omitempty" format:"int32" minimum:"1" maximum:"604800" doc:"Seconds to wait before trying again." example:"43"`
-	CurrentStatus string         `json:"current_status,omitempty" maxLength:"64" doc:"The present state that stands in the way." example:"closed"`
-	Errors        []ProblemField `json:"errors,omitempty" maxItems:"50" doc:"The parts of the request that are wrong."`
+	Type          string `json:"type" format:"uri-reference" maxLength:"2048" doc:"A stable address that explains this kind of problem." example:"/docs/problems#validation_failed"`
+	Title         string `json:"title" maxLength:"200" doc:"The kind of problem in a few words." example:"Validation failed"`
+	Status        int    `json:"status" format:"int32" minimum:"400" maximum:"599" doc:"The HTTP status code." example:"422"`
+	Detail        string `json:"detail" maxLength:"2000" doc:"What went wrong this time." example:"The request has a wrong value."`
+	Instance      string `json:"instance" format:"uri-reference" maxLength:"2048" doc:"The path that was asked for." example:"/v1/tenants/0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f00/contacts"`
+	Code          string `json:"code" maxLength:"64" doc:"A stable word for this kind of problem, for programs." example:"validation_failed"`
+	RequestID     string `json:"request_id" maxLength:"64" doc:"Names this request in logs; give it to support." example:"0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f01"`
+	RetryAfter    int    `json:"retry_after,omitempty" format:"int32" minimum:"1" maximum:"604800" doc:"Seconds to wait before trying again." example:"43"`
+	CurrentStatus string `json:"current_status,omitempty" maxLength:"64" doc:"The present state that stands in the way." example:"closed"`
+	// ViolatedPolicies is named as the type quota-exceeded asks for.
+	ViolatedPolicies []string       `json:"violated-policies,omitempty" maxItems:"10" maxLength:"64" doc:"The limits that the request would exceed, as RateLimit-Policy names them." example:"default"`
+	Errors           []ProblemField `json:"errors,omitempty" maxItems:"50" doc:"The parts of the request that are wrong."`
 }
 
 // ProblemField points at one wrong part of a request.
@@ -120,14 +122,15 @@ func (s *Surface) problemOf(rq *request, err error) *Problem {
 		f = fault.New(fault.Internal, fault.CodeInternal, "Something went wrong on our side.")
 	}
 	p := &Problem{
-		Type:          typeOf(f.Kind, f.Code),
-		Title:         titleOf(f.Code),
-		Status:        statuses[f.Kind],
-		Detail:        f.Message,
-		Instance:      rq.http.URL.EscapedPath(),
-		Code:          string(f.Code),
-		RequestID:     rq.id,
-		CurrentStatus: f.Present,
+		Type:             typeOf(f.Kind, f.Code),
+		Title:            titleOf(f.Code),
+		Status:           statuses[f.Kind],
+		Detail:           f.Message,
+		Instance:         rq.http.URL.EscapedPath(),
+		Code:             string(f.Code),
+		RequestID:        rq.id,
+		CurrentStatus:    f.Present,
+		ViolatedPolicies: rq.violated,
 	}
 	if f.RetryAfter > 0 {
 		p.RetryAfter = seconds(f.RetryAfter)

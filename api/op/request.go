@@ -39,8 +39,9 @@ type request struct {
 	tenantID  uuid.UUID
 	http      *http.Request
 	writer    *recorder
-	body      []byte // JSON in canonical form, or a raw body
-	bodyErr   error  // why the rest of an upload could not be read
+	body      []byte   // JSON in canonical form, or a raw body
+	bodyErr   error    // why the rest of an upload could not be read
+	violated  []string // the limits that the request would exceed
 }
 
 type requestKey struct{}

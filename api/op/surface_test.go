@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -341,13 +342,14 @@ func TestRateLimit(t *testing.T) {
 	toy := newToy(t)
 	toy.limiter.left = 1
 	w := toy.ask(http.MethodGet, oneContact, "")
-	if w.Header().Get("RateLimit-Policy") != `"default";q=600;w=60` || w.Header().Get("RateLimit") != `"default";r=0;t=43` {
+	if w.Header().Get("RateLimit-Policy") != `"default";q=600;w=60, "tenant";q=6000;w=60` || w.Header().Get("RateLimit") != `"default";r=0;t=43, "tenant";r=5990;t=1` {
 		t.Errorf("got %v", w.Header())
 	}
 	w = toy.ask(http.MethodGet, oneContact, "")
 	p := problem(t, w)
 	if w.Code != 429 || w.Header().Get("Retry-After") != "43" || p.RetryAfter != 43 || p.Code != string(fault.CodeRateLimited) ||
-		p.Type != "https://iana.org/assignments/http-problem-types#quota-exceeded" || w.Header().Get("RateLimit") == "" {
+		p.Type != "https://iana.org/assignments/http-problem-types#quota-exceeded" || w.Header().Get("RateLimit") == "" ||
+		!slices.Equal(p.ViolatedPolicies, []string{"default"}) {
 		t.Errorf("got %d %v %s", w.Code, w.Header(), w.Body)
 	}
 	toy.limiter.left = 5

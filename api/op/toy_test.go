@@ -423,7 +423,7 @@ type window struct {
 	takes []string
 }
 
-func (w *window) Take(_ context.Context, c op.Caller, operation string) op.Budget {
+func (w *window) Take(_ context.Context, c op.Caller, at op.Route) []op.Budget {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.left--
@@ -432,9 +432,12 @@ func (w *window) Take(_ context.Context, c op.Caller, operation string) op.Budge
 		who = c.Address
 	}
 	if len(w.takes) < 100 {
-		w.takes = append(w.takes, operation+" "+who)
+		w.takes = append(w.takes, at.ID+" "+who)
 	}
-	return op.Budget{Policy: "default", Limit: 600, Remaining: min(w.left, 598), Window: time.Minute, Reset: 42500 * time.Millisecond, Allowed: w.left >= 0}
+	return []op.Budget{
+		{Policy: "default", Limit: 600, Remaining: min(w.left, 598), Window: time.Minute, Reset: 42500 * time.Millisecond, Allowed: w.left >= 0},
+		{Policy: "tenant", Limit: 6000, Remaining: 5990, Window: time.Minute, Reset: 100 * time.Millisecond, Allowed: true},
+	}
 }
 
 // memoryLedger does in memory what the database does in earnest.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"text/tabwriter"
+	"time"
 
 	"github.com/trellishq/trellis/api/assembly"
 	"github.com/trellishq/trellis/channels/provider/sim"
@@ -96,6 +97,40 @@ func (rotateCommand) Run(ctx context.Context) error {
 		fmt.Printf("%d secrets were sealed anew; every secret is sealed with the key %s.\n", n, i.keyring.CurrentID())
 	}
 	return errors.Join(err, i.close())
+}
+
+type signingCommand struct {
+	Withdraw bool `help:"End the keys before it at once: for keys that somebody else may have."`
+}
+
+// Run implements the command.
+func (s signingCommand) Run(ctx context.Context) error {
+	c, log, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	i, err := install(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(i)
+	if err != nil {
+		return err
+	}
+	rotate := n.platform.Identity.Rotate
+	if s.Withdraw {
+		rotate = n.platform.Identity.Withdraw
+	}
+	r, err := rotate(ctx)
+	if err != nil {
+		return joinClose(err, n)
+	}
+	fmt.Printf("The signing key %s is published. It signs from %s; the keys before it are accepted until %s.\n",
+		r.KeyID, r.SignsFrom.Format(time.RFC3339), r.OthersUntil.Format(time.RFC3339))
+	if s.Withdraw {
+		fmt.Println("Processes that run learn of it within five minutes; restart them to be quicker.")
+	}
+	return n.close()
 }
 
 type operatorCommand struct {

@@ -27,6 +27,7 @@ type commands struct {
 	Worker    workerCommand    `cmd:"" help:"Do the work behind the API without serving it."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the database to the schema that this binary needs."`
 	Rotate    rotateCommand    `cmd:"" name:"rotate-keys" help:"Seal all secrets anew with the current master key."`
+	Signing   signingCommand   `cmd:"" name:"rotate-signing-keys" help:"Make a new key that signs access tokens."`
 	Operator  operatorCommand  `cmd:"" help:"Manage the operator, the root of the tree."`
 	Simulator simulatorCommand `cmd:"" help:"Run simulated carriers to test against."`
 	OpenAPI   openAPICommand   `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`

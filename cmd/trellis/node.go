@@ -17,6 +17,7 @@ import (
 	"github.com/trellishq/trellis/channels/provider/sandbox"
 	"github.com/trellishq/trellis/internal/builtin"
 	"github.com/trellishq/trellis/internal/config"
+	"github.com/trellishq/trellis/internal/ratelimit"
 	"github.com/trellishq/trellis/internal/smtp"
 	"github.com/trellishq/trellis/internal/telemetry"
 	"github.com/trellishq/trellis/jobs"
@@ -30,6 +31,7 @@ type node struct {
 	box      *sandbox.Adapter
 	redis    *builtin.Redis
 	queues   *jobs.Queues
+	limits   ratelimit.Redis
 	tasks    *jobs.Server
 	stopping atomic.Bool
 
@@ -60,6 +62,9 @@ func (n *node) assemble() error {
 	if n.queues, err = jobs.OpenQueues(redisURL); err != nil {
 		return err
 	}
+	if n.limits, err = jobs.OpenRedis(redisURL); err != nil {
+		return err
+	}
 	mail, err := mailSettings(c)
 	if err != nil {
 		return err
@@ -72,6 +77,7 @@ func (n *node) assemble() error {
 			TwilioURL: c.TwilioBaseURL, ClickatellURL: c.ClickatellBaseURL, ScopservURL: c.ScopservBaseURL,
 		}),
 		PublicURL: c.PublicURL, MediaDir: filepath.Join(c.DataDir, "media"), RateLimit: c.RateLimit,
+		TenantRateLimit: c.TenantRateLimit, Redis: n.limits,
 		TrustedProxies: c.TrustedProxies, EgressAllow: c.EgressAllow, AccessTokenTTL: c.AccessTokenTTL,
 		Mail:    mail,
 		Version: assembly.Version, Ready: n.ready, Crash: crashPoint(),
@@ -278,6 +284,9 @@ func (n *node) close() error {
 	}
 	if n.queues != nil {
 		errs = append(errs, n.queues.Close())
+	}
+	if n.limits != nil {
+		errs = append(errs, n.limits.Close())
 	}
 	if n.redis != nil {
 		n.redis.Stop()

@@ -31,7 +31,7 @@ type Config struct {
 	DatabaseSystemURL secret.String `env:"DATABASE_SYSTEM_URL" defaultText:"made by the owner" check:"postgres" form:"postgres://trellis_system:password@host:5432/database" meaning:"the runtime login of what starts without a tenant"`
 	DatabaseMaxConns  int           `env:"DATABASE_MAX_CONNS" envDefault:"16" min:"2" max:"200" meaning:"greatest number of connections of each pool"`
 	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT" envDefault:"10s" min:"100ms" max:"10m" meaning:"how long one database statement may take"`
-	RedisURL          secret.String `env:"REDIS_URL" defaultText:"empty: in process" check:"redis" form:"redis://:password@host:6379/0, rediss://… (TLS), redis-socket:///path or redis-sentinel://host:26379,host:26379?master=name" meaning:"the Redis that carries work between processes"`
+	RedisURL          secret.String `env:"REDIS_URL" defaultText:"empty: in process" check:"redis" form:"redis://:password@host:6379/0, rediss://… (TLS), redis-socket:///path or redis-sentinel://host:26379,host:26379?master=name" meaning:"the Redis that carries work between processes and counts requests for all of them"`
 	DataDir           string        `env:"DATA_DIR" envDefault:"./trellis-data" meaning:"folder of the own database, its key file and media"`
 
 	// SMTPURL is for smtp.ParseServer and MailFrom for smtp.ParseAddress, already
@@ -47,9 +47,10 @@ type Config struct {
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" check:"log-level" form:"debug, info, warn or error" meaning:"the least important level that is logged"`
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" check:"log-format" form:"json or text" meaning:"how log lines are written"`
 
-	RateLimit      int            `env:"RATE_LIMIT" envDefault:"600" min:"1" max:"10000000" meaning:"requests per minute and caller"`
-	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" form:"addresses and networks, comma separated, such as 10.0.0.0/8,192.0.2.7" meaning:"proxies whose X-Forwarded-For is believed"`
-	EgressAllow    []netip.Prefix `env:"EGRESS_ALLOW" form:"addresses and networks, comma separated, such as 127.0.0.0/8" meaning:"loopback and private networks that outgoing requests may reach, for simulators"`
+	RateLimit       int            `env:"RATE_LIMIT" envDefault:"600" min:"1" max:"10000000" meaning:"requests per minute of one user or API key"`
+	TenantRateLimit int            `env:"TENANT_RATE_LIMIT" envDefault:"6000" min:"1" max:"10000000" meaning:"requests per minute of one tenant, all its users and keys together"`
+	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" form:"addresses and networks, comma separated, such as 10.0.0.0/8,192.0.2.7" meaning:"proxies whose X-Forwarded-For is believed"`
+	EgressAllow     []netip.Prefix `env:"EGRESS_ALLOW" form:"addresses and networks, comma separated, such as 127.0.0.0/8" meaning:"loopback and private networks that outgoing requests may reach, for simulators"`
 
 	// The base URLs of the providers have no slash at their end.
 	TwilioBaseURL     string `env:"TWILIO_BASE_URL" defaultText:"the provider's own" check:"base-url" form:"http or https, a host and perhaps a path, such as http://127.0.0.1:4010/twilio" meaning:"where Twilio's API is; for a simulator"`

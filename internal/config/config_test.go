@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 				HTTPAddr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090", PublicURL: "http://127.0.0.1:8080",
 				AppURL:           "http://127.0.0.1:8080",
 				DatabaseMaxConns: 16, StatementTimeout: 10 * time.Second, DataDir: "./trellis-data",
-				LogLevel: "info", LogFormat: "json", RateLimit: 600, Workers: 16,
+				LogLevel: "info", LogFormat: "json", RateLimit: 600, TenantRateLimit: 6000, Workers: 16,
 				ShutdownTimeout: 25 * time.Second, AccessTokenTTL: 15 * time.Minute,
 			}
 			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -79,7 +79,7 @@ func TestEverythingSet(t *testing.T) {
 		DatabaseSystemURL: secret.NewString("postgresql://sys:p@db/trellis"),
 		DatabaseMaxConns:  200, StatementTimeout: 90 * time.Second,
 		RedisURL: secret.NewString("redis-sentinel://a:1,b:2?master=m"), DataDir: "/data",
-		MasterKeys: secret.NewString(goodKey), LogLevel: "debug", LogFormat: "text", RateLimit: 10_000_000,
+		MasterKeys: secret.NewString(goodKey), LogLevel: "debug", LogFormat: "text", RateLimit: 10_000_000, TenantRateLimit: 6000,
 		TrustedProxies: []netip.Prefix{
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::/8"),
 		},
@@ -289,7 +289,7 @@ func TestEverySettingIsDescribed(t *testing.T) {
 			t.Errorf("%s has no meaning or form", s.Name)
 		}
 	}
-	if len(seen) != 25 {
-		t.Errorf("%d settings, want 25: update the documentation", len(seen))
+	if len(seen) != 26 {
+		t.Errorf("%d settings, want 26: update the documentation", len(seen))
 	}
 }

@@ -153,7 +153,7 @@ var libraries = []library{
 	{path: "github.com/nyaruka/phonenumbers", by: []string{"internal/phone"}},
 	{path: "github.com/pressly/goose", by: []string{"internal/store"}},
 	{path: "github.com/prometheus/client_golang", by: []string{"internal/telemetry"}},
-	{path: "github.com/redis/go-redis", by: []string{"jobs"}, tests: []string{"internal/builtin"}},
+	{path: "github.com/redis/go-redis", by: []string{"jobs", "internal/ratelimit"}, tests: []string{"internal/builtin", "api"}},
 	{path: "github.com/santhosh-tekuri/jsonschema", by: []string{"api/apitest"}}, // holds answers against openapi.yaml
 	{path: "github.com/twilio/twilio-go", by: []string{"channels/provider/twilio"}, tests: []string{"channels/provider/sim"}},
 	{path: "github.com/wneessen/go-mail", by: []string{"internal/smtp"}},

@@ -1,13 +1,10 @@
-// Package ratelimit owns the limits on how often one process answers one
-// caller. It keeps its state in memory, bounded; it knows nothing of HTTP, of
-// tenants or of other processes.
+// Package ratelimit owns the limits on how often somebody is answered. Limiter
+// counts for one process alone, Shared for all processes that have a Redis in
+// common. Both keep bounded state; they know nothing of HTTP and of tenants.
 package ratelimit
 
 import (
 	"errors"
-	"hash/maphash"
-	"math"
-	"sync"
 	"time"
 
 	"github.com/trellishq/trellis/internal/clock"
@@ -48,167 +45,60 @@ type Result struct {
 // time a key, at which the key will have all its units back. It is safe for
 // concurrent use.
 type Limiter struct {
-	limit  int
-	perOne time.Duration // in which one unit comes back
-	burst  time.Duration // in which all units come back
+	rate   Rate
 	clock  clock.Clock
-	seed   maphash.Seed
-	shards [shardCount]shard
+	memory *memory
 }
-
-// shardCount spreads keys over locks; it is a power of two.
-const shardCount = 64
 
 // New makes a limiter. The error says which number is out of bounds.
 func New(c Config) (*Limiter, error) {
-	switch {
-	case c.Limit < 1:
-		return nil, errors.New("ratelimit: the limit must be at least 1")
-	case c.Window < time.Duration(c.Limit):
-		return nil, errors.New("ratelimit: the window must be at least 1 ns a unit")
-	case c.MaxKeys < 0:
-		return nil, errors.New("ratelimit: the number of keys must not be negative")
+	rate := Rate{c.Limit, c.Window}
+	if err := rate.check(); err != nil {
+		return nil, err
 	}
-	if c.MaxKeys == 0 {
-		c.MaxKeys = 100_000
+	if c.MaxKeys < 0 {
+		return nil, errors.New("ratelimit: the number of keys must not be negative")
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}
 	}
-	perOne := c.Window / time.Duration(c.Limit)
-	l := &Limiter{
-		limit: c.Limit, perOne: perOne, burst: perOne * time.Duration(c.Limit),
-		clock: c.Clock, seed: maphash.MakeSeed(),
-	}
-	for i := range l.shards {
-		l.shards[i].init(max(1, c.MaxKeys/shardCount))
-	}
-	return l, nil
+	return &Limiter{rate: rate, clock: c.Clock, memory: newMemory(c.MaxKeys)}, nil
 }
 
 // Take takes cost units from a key if it has them. A cost of zero or less
 // takes nothing and tells how things stand.
 func (l *Limiter) Take(key string, cost int) Result {
-	now := l.clock.Now().UnixNano()
-	s := &l.shards[maphash.String(l.seed, key)&(shardCount-1)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	full := max(now, s.fullAt(key))
-	// A clock that was set back must not lock a key out for longer than a window.
-	full = min(full, now+int64(l.burst))
-
-	result := l.state(now, full)
-	switch {
-	case cost <= 0:
-		result.Allowed = true
-		return result
-	case cost > l.limit:
-		result.RetryAfter = result.Reset
-		return result
-	}
-	wanted := full + int64(cost)*int64(l.perOne)
-	if late := wanted - now - int64(l.burst); late > 0 {
-		s.touch(key) // who keeps asking must not be forgotten and start afresh
-		result.RetryAfter = time.Duration(late)
-		return result
-	}
-	s.put(key, wanted, now)
-	result = l.state(now, wanted)
-	result.Allowed = true
-	return result
+	return l.memory.take(key, l.rate, cost, l.clock.Now().UnixNano())
 }
 
 // Keys returns how many keys are remembered.
-func (l *Limiter) Keys() int {
-	total := 0
-	for i := range l.shards {
-		s := &l.shards[i]
-		s.mu.Lock()
-		total += len(s.places)
-		s.mu.Unlock()
-	}
-	return total
+func (l *Limiter) Keys() int { return l.memory.keys() }
+
+// Rate is how much may be taken in which time.
+type Rate struct {
+	// Limit is at least 1, and Window at least 1 ns a unit.
+	Limit  int
+	Window time.Duration
 }
 
-func (l *Limiter) state(now, full int64) Result {
-	return Result{
-		Limit:     l.limit,
-		Remaining: int((int64(l.burst) - (full - now)) / int64(l.perOne)),
-		Reset:     time.Duration(full - now),
-	}
-}
-
-// shard is a part of the keys in order of use: a ring of entries, linked by
-// index, whose oldest gives way when there is no room.
-type shard struct {
-	mu      sync.Mutex
-	places  map[string]int32
-	entries []entry // entry 0 is the ring's knot: its next is the newest
-	free    int
-}
-
-type entry struct {
-	key        string
-	full       int64 // in nanoseconds of Unix time
-	next, prev int32
-}
-
-func (s *shard) init(room int) {
-	s.places = map[string]int32{}
-	s.entries = make([]entry, 1)
-	s.free = min(room, math.MaxInt32-1)
-}
-
-// fullAt returns when a key has all its units back; a key that is not
-// remembered has them.
-func (s *shard) fullAt(key string) int64 {
-	if at, ok := s.places[key]; ok {
-		return s.entries[at].full
-	}
-	return math.MinInt64
-}
-
-// put remembers a key. A new key takes the place of the oldest if that has all
-// its units back, as forgetting it changes nothing, or if there is no room.
-func (s *shard) put(key string, full, now int64) {
-	at, known := s.places[key]
-	oldest := s.entries[0].prev
+func (r Rate) check() error {
 	switch {
-	case known:
-		s.unlink(at)
-	case oldest != 0 && (s.free == 0 || s.entries[oldest].full <= now):
-		at = oldest
-		s.unlink(at)
-		delete(s.places, s.entries[at].key)
-		s.places[key] = at
-	default:
-		at = int32(len(s.entries))
-		s.entries = append(s.entries, entry{})
-		s.free--
-		s.places[key] = at
+	case r.Limit < 1:
+		return errors.New("ratelimit: the limit must be at least 1")
+	case r.Window < time.Duration(r.Limit):
+		return errors.New("ratelimit: the window must be at least 1 ns a unit")
 	}
-	s.entries[at].key, s.entries[at].full = key, full
-	s.linkNewest(at)
+	return nil
 }
 
-// touch makes a key the most recently used one, if it is remembered.
-func (s *shard) touch(key string) {
-	if at, known := s.places[key]; known {
-		s.unlink(at)
-		s.linkNewest(at)
-	}
-}
+// perOne is the time in which one unit comes back.
+func (r Rate) perOne() time.Duration { return r.Window / time.Duration(r.Limit) }
 
-func (s *shard) unlink(at int32) {
-	e := s.entries[at]
-	s.entries[e.prev].next = e.next
-	s.entries[e.next].prev = e.prev
-}
+// burst is the time in which all units come back: the window, but for what the
+// division left over.
+func (r Rate) burst() time.Duration { return r.perOne() * time.Duration(r.Limit) }
 
-func (s *shard) linkNewest(at int32) {
-	newest := s.entries[0].next
-	s.entries[at].prev, s.entries[at].next = 0, newest
-	s.entries[newest].prev = at
-	s.entries[0].next = at
+// state tells how a key stands that has all its units back after a while.
+func (r Rate) state(full time.Duration) Result {
+	return Result{Limit: r.Limit, Remaining: int((r.burst() - full) / r.perOne()), Reset: full}
 }

@@ -21,6 +21,7 @@ type Metrics struct {
 	queueDepth        *prometheus.GaugeVec
 	signatureFailures *prometheus.CounterVec
 	jobs              *prometheus.HistogramVec
+	limitsShared      prometheus.Gauge
 }
 
 // NewMetrics makes a registry of its own, with the numbers of the Go runtime
@@ -50,8 +51,12 @@ func NewMetrics() *Metrics {
 			Help:    "Time that jobs ran, by kind and outcome.",
 			Buckets: []float64{.005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 		}, []string{"kind", "outcome"}),
+		limitsShared: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "trellis_rate_limits_shared",
+			Help: "1 while limits on requests are counted in Redis for all processes, 0 while this process counts for itself.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.messages, m.queueDepth, m.signatureFailures, m.jobs,
+	m.registry.MustRegister(m.requests, m.messages, m.queueDepth, m.signatureFailures, m.jobs, m.limitsShared,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -83,6 +88,14 @@ func (m *Metrics) SignatureFailure(provider string) {
 // Job counts a job that ended; the outcome is such as done, retry or failed.
 func (m *Metrics) Job(kind, outcome string, took time.Duration) {
 	m.jobs.WithLabelValues(kind, outcome).Observe(took.Seconds())
+}
+
+// RateLimitsShared tells whether limits hold over all processes.
+func (m *Metrics) RateLimitsShared(shared bool) {
+	m.limitsShared.Set(0)
+	if shared {
+		m.limitsShared.Set(1)
+	}
 }
 
 // Pool reports a database pool under a name from now on. It panics if the name
