@@ -241,7 +241,7 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 	"createTenant": func(t *testing.T, w *world, c *caller, o apitest.Operation) {
 		t.Helper()
 		for _, n := range w.nodes {
-			kind := map[string]string{"operator": "reseller_l1", "l1": "reseller_l2", "other l1": "reseller_l2"}[n.name]
+			kind := map[string]string{"operator": "reseller_l1", "l1": "reseller_l2", "other l1": "reseller_l2", "third l1": "reseller_l2"}[n.name]
 			if kind == "" {
 				kind = "customer"
 			}
@@ -359,6 +359,9 @@ func everybody(t *testing.T, w *world) []*caller {
 		{w.customer.Agent, "the agent of the customer", "A", w.customer},
 		{w.customer.User, "the user of the customer", "U", w.customer},
 		{key, "a key of the customer", "K", w.customer},
+		{w.otherL1.boss, "the admin of the other l1", "R", w.otherL1},
+		{w.thirdL2.boss, "the admin of the third l2", "R", w.thirdL2},
+		{w.far.Admin, "the admin of the far customer", "T", w.far},
 	}
 }
 

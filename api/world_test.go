@@ -42,6 +42,7 @@ type world struct {
 	operator, l1, l2, customer *node
 	sibling, cousin, otherL1   *node // below l2; an L2 below l1; an L1
 	farL2, far                 *node // below otherL1
+	thirdL2, third             *node // in a branch of their own
 	nodes                      []*node
 	numbers                    atomic.Int64
 }
@@ -71,6 +72,8 @@ func newWorld(t *testing.T) *world {
 	w.otherL1 = grow("other l1", "reseller_l1", w.operator)
 	w.farL2 = grow("far l2", "reseller_l2", w.otherL1)
 	w.far = grow("far", "customer", w.farL2)
+	w.thirdL2 = grow("third l2", "reseller_l2", grow("third l1", "reseller_l1", w.operator))
+	w.third = grow("third", "customer", w.thirdL2)
 	return w
 }
 

@@ -174,7 +174,9 @@ func setRights(update *ent.UserUpdateOne, next distribution, c UserChange) (chan
 		changed = append(changed, "role")
 	}
 	if c.CustomRoleID != nil {
-		if update.ClearCustomRoleID(); next.customID != nil {
+		if next.customID == nil {
+			update.ClearCustomRoleID()
+		} else {
 			update.SetCustomRoleID(*next.customID)
 		}
 		changed = append(changed, "custom_role_id")
