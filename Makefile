@@ -79,6 +79,11 @@ figures: ## Measure what is promised about speed, and write docs/performance.md.
 	@scripts/prepare postgres redis
 	go run ./cmd/figures
 
+.PHONY: mutants
+mutants: ## Break the walls between tenants one by one, and see that the tests notice.
+	@scripts/prepare postgres redis
+	@scripts/mutants
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (30s).
 	@scripts/fuzz $(FUZZTIME)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,9 @@ type bench struct {
 	masters  string
 	address  string
 	seeded   *seed
+	// database is the name of one beside PostgreSQL's own; empty for that.
+	database string
+	forest   *forest
 }
 
 // seed is what the measurements work on.
@@ -108,6 +112,9 @@ func (b *bench) startRedis(ctx context.Context) error {
 }
 
 func (b *bench) close() {
+	if b.forest != nil {
+		b.forest.fell()
+	}
 	if b.carriers != nil {
 		_ = b.carriers.Close()
 	}
@@ -146,7 +153,7 @@ func await(ctx context.Context, done func() bool) error {
 
 func (b *bench) environment() []string {
 	return append(os.Environ(),
-		"TRELLIS_DATABASE_URL="+b.postgres.URL(), "TRELLIS_REDIS_URL="+b.redisURL, "TRELLIS_MASTER_KEYS="+b.masters,
+		"TRELLIS_DATABASE_URL="+b.ownerURL(), "TRELLIS_REDIS_URL="+b.redisURL, "TRELLIS_MASTER_KEYS="+b.masters,
 		"TRELLIS_HTTP_ADDR="+b.address, "TRELLIS_METRICS_ADDR=off", "TRELLIS_DATA_DIR="+filepath.Join(b.dir, "data"),
 		"TRELLIS_RATE_LIMIT=10000000", "TRELLIS_EGRESS_ALLOW=127.0.0.0/8", "TRELLIS_LOG_LEVEL=warn",
 		"TRELLIS_TWILIO_BASE_URL="+b.simURL+"/twilio", "TRELLIS_SCOPSERV_BASE_URL="+b.simURL+"/carrier")
@@ -283,4 +290,14 @@ func (b *bench) call(ctx context.Context, method, path string, body any) (map[st
 }
 
 // owner is a connection URL past every wall, for floors and for preparing.
-func (b *bench) ownerURL() string { return b.postgres.URL() }
+func (b *bench) ownerURL() string {
+	if b.database == "" {
+		return b.postgres.URL()
+	}
+	u, err := url.Parse(b.postgres.URL())
+	if err != nil {
+		panic(err) // the server's own
+	}
+	u.Path = "/" + b.database
+	return u.String()
+}

@@ -58,6 +58,9 @@ func figures() []figure {
 		{"inbound_accept", "1/s", "signed inbound webhooks accepted, 16 clients; and the slowest in a hundred at 200/s with the workers at work", "the same statements in the same transaction with bare lib/pq, 16 clients", "≥ 0.4 of the floor; p99 ≤ 250 ms", measureInbound},
 		{"send_latency", "ms", "POST of a message to its arrival at the carrier, 100/s, the slowest in twenty", "none", "≤ 500 ms", measureSend},
 		{"read_one", "1/s", "authenticated GET of one interaction, 16 clients", "chi and the same SQL in the same transaction with bare lib/pq", "≥ 0.5 of the floor", measureRead},
+		{"permission_check", "µs", "the check of a permission, 100,000 tenants and 1,000,000 users; and the recognising of a caller", "the same with 10 tenants", "≤ 2 µs, the same at both sizes; recognising costs one indexed query", measurePermission},
+		{"subtree_page", "ms", "a page of a reseller's subtree, 100,000 tenants, the slowest in twenty", "the same with 100 tenants", "≤ 2 × the floor", measureSubtree},
+		{"login_flood", "ms", "reads beside 200 wrong logins a second, the slowest in twenty", "the reads alone", "≤ 2 × the floor", measureFlood},
 		{"demo_ready", "s", "trellis demo, built, in an empty directory, until /readyz answers 200", "none", "≤ 2 s", measureDemo},
 		{"edit_test", "s", "one service file edited until its tests have run; the cold build and the rebuild after a schema change", "none", "≤ 20 s", measureEdit},
 	}
