@@ -121,6 +121,15 @@ var matrix = map[string]rule{
 	"getTenant":    {own: "ORT", below: "OR"},
 	"updateTenant": {own: "ORT", below: "OR", body: sends(apitest.Body{"language": "fr-CA"})},
 
+	// Nobody gives to himself: the right is there, and not for the own tenant.
+	"getEntitlements":    {own: "ORT", below: "OR"},
+	"updateEntitlements": {below: "OR", body: sends(apitest.Body{"webhooks": true})},
+	"getQuotas":          {own: "ORT", below: "OR"},
+	"updateQuotas":       {below: "OR", body: sends(apitest.Body{"seats": 500})},
+	"getTenantUsage":     {own: "ORT", below: "OR"},
+	"listTenantUsage":    {own: "ORT", below: "OR"},
+	"listMonthlyUsage":   {own: "ORT", below: "OR"},
+
 	"listUsers": {own: "ORTM", below: "OR"},
 	"getUser":   {own: "ORTM", below: "OR", prepare: userOf},
 	"createUser": {own: "ORT", below: "OR", body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {

@@ -34,6 +34,10 @@ const (
 	NumbersAssign Permission = "numbers:assign"
 	ChannelsRead  Permission = "channels:read"
 	ChannelsWrite Permission = "channels:write"
+	// What a tenant has is told to itself and decided above it.
+	EntitlementsRead  Permission = "entitlements:read"
+	EntitlementsWrite Permission = "entitlements:write"
+	UsageRead         Permission = "usage:read"
 )
 
 // Content of one tenant. These hold in the caller's own tenant only.
@@ -57,6 +61,9 @@ var administrative = map[string]bool{
 	"api_keys": true,
 	"numbers":  true,
 	"channels": true,
+
+	"entitlements": true,
+	"usage":        true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
@@ -70,6 +77,8 @@ func Permissions() []Permission {
 		APIKeysRead, APIKeysWrite,
 		NumbersRead, NumbersWrite, NumbersAssign,
 		ChannelsRead, ChannelsWrite,
+		EntitlementsRead, EntitlementsWrite,
+		UsageRead,
 
 		ContactsRead,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,

@@ -12706,31 +12706,41 @@ func (m *SessionMutation) ResetEdge(name string) error {
 // TenantMutation represents an operation that mutates the Tenant nodes in the graph.
 type TenantMutation struct {
 	config
-	op                    Op
-	typ                   string
-	id                    *uuid.UUID
-	created_at            *time.Time
-	updated_at            *time.Time
-	version               *int
-	addversion            *int
-	parent_id             *uuid.UUID
-	kind                  *tenant.Kind
-	name                  *string
-	_path                 *string
-	status                *tenant.Status
-	suspended_by_path     *string
-	country               *string
-	time_zone             *string
-	language              *string
-	content_access        *tenant.ContentAccess
-	security_suite        *bool
-	require_if_match      *bool
-	allowed_origins       *[]string
-	appendallowed_origins []string
-	clearedFields         map[string]struct{}
-	done                  bool
-	oldValue              func(context.Context) (*Tenant, error)
-	predicates            []predicate.Tenant
+	op                           Op
+	typ                          string
+	id                           *uuid.UUID
+	created_at                   *time.Time
+	updated_at                   *time.Time
+	version                      *int
+	addversion                   *int
+	parent_id                    *uuid.UUID
+	kind                         *tenant.Kind
+	name                         *string
+	_path                        *string
+	status                       *tenant.Status
+	suspended_by_path            *string
+	country                      *string
+	time_zone                    *string
+	language                     *string
+	content_access               *tenant.ContentAccess
+	security_suite               *bool
+	require_if_match             *bool
+	allowed_origins              *[]string
+	appendallowed_origins        []string
+	entitlements                 *[]string
+	appendentitlements           []string
+	quota_seats                  *int64
+	addquota_seats               *int64
+	quota_messages_per_month     *int64
+	addquota_messages_per_month  *int64
+	quota_storage_bytes          *int64
+	addquota_storage_bytes       *int64
+	quota_requests_per_minute    *int64
+	addquota_requests_per_minute *int64
+	clearedFields                map[string]struct{}
+	done                         bool
+	oldValue                     func(context.Context) (*Tenant, error)
+	predicates                   []predicate.Tenant
 }
 
 var _ ent.Mutation = (*TenantMutation)(nil)
@@ -13461,6 +13471,337 @@ func (m *TenantMutation) ResetAllowedOrigins() {
 	m.appendallowed_origins = nil
 }
 
+// SetEntitlements sets the "entitlements" field.
+func (m *TenantMutation) SetEntitlements(s []string) {
+	m.entitlements = &s
+	m.appendentitlements = nil
+}
+
+// Entitlements returns the value of the "entitlements" field in the mutation.
+func (m *TenantMutation) Entitlements() (r []string, exists bool) {
+	v := m.entitlements
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEntitlements returns the old "entitlements" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldEntitlements(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEntitlements is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEntitlements requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEntitlements: %w", err)
+	}
+	return oldValue.Entitlements, nil
+}
+
+// AppendEntitlements adds s to the "entitlements" field.
+func (m *TenantMutation) AppendEntitlements(s []string) {
+	m.appendentitlements = append(m.appendentitlements, s...)
+}
+
+// AppendedEntitlements returns the list of values that were appended to the "entitlements" field in this mutation.
+func (m *TenantMutation) AppendedEntitlements() ([]string, bool) {
+	if len(m.appendentitlements) == 0 {
+		return nil, false
+	}
+	return m.appendentitlements, true
+}
+
+// ResetEntitlements resets all changes to the "entitlements" field.
+func (m *TenantMutation) ResetEntitlements() {
+	m.entitlements = nil
+	m.appendentitlements = nil
+}
+
+// SetQuotaSeats sets the "quota_seats" field.
+func (m *TenantMutation) SetQuotaSeats(i int64) {
+	m.quota_seats = &i
+	m.addquota_seats = nil
+}
+
+// QuotaSeats returns the value of the "quota_seats" field in the mutation.
+func (m *TenantMutation) QuotaSeats() (r int64, exists bool) {
+	v := m.quota_seats
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaSeats returns the old "quota_seats" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldQuotaSeats(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaSeats is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaSeats requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaSeats: %w", err)
+	}
+	return oldValue.QuotaSeats, nil
+}
+
+// AddQuotaSeats adds i to the "quota_seats" field.
+func (m *TenantMutation) AddQuotaSeats(i int64) {
+	if m.addquota_seats != nil {
+		*m.addquota_seats += i
+	} else {
+		m.addquota_seats = &i
+	}
+}
+
+// AddedQuotaSeats returns the value that was added to the "quota_seats" field in this mutation.
+func (m *TenantMutation) AddedQuotaSeats() (r int64, exists bool) {
+	v := m.addquota_seats
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearQuotaSeats clears the value of the "quota_seats" field.
+func (m *TenantMutation) ClearQuotaSeats() {
+	m.quota_seats = nil
+	m.addquota_seats = nil
+	m.clearedFields[tenant.FieldQuotaSeats] = struct{}{}
+}
+
+// QuotaSeatsCleared returns if the "quota_seats" field was cleared in this mutation.
+func (m *TenantMutation) QuotaSeatsCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldQuotaSeats]
+	return ok
+}
+
+// ResetQuotaSeats resets all changes to the "quota_seats" field.
+func (m *TenantMutation) ResetQuotaSeats() {
+	m.quota_seats = nil
+	m.addquota_seats = nil
+	delete(m.clearedFields, tenant.FieldQuotaSeats)
+}
+
+// SetQuotaMessagesPerMonth sets the "quota_messages_per_month" field.
+func (m *TenantMutation) SetQuotaMessagesPerMonth(i int64) {
+	m.quota_messages_per_month = &i
+	m.addquota_messages_per_month = nil
+}
+
+// QuotaMessagesPerMonth returns the value of the "quota_messages_per_month" field in the mutation.
+func (m *TenantMutation) QuotaMessagesPerMonth() (r int64, exists bool) {
+	v := m.quota_messages_per_month
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaMessagesPerMonth returns the old "quota_messages_per_month" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldQuotaMessagesPerMonth(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaMessagesPerMonth is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaMessagesPerMonth requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaMessagesPerMonth: %w", err)
+	}
+	return oldValue.QuotaMessagesPerMonth, nil
+}
+
+// AddQuotaMessagesPerMonth adds i to the "quota_messages_per_month" field.
+func (m *TenantMutation) AddQuotaMessagesPerMonth(i int64) {
+	if m.addquota_messages_per_month != nil {
+		*m.addquota_messages_per_month += i
+	} else {
+		m.addquota_messages_per_month = &i
+	}
+}
+
+// AddedQuotaMessagesPerMonth returns the value that was added to the "quota_messages_per_month" field in this mutation.
+func (m *TenantMutation) AddedQuotaMessagesPerMonth() (r int64, exists bool) {
+	v := m.addquota_messages_per_month
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearQuotaMessagesPerMonth clears the value of the "quota_messages_per_month" field.
+func (m *TenantMutation) ClearQuotaMessagesPerMonth() {
+	m.quota_messages_per_month = nil
+	m.addquota_messages_per_month = nil
+	m.clearedFields[tenant.FieldQuotaMessagesPerMonth] = struct{}{}
+}
+
+// QuotaMessagesPerMonthCleared returns if the "quota_messages_per_month" field was cleared in this mutation.
+func (m *TenantMutation) QuotaMessagesPerMonthCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldQuotaMessagesPerMonth]
+	return ok
+}
+
+// ResetQuotaMessagesPerMonth resets all changes to the "quota_messages_per_month" field.
+func (m *TenantMutation) ResetQuotaMessagesPerMonth() {
+	m.quota_messages_per_month = nil
+	m.addquota_messages_per_month = nil
+	delete(m.clearedFields, tenant.FieldQuotaMessagesPerMonth)
+}
+
+// SetQuotaStorageBytes sets the "quota_storage_bytes" field.
+func (m *TenantMutation) SetQuotaStorageBytes(i int64) {
+	m.quota_storage_bytes = &i
+	m.addquota_storage_bytes = nil
+}
+
+// QuotaStorageBytes returns the value of the "quota_storage_bytes" field in the mutation.
+func (m *TenantMutation) QuotaStorageBytes() (r int64, exists bool) {
+	v := m.quota_storage_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaStorageBytes returns the old "quota_storage_bytes" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldQuotaStorageBytes(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaStorageBytes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaStorageBytes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaStorageBytes: %w", err)
+	}
+	return oldValue.QuotaStorageBytes, nil
+}
+
+// AddQuotaStorageBytes adds i to the "quota_storage_bytes" field.
+func (m *TenantMutation) AddQuotaStorageBytes(i int64) {
+	if m.addquota_storage_bytes != nil {
+		*m.addquota_storage_bytes += i
+	} else {
+		m.addquota_storage_bytes = &i
+	}
+}
+
+// AddedQuotaStorageBytes returns the value that was added to the "quota_storage_bytes" field in this mutation.
+func (m *TenantMutation) AddedQuotaStorageBytes() (r int64, exists bool) {
+	v := m.addquota_storage_bytes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearQuotaStorageBytes clears the value of the "quota_storage_bytes" field.
+func (m *TenantMutation) ClearQuotaStorageBytes() {
+	m.quota_storage_bytes = nil
+	m.addquota_storage_bytes = nil
+	m.clearedFields[tenant.FieldQuotaStorageBytes] = struct{}{}
+}
+
+// QuotaStorageBytesCleared returns if the "quota_storage_bytes" field was cleared in this mutation.
+func (m *TenantMutation) QuotaStorageBytesCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldQuotaStorageBytes]
+	return ok
+}
+
+// ResetQuotaStorageBytes resets all changes to the "quota_storage_bytes" field.
+func (m *TenantMutation) ResetQuotaStorageBytes() {
+	m.quota_storage_bytes = nil
+	m.addquota_storage_bytes = nil
+	delete(m.clearedFields, tenant.FieldQuotaStorageBytes)
+}
+
+// SetQuotaRequestsPerMinute sets the "quota_requests_per_minute" field.
+func (m *TenantMutation) SetQuotaRequestsPerMinute(i int64) {
+	m.quota_requests_per_minute = &i
+	m.addquota_requests_per_minute = nil
+}
+
+// QuotaRequestsPerMinute returns the value of the "quota_requests_per_minute" field in the mutation.
+func (m *TenantMutation) QuotaRequestsPerMinute() (r int64, exists bool) {
+	v := m.quota_requests_per_minute
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQuotaRequestsPerMinute returns the old "quota_requests_per_minute" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldQuotaRequestsPerMinute(ctx context.Context) (v *int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQuotaRequestsPerMinute is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQuotaRequestsPerMinute requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQuotaRequestsPerMinute: %w", err)
+	}
+	return oldValue.QuotaRequestsPerMinute, nil
+}
+
+// AddQuotaRequestsPerMinute adds i to the "quota_requests_per_minute" field.
+func (m *TenantMutation) AddQuotaRequestsPerMinute(i int64) {
+	if m.addquota_requests_per_minute != nil {
+		*m.addquota_requests_per_minute += i
+	} else {
+		m.addquota_requests_per_minute = &i
+	}
+}
+
+// AddedQuotaRequestsPerMinute returns the value that was added to the "quota_requests_per_minute" field in this mutation.
+func (m *TenantMutation) AddedQuotaRequestsPerMinute() (r int64, exists bool) {
+	v := m.addquota_requests_per_minute
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearQuotaRequestsPerMinute clears the value of the "quota_requests_per_minute" field.
+func (m *TenantMutation) ClearQuotaRequestsPerMinute() {
+	m.quota_requests_per_minute = nil
+	m.addquota_requests_per_minute = nil
+	m.clearedFields[tenant.FieldQuotaRequestsPerMinute] = struct{}{}
+}
+
+// QuotaRequestsPerMinuteCleared returns if the "quota_requests_per_minute" field was cleared in this mutation.
+func (m *TenantMutation) QuotaRequestsPerMinuteCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldQuotaRequestsPerMinute]
+	return ok
+}
+
+// ResetQuotaRequestsPerMinute resets all changes to the "quota_requests_per_minute" field.
+func (m *TenantMutation) ResetQuotaRequestsPerMinute() {
+	m.quota_requests_per_minute = nil
+	m.addquota_requests_per_minute = nil
+	delete(m.clearedFields, tenant.FieldQuotaRequestsPerMinute)
+}
+
 // Where appends a list predicates to the TenantMutation builder.
 func (m *TenantMutation) Where(ps ...predicate.Tenant) {
 	m.predicates = append(m.predicates, ps...)
@@ -13495,7 +13836,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 21)
 	if m.created_at != nil {
 		fields = append(fields, tenant.FieldCreatedAt)
 	}
@@ -13544,6 +13885,21 @@ func (m *TenantMutation) Fields() []string {
 	if m.allowed_origins != nil {
 		fields = append(fields, tenant.FieldAllowedOrigins)
 	}
+	if m.entitlements != nil {
+		fields = append(fields, tenant.FieldEntitlements)
+	}
+	if m.quota_seats != nil {
+		fields = append(fields, tenant.FieldQuotaSeats)
+	}
+	if m.quota_messages_per_month != nil {
+		fields = append(fields, tenant.FieldQuotaMessagesPerMonth)
+	}
+	if m.quota_storage_bytes != nil {
+		fields = append(fields, tenant.FieldQuotaStorageBytes)
+	}
+	if m.quota_requests_per_minute != nil {
+		fields = append(fields, tenant.FieldQuotaRequestsPerMinute)
+	}
 	return fields
 }
 
@@ -13584,6 +13940,16 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.RequireIfMatch()
 	case tenant.FieldAllowedOrigins:
 		return m.AllowedOrigins()
+	case tenant.FieldEntitlements:
+		return m.Entitlements()
+	case tenant.FieldQuotaSeats:
+		return m.QuotaSeats()
+	case tenant.FieldQuotaMessagesPerMonth:
+		return m.QuotaMessagesPerMonth()
+	case tenant.FieldQuotaStorageBytes:
+		return m.QuotaStorageBytes()
+	case tenant.FieldQuotaRequestsPerMinute:
+		return m.QuotaRequestsPerMinute()
 	}
 	return nil, false
 }
@@ -13625,6 +13991,16 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldRequireIfMatch(ctx)
 	case tenant.FieldAllowedOrigins:
 		return m.OldAllowedOrigins(ctx)
+	case tenant.FieldEntitlements:
+		return m.OldEntitlements(ctx)
+	case tenant.FieldQuotaSeats:
+		return m.OldQuotaSeats(ctx)
+	case tenant.FieldQuotaMessagesPerMonth:
+		return m.OldQuotaMessagesPerMonth(ctx)
+	case tenant.FieldQuotaStorageBytes:
+		return m.OldQuotaStorageBytes(ctx)
+	case tenant.FieldQuotaRequestsPerMinute:
+		return m.OldQuotaRequestsPerMinute(ctx)
 	}
 	return nil, fmt.Errorf("unknown Tenant field %s", name)
 }
@@ -13746,6 +14122,41 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAllowedOrigins(v)
 		return nil
+	case tenant.FieldEntitlements:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEntitlements(v)
+		return nil
+	case tenant.FieldQuotaSeats:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaSeats(v)
+		return nil
+	case tenant.FieldQuotaMessagesPerMonth:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaMessagesPerMonth(v)
+		return nil
+	case tenant.FieldQuotaStorageBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaStorageBytes(v)
+		return nil
+	case tenant.FieldQuotaRequestsPerMinute:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQuotaRequestsPerMinute(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Tenant field %s", name)
 }
@@ -13757,6 +14168,18 @@ func (m *TenantMutation) AddedFields() []string {
 	if m.addversion != nil {
 		fields = append(fields, tenant.FieldVersion)
 	}
+	if m.addquota_seats != nil {
+		fields = append(fields, tenant.FieldQuotaSeats)
+	}
+	if m.addquota_messages_per_month != nil {
+		fields = append(fields, tenant.FieldQuotaMessagesPerMonth)
+	}
+	if m.addquota_storage_bytes != nil {
+		fields = append(fields, tenant.FieldQuotaStorageBytes)
+	}
+	if m.addquota_requests_per_minute != nil {
+		fields = append(fields, tenant.FieldQuotaRequestsPerMinute)
+	}
 	return fields
 }
 
@@ -13767,6 +14190,14 @@ func (m *TenantMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case tenant.FieldVersion:
 		return m.AddedVersion()
+	case tenant.FieldQuotaSeats:
+		return m.AddedQuotaSeats()
+	case tenant.FieldQuotaMessagesPerMonth:
+		return m.AddedQuotaMessagesPerMonth()
+	case tenant.FieldQuotaStorageBytes:
+		return m.AddedQuotaStorageBytes()
+	case tenant.FieldQuotaRequestsPerMinute:
+		return m.AddedQuotaRequestsPerMinute()
 	}
 	return nil, false
 }
@@ -13783,6 +14214,34 @@ func (m *TenantMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddVersion(v)
 		return nil
+	case tenant.FieldQuotaSeats:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaSeats(v)
+		return nil
+	case tenant.FieldQuotaMessagesPerMonth:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaMessagesPerMonth(v)
+		return nil
+	case tenant.FieldQuotaStorageBytes:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaStorageBytes(v)
+		return nil
+	case tenant.FieldQuotaRequestsPerMinute:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddQuotaRequestsPerMinute(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Tenant numeric field %s", name)
 }
@@ -13793,6 +14252,18 @@ func (m *TenantMutation) ClearedFields() []string {
 	var fields []string
 	if m.FieldCleared(tenant.FieldParentID) {
 		fields = append(fields, tenant.FieldParentID)
+	}
+	if m.FieldCleared(tenant.FieldQuotaSeats) {
+		fields = append(fields, tenant.FieldQuotaSeats)
+	}
+	if m.FieldCleared(tenant.FieldQuotaMessagesPerMonth) {
+		fields = append(fields, tenant.FieldQuotaMessagesPerMonth)
+	}
+	if m.FieldCleared(tenant.FieldQuotaStorageBytes) {
+		fields = append(fields, tenant.FieldQuotaStorageBytes)
+	}
+	if m.FieldCleared(tenant.FieldQuotaRequestsPerMinute) {
+		fields = append(fields, tenant.FieldQuotaRequestsPerMinute)
 	}
 	return fields
 }
@@ -13810,6 +14281,18 @@ func (m *TenantMutation) ClearField(name string) error {
 	switch name {
 	case tenant.FieldParentID:
 		m.ClearParentID()
+		return nil
+	case tenant.FieldQuotaSeats:
+		m.ClearQuotaSeats()
+		return nil
+	case tenant.FieldQuotaMessagesPerMonth:
+		m.ClearQuotaMessagesPerMonth()
+		return nil
+	case tenant.FieldQuotaStorageBytes:
+		m.ClearQuotaStorageBytes()
+		return nil
+	case tenant.FieldQuotaRequestsPerMinute:
+		m.ClearQuotaRequestsPerMinute()
 		return nil
 	}
 	return fmt.Errorf("unknown Tenant nullable field %s", name)
@@ -13866,6 +14349,21 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldAllowedOrigins:
 		m.ResetAllowedOrigins()
+		return nil
+	case tenant.FieldEntitlements:
+		m.ResetEntitlements()
+		return nil
+	case tenant.FieldQuotaSeats:
+		m.ResetQuotaSeats()
+		return nil
+	case tenant.FieldQuotaMessagesPerMonth:
+		m.ResetQuotaMessagesPerMonth()
+		return nil
+	case tenant.FieldQuotaStorageBytes:
+		m.ResetQuotaStorageBytes()
+		return nil
+	case tenant.FieldQuotaRequestsPerMinute:
+		m.ResetQuotaRequestsPerMinute()
 		return nil
 	}
 	return fmt.Errorf("unknown Tenant field %s", name)

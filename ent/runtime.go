@@ -287,6 +287,10 @@ func init() {
 	tenantDescAllowedOrigins := tenantFields[12].Descriptor()
 	// tenant.DefaultAllowedOrigins holds the default value on creation for the allowed_origins field.
 	tenant.DefaultAllowedOrigins = tenantDescAllowedOrigins.Default.([]string)
+	// tenantDescEntitlements is the schema descriptor for entitlements field.
+	tenantDescEntitlements := tenantFields[13].Descriptor()
+	// tenant.DefaultEntitlements holds the default value on creation for the entitlements field.
+	tenant.DefaultEntitlements = tenantDescEntitlements.Default.([]string)
 	userMixin := schema.User{}.Mixin()
 	userMixinFields0 := userMixin[0].Fields()
 	_ = userMixinFields0

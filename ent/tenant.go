@@ -51,7 +51,17 @@ type Tenant struct {
 	RequireIfMatch bool `json:"require_if_match,omitempty"`
 	// web sites that may call the API from a browser
 	AllowedOrigins []string `json:"allowed_origins,omitempty"`
-	selectValues   sql.SelectValues
+	// what was granted to it; it has what all above it have as well
+	Entitlements []string `json:"entitlements,omitempty"`
+	// QuotaSeats holds the value of the "quota_seats" field.
+	QuotaSeats *int64 `json:"quota_seats,omitempty"`
+	// segments
+	QuotaMessagesPerMonth *int64 `json:"quota_messages_per_month,omitempty"`
+	// QuotaStorageBytes holds the value of the "quota_storage_bytes" field.
+	QuotaStorageBytes *int64 `json:"quota_storage_bytes,omitempty"`
+	// QuotaRequestsPerMinute holds the value of the "quota_requests_per_minute" field.
+	QuotaRequestsPerMinute *int64 `json:"quota_requests_per_minute,omitempty"`
+	selectValues           sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -61,11 +71,11 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case tenant.FieldParentID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case tenant.FieldAllowedOrigins:
+		case tenant.FieldAllowedOrigins, tenant.FieldEntitlements:
 			values[i] = new([]byte)
 		case tenant.FieldSecuritySuite, tenant.FieldRequireIfMatch:
 			values[i] = new(sql.NullBool)
-		case tenant.FieldVersion:
+		case tenant.FieldVersion, tenant.FieldQuotaSeats, tenant.FieldQuotaMessagesPerMonth, tenant.FieldQuotaStorageBytes, tenant.FieldQuotaRequestsPerMinute:
 			values[i] = new(sql.NullInt64)
 		case tenant.FieldKind, tenant.FieldName, tenant.FieldPath, tenant.FieldStatus, tenant.FieldSuspendedByPath, tenant.FieldCountry, tenant.FieldTimeZone, tenant.FieldLanguage, tenant.FieldContentAccess:
 			values[i] = new(sql.NullString)
@@ -193,6 +203,42 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field allowed_origins: %w", err)
 				}
 			}
+		case tenant.FieldEntitlements:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field entitlements", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Entitlements); err != nil {
+					return fmt.Errorf("unmarshal field entitlements: %w", err)
+				}
+			}
+		case tenant.FieldQuotaSeats:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_seats", values[i])
+			} else if value.Valid {
+				_m.QuotaSeats = new(int64)
+				*_m.QuotaSeats = value.Int64
+			}
+		case tenant.FieldQuotaMessagesPerMonth:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_messages_per_month", values[i])
+			} else if value.Valid {
+				_m.QuotaMessagesPerMonth = new(int64)
+				*_m.QuotaMessagesPerMonth = value.Int64
+			}
+		case tenant.FieldQuotaStorageBytes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_storage_bytes", values[i])
+			} else if value.Valid {
+				_m.QuotaStorageBytes = new(int64)
+				*_m.QuotaStorageBytes = value.Int64
+			}
+		case tenant.FieldQuotaRequestsPerMinute:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field quota_requests_per_minute", values[i])
+			} else if value.Valid {
+				_m.QuotaRequestsPerMinute = new(int64)
+				*_m.QuotaRequestsPerMinute = value.Int64
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -278,6 +324,29 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("allowed_origins=")
 	builder.WriteString(fmt.Sprintf("%v", _m.AllowedOrigins))
+	builder.WriteString(", ")
+	builder.WriteString("entitlements=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Entitlements))
+	builder.WriteString(", ")
+	if v := _m.QuotaSeats; v != nil {
+		builder.WriteString("quota_seats=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.QuotaMessagesPerMonth; v != nil {
+		builder.WriteString("quota_messages_per_month=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.QuotaStorageBytes; v != nil {
+		builder.WriteString("quota_storage_bytes=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.QuotaRequestsPerMinute; v != nil {
+		builder.WriteString("quota_requests_per_minute=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

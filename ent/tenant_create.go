@@ -197,6 +197,68 @@ func (_c *TenantCreate) SetAllowedOrigins(v []string) *TenantCreate {
 	return _c
 }
 
+// SetEntitlements sets the "entitlements" field.
+func (_c *TenantCreate) SetEntitlements(v []string) *TenantCreate {
+	_c.mutation.SetEntitlements(v)
+	return _c
+}
+
+// SetQuotaSeats sets the "quota_seats" field.
+func (_c *TenantCreate) SetQuotaSeats(v int64) *TenantCreate {
+	_c.mutation.SetQuotaSeats(v)
+	return _c
+}
+
+// SetNillableQuotaSeats sets the "quota_seats" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableQuotaSeats(v *int64) *TenantCreate {
+	if v != nil {
+		_c.SetQuotaSeats(*v)
+	}
+	return _c
+}
+
+// SetQuotaMessagesPerMonth sets the "quota_messages_per_month" field.
+func (_c *TenantCreate) SetQuotaMessagesPerMonth(v int64) *TenantCreate {
+	_c.mutation.SetQuotaMessagesPerMonth(v)
+	return _c
+}
+
+// SetNillableQuotaMessagesPerMonth sets the "quota_messages_per_month" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableQuotaMessagesPerMonth(v *int64) *TenantCreate {
+	if v != nil {
+		_c.SetQuotaMessagesPerMonth(*v)
+	}
+	return _c
+}
+
+// SetQuotaStorageBytes sets the "quota_storage_bytes" field.
+func (_c *TenantCreate) SetQuotaStorageBytes(v int64) *TenantCreate {
+	_c.mutation.SetQuotaStorageBytes(v)
+	return _c
+}
+
+// SetNillableQuotaStorageBytes sets the "quota_storage_bytes" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableQuotaStorageBytes(v *int64) *TenantCreate {
+	if v != nil {
+		_c.SetQuotaStorageBytes(*v)
+	}
+	return _c
+}
+
+// SetQuotaRequestsPerMinute sets the "quota_requests_per_minute" field.
+func (_c *TenantCreate) SetQuotaRequestsPerMinute(v int64) *TenantCreate {
+	_c.mutation.SetQuotaRequestsPerMinute(v)
+	return _c
+}
+
+// SetNillableQuotaRequestsPerMinute sets the "quota_requests_per_minute" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableQuotaRequestsPerMinute(v *int64) *TenantCreate {
+	if v != nil {
+		_c.SetQuotaRequestsPerMinute(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *TenantCreate) SetID(v uuid.UUID) *TenantCreate {
 	_c.mutation.SetID(v)
@@ -277,6 +339,10 @@ func (_c *TenantCreate) defaults() {
 	if _, ok := _c.mutation.AllowedOrigins(); !ok {
 		v := tenant.DefaultAllowedOrigins
 		_c.mutation.SetAllowedOrigins(v)
+	}
+	if _, ok := _c.mutation.Entitlements(); !ok {
+		v := tenant.DefaultEntitlements
+		_c.mutation.SetEntitlements(v)
 	}
 }
 
@@ -437,6 +503,26 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.AllowedOrigins(); ok {
 		_spec.SetField(tenant.FieldAllowedOrigins, field.TypeJSON, value)
 		_node.AllowedOrigins = value
+	}
+	if value, ok := _c.mutation.Entitlements(); ok {
+		_spec.SetField(tenant.FieldEntitlements, field.TypeJSON, value)
+		_node.Entitlements = value
+	}
+	if value, ok := _c.mutation.QuotaSeats(); ok {
+		_spec.SetField(tenant.FieldQuotaSeats, field.TypeInt64, value)
+		_node.QuotaSeats = &value
+	}
+	if value, ok := _c.mutation.QuotaMessagesPerMonth(); ok {
+		_spec.SetField(tenant.FieldQuotaMessagesPerMonth, field.TypeInt64, value)
+		_node.QuotaMessagesPerMonth = &value
+	}
+	if value, ok := _c.mutation.QuotaStorageBytes(); ok {
+		_spec.SetField(tenant.FieldQuotaStorageBytes, field.TypeInt64, value)
+		_node.QuotaStorageBytes = &value
+	}
+	if value, ok := _c.mutation.QuotaRequestsPerMinute(); ok {
+		_spec.SetField(tenant.FieldQuotaRequestsPerMinute, field.TypeInt64, value)
+		_node.QuotaRequestsPerMinute = &value
 	}
 	return _node, _spec
 }

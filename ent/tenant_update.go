@@ -238,6 +238,126 @@ func (_u *TenantUpdate) AppendAllowedOrigins(v []string) *TenantUpdate {
 	return _u
 }
 
+// SetEntitlements sets the "entitlements" field.
+func (_u *TenantUpdate) SetEntitlements(v []string) *TenantUpdate {
+	_u.mutation.SetEntitlements(v)
+	return _u
+}
+
+// AppendEntitlements appends value to the "entitlements" field.
+func (_u *TenantUpdate) AppendEntitlements(v []string) *TenantUpdate {
+	_u.mutation.AppendEntitlements(v)
+	return _u
+}
+
+// SetQuotaSeats sets the "quota_seats" field.
+func (_u *TenantUpdate) SetQuotaSeats(v int64) *TenantUpdate {
+	_u.mutation.ResetQuotaSeats()
+	_u.mutation.SetQuotaSeats(v)
+	return _u
+}
+
+// SetNillableQuotaSeats sets the "quota_seats" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableQuotaSeats(v *int64) *TenantUpdate {
+	if v != nil {
+		_u.SetQuotaSeats(*v)
+	}
+	return _u
+}
+
+// AddQuotaSeats adds value to the "quota_seats" field.
+func (_u *TenantUpdate) AddQuotaSeats(v int64) *TenantUpdate {
+	_u.mutation.AddQuotaSeats(v)
+	return _u
+}
+
+// ClearQuotaSeats clears the value of the "quota_seats" field.
+func (_u *TenantUpdate) ClearQuotaSeats() *TenantUpdate {
+	_u.mutation.ClearQuotaSeats()
+	return _u
+}
+
+// SetQuotaMessagesPerMonth sets the "quota_messages_per_month" field.
+func (_u *TenantUpdate) SetQuotaMessagesPerMonth(v int64) *TenantUpdate {
+	_u.mutation.ResetQuotaMessagesPerMonth()
+	_u.mutation.SetQuotaMessagesPerMonth(v)
+	return _u
+}
+
+// SetNillableQuotaMessagesPerMonth sets the "quota_messages_per_month" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableQuotaMessagesPerMonth(v *int64) *TenantUpdate {
+	if v != nil {
+		_u.SetQuotaMessagesPerMonth(*v)
+	}
+	return _u
+}
+
+// AddQuotaMessagesPerMonth adds value to the "quota_messages_per_month" field.
+func (_u *TenantUpdate) AddQuotaMessagesPerMonth(v int64) *TenantUpdate {
+	_u.mutation.AddQuotaMessagesPerMonth(v)
+	return _u
+}
+
+// ClearQuotaMessagesPerMonth clears the value of the "quota_messages_per_month" field.
+func (_u *TenantUpdate) ClearQuotaMessagesPerMonth() *TenantUpdate {
+	_u.mutation.ClearQuotaMessagesPerMonth()
+	return _u
+}
+
+// SetQuotaStorageBytes sets the "quota_storage_bytes" field.
+func (_u *TenantUpdate) SetQuotaStorageBytes(v int64) *TenantUpdate {
+	_u.mutation.ResetQuotaStorageBytes()
+	_u.mutation.SetQuotaStorageBytes(v)
+	return _u
+}
+
+// SetNillableQuotaStorageBytes sets the "quota_storage_bytes" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableQuotaStorageBytes(v *int64) *TenantUpdate {
+	if v != nil {
+		_u.SetQuotaStorageBytes(*v)
+	}
+	return _u
+}
+
+// AddQuotaStorageBytes adds value to the "quota_storage_bytes" field.
+func (_u *TenantUpdate) AddQuotaStorageBytes(v int64) *TenantUpdate {
+	_u.mutation.AddQuotaStorageBytes(v)
+	return _u
+}
+
+// ClearQuotaStorageBytes clears the value of the "quota_storage_bytes" field.
+func (_u *TenantUpdate) ClearQuotaStorageBytes() *TenantUpdate {
+	_u.mutation.ClearQuotaStorageBytes()
+	return _u
+}
+
+// SetQuotaRequestsPerMinute sets the "quota_requests_per_minute" field.
+func (_u *TenantUpdate) SetQuotaRequestsPerMinute(v int64) *TenantUpdate {
+	_u.mutation.ResetQuotaRequestsPerMinute()
+	_u.mutation.SetQuotaRequestsPerMinute(v)
+	return _u
+}
+
+// SetNillableQuotaRequestsPerMinute sets the "quota_requests_per_minute" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableQuotaRequestsPerMinute(v *int64) *TenantUpdate {
+	if v != nil {
+		_u.SetQuotaRequestsPerMinute(*v)
+	}
+	return _u
+}
+
+// AddQuotaRequestsPerMinute adds value to the "quota_requests_per_minute" field.
+func (_u *TenantUpdate) AddQuotaRequestsPerMinute(v int64) *TenantUpdate {
+	_u.mutation.AddQuotaRequestsPerMinute(v)
+	return _u
+}
+
+// ClearQuotaRequestsPerMinute clears the value of the "quota_requests_per_minute" field.
+func (_u *TenantUpdate) ClearQuotaRequestsPerMinute() *TenantUpdate {
+	_u.mutation.ClearQuotaRequestsPerMinute()
+	return _u
+}
+
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdate) Mutation() *TenantMutation {
 	return _u.mutation
@@ -355,6 +475,50 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, tenant.FieldAllowedOrigins, value)
 		})
+	}
+	if value, ok := _u.mutation.Entitlements(); ok {
+		_spec.SetField(tenant.FieldEntitlements, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedEntitlements(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, tenant.FieldEntitlements, value)
+		})
+	}
+	if value, ok := _u.mutation.QuotaSeats(); ok {
+		_spec.SetField(tenant.FieldQuotaSeats, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaSeats(); ok {
+		_spec.AddField(tenant.FieldQuotaSeats, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaSeatsCleared() {
+		_spec.ClearField(tenant.FieldQuotaSeats, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.QuotaMessagesPerMonth(); ok {
+		_spec.SetField(tenant.FieldQuotaMessagesPerMonth, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaMessagesPerMonth(); ok {
+		_spec.AddField(tenant.FieldQuotaMessagesPerMonth, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaMessagesPerMonthCleared() {
+		_spec.ClearField(tenant.FieldQuotaMessagesPerMonth, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.QuotaStorageBytes(); ok {
+		_spec.SetField(tenant.FieldQuotaStorageBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaStorageBytes(); ok {
+		_spec.AddField(tenant.FieldQuotaStorageBytes, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaStorageBytesCleared() {
+		_spec.ClearField(tenant.FieldQuotaStorageBytes, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.QuotaRequestsPerMinute(); ok {
+		_spec.SetField(tenant.FieldQuotaRequestsPerMinute, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaRequestsPerMinute(); ok {
+		_spec.AddField(tenant.FieldQuotaRequestsPerMinute, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaRequestsPerMinuteCleared() {
+		_spec.ClearField(tenant.FieldQuotaRequestsPerMinute, field.TypeInt64)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -585,6 +749,126 @@ func (_u *TenantUpdateOne) AppendAllowedOrigins(v []string) *TenantUpdateOne {
 	return _u
 }
 
+// SetEntitlements sets the "entitlements" field.
+func (_u *TenantUpdateOne) SetEntitlements(v []string) *TenantUpdateOne {
+	_u.mutation.SetEntitlements(v)
+	return _u
+}
+
+// AppendEntitlements appends value to the "entitlements" field.
+func (_u *TenantUpdateOne) AppendEntitlements(v []string) *TenantUpdateOne {
+	_u.mutation.AppendEntitlements(v)
+	return _u
+}
+
+// SetQuotaSeats sets the "quota_seats" field.
+func (_u *TenantUpdateOne) SetQuotaSeats(v int64) *TenantUpdateOne {
+	_u.mutation.ResetQuotaSeats()
+	_u.mutation.SetQuotaSeats(v)
+	return _u
+}
+
+// SetNillableQuotaSeats sets the "quota_seats" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableQuotaSeats(v *int64) *TenantUpdateOne {
+	if v != nil {
+		_u.SetQuotaSeats(*v)
+	}
+	return _u
+}
+
+// AddQuotaSeats adds value to the "quota_seats" field.
+func (_u *TenantUpdateOne) AddQuotaSeats(v int64) *TenantUpdateOne {
+	_u.mutation.AddQuotaSeats(v)
+	return _u
+}
+
+// ClearQuotaSeats clears the value of the "quota_seats" field.
+func (_u *TenantUpdateOne) ClearQuotaSeats() *TenantUpdateOne {
+	_u.mutation.ClearQuotaSeats()
+	return _u
+}
+
+// SetQuotaMessagesPerMonth sets the "quota_messages_per_month" field.
+func (_u *TenantUpdateOne) SetQuotaMessagesPerMonth(v int64) *TenantUpdateOne {
+	_u.mutation.ResetQuotaMessagesPerMonth()
+	_u.mutation.SetQuotaMessagesPerMonth(v)
+	return _u
+}
+
+// SetNillableQuotaMessagesPerMonth sets the "quota_messages_per_month" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableQuotaMessagesPerMonth(v *int64) *TenantUpdateOne {
+	if v != nil {
+		_u.SetQuotaMessagesPerMonth(*v)
+	}
+	return _u
+}
+
+// AddQuotaMessagesPerMonth adds value to the "quota_messages_per_month" field.
+func (_u *TenantUpdateOne) AddQuotaMessagesPerMonth(v int64) *TenantUpdateOne {
+	_u.mutation.AddQuotaMessagesPerMonth(v)
+	return _u
+}
+
+// ClearQuotaMessagesPerMonth clears the value of the "quota_messages_per_month" field.
+func (_u *TenantUpdateOne) ClearQuotaMessagesPerMonth() *TenantUpdateOne {
+	_u.mutation.ClearQuotaMessagesPerMonth()
+	return _u
+}
+
+// SetQuotaStorageBytes sets the "quota_storage_bytes" field.
+func (_u *TenantUpdateOne) SetQuotaStorageBytes(v int64) *TenantUpdateOne {
+	_u.mutation.ResetQuotaStorageBytes()
+	_u.mutation.SetQuotaStorageBytes(v)
+	return _u
+}
+
+// SetNillableQuotaStorageBytes sets the "quota_storage_bytes" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableQuotaStorageBytes(v *int64) *TenantUpdateOne {
+	if v != nil {
+		_u.SetQuotaStorageBytes(*v)
+	}
+	return _u
+}
+
+// AddQuotaStorageBytes adds value to the "quota_storage_bytes" field.
+func (_u *TenantUpdateOne) AddQuotaStorageBytes(v int64) *TenantUpdateOne {
+	_u.mutation.AddQuotaStorageBytes(v)
+	return _u
+}
+
+// ClearQuotaStorageBytes clears the value of the "quota_storage_bytes" field.
+func (_u *TenantUpdateOne) ClearQuotaStorageBytes() *TenantUpdateOne {
+	_u.mutation.ClearQuotaStorageBytes()
+	return _u
+}
+
+// SetQuotaRequestsPerMinute sets the "quota_requests_per_minute" field.
+func (_u *TenantUpdateOne) SetQuotaRequestsPerMinute(v int64) *TenantUpdateOne {
+	_u.mutation.ResetQuotaRequestsPerMinute()
+	_u.mutation.SetQuotaRequestsPerMinute(v)
+	return _u
+}
+
+// SetNillableQuotaRequestsPerMinute sets the "quota_requests_per_minute" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableQuotaRequestsPerMinute(v *int64) *TenantUpdateOne {
+	if v != nil {
+		_u.SetQuotaRequestsPerMinute(*v)
+	}
+	return _u
+}
+
+// AddQuotaRequestsPerMinute adds value to the "quota_requests_per_minute" field.
+func (_u *TenantUpdateOne) AddQuotaRequestsPerMinute(v int64) *TenantUpdateOne {
+	_u.mutation.AddQuotaRequestsPerMinute(v)
+	return _u
+}
+
+// ClearQuotaRequestsPerMinute clears the value of the "quota_requests_per_minute" field.
+func (_u *TenantUpdateOne) ClearQuotaRequestsPerMinute() *TenantUpdateOne {
+	_u.mutation.ClearQuotaRequestsPerMinute()
+	return _u
+}
+
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdateOne) Mutation() *TenantMutation {
 	return _u.mutation
@@ -732,6 +1016,50 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, tenant.FieldAllowedOrigins, value)
 		})
+	}
+	if value, ok := _u.mutation.Entitlements(); ok {
+		_spec.SetField(tenant.FieldEntitlements, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedEntitlements(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, tenant.FieldEntitlements, value)
+		})
+	}
+	if value, ok := _u.mutation.QuotaSeats(); ok {
+		_spec.SetField(tenant.FieldQuotaSeats, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaSeats(); ok {
+		_spec.AddField(tenant.FieldQuotaSeats, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaSeatsCleared() {
+		_spec.ClearField(tenant.FieldQuotaSeats, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.QuotaMessagesPerMonth(); ok {
+		_spec.SetField(tenant.FieldQuotaMessagesPerMonth, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaMessagesPerMonth(); ok {
+		_spec.AddField(tenant.FieldQuotaMessagesPerMonth, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaMessagesPerMonthCleared() {
+		_spec.ClearField(tenant.FieldQuotaMessagesPerMonth, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.QuotaStorageBytes(); ok {
+		_spec.SetField(tenant.FieldQuotaStorageBytes, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaStorageBytes(); ok {
+		_spec.AddField(tenant.FieldQuotaStorageBytes, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaStorageBytesCleared() {
+		_spec.ClearField(tenant.FieldQuotaStorageBytes, field.TypeInt64)
+	}
+	if value, ok := _u.mutation.QuotaRequestsPerMinute(); ok {
+		_spec.SetField(tenant.FieldQuotaRequestsPerMinute, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedQuotaRequestsPerMinute(); ok {
+		_spec.AddField(tenant.FieldQuotaRequestsPerMinute, field.TypeInt64, value)
+	}
+	if _u.mutation.QuotaRequestsPerMinuteCleared() {
+		_spec.ClearField(tenant.FieldQuotaRequestsPerMinute, field.TypeInt64)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Tenant{config: _u.config}

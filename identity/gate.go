@@ -16,7 +16,8 @@ import (
 // tree he may see from there. uuid.Nil is the caller's own tenant.
 //
 // A tenant outside of the caller's reach is not_found, in the same words as one
-// that does not exist. Within reach it is forbidden, naming the permission.
+// that does not exist. Within reach it is forbidden, naming the permission, and
+// not_entitled where the tenant lacks the service that the permission is about.
 // A suspended tenant is tenant_suspended for its own people and for its
 // content; those above it go on administering it.
 func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permission, tenantID uuid.UUID) (context.Context, error) {
@@ -34,12 +35,38 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 		return nil, p.Restriction.fault()
 	case !p.May(permission, node.Path):
 		return nil, lacks(permission)
+	case !node.Entitlements.Has(permission.Needs()):
+		return nil, tenants.NotEntitled(permission.Needs())
 	case node.Suspended() && (node.ID == p.TenantID || !permission.Administrative()):
 		return nil, errSuspended
+	}
+	if err := s.mayUseKeys(ctx, p, node); err != nil {
+		return nil, err
 	}
 	ctx = tenants.WithReach(ctx, tenants.Reach{Home: p.Path, Below: p.Rights.Below.Has(permission)})
 	ctx = scope.With(ctx, scope.Scope{TenantID: node.ID, Path: node.Path, Actor: p.Actor()})
 	return With(ctx, p), nil
+}
+
+// mayUseKeys refuses API keys where the API was taken from the tenant that they
+// are bound to. A reseller's key may administer a tenant below that has no keys
+// of its own. A tenant that has the API has it from all above, so the second
+// look is seldom needed.
+func (s *Service) mayUseKeys(ctx context.Context, p Principal, node tenants.Node) error {
+	if p.Kind != scope.ActorKey || node.Entitlements.Has(authz.API) {
+		return nil
+	}
+	home := node
+	if node.ID != p.TenantID {
+		var err error
+		if home, err = s.cfg.Tenants.Node(ctx, p.TenantID); err != nil {
+			return err
+		}
+	}
+	if !home.Entitlements.Has(authz.API) {
+		return tenants.NotEntitled(authz.API)
+	}
+	return nil
 }
 
 // May tells whether the caller of a context has a permission in the tenant that

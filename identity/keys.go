@@ -73,11 +73,14 @@ type CreatedKey struct {
 
 // CreateKey makes a key that is bound to the scope's tenant. It fails with
 // validation_failed, and with permission_not_grantable for a permission that
-// the caller does not have there. A key that makes keys is such a caller; what
-// it makes does not outlive it.
+// the caller does not have there, and not_entitled where the tenant has no API.
+// A key that makes keys is such a caller; what it makes does not outlive it.
 func (s *Service) CreateKey(ctx context.Context, n NewKey) (CreatedKey, error) {
 	creator, node, err := s.keyCreator(ctx)
 	if err != nil {
+		return CreatedKey{}, err
+	}
+	if err := s.cfg.Tenants.Require(ctx, authz.API); err != nil {
 		return CreatedKey{}, err
 	}
 	if n, err = s.cleanKey(n, creator, node.Path); err != nil {

@@ -21,8 +21,10 @@ type Me struct {
 	// at home: reseller_admin for the tenant admin of a reseller.
 	Role authz.Role
 	// Permissions are the effective ones at home, in the order of
-	// authz.Permissions.
+	// authz.Permissions: those of services that the tenant lacks are none.
 	Permissions []authz.Permission
+	// Entitlements are the services that the tenant has.
+	Entitlements authz.EntitlementSet
 	// Restriction is what he has to do first; empty for most.
 	Restriction Restriction
 }
@@ -30,8 +32,18 @@ type Me struct {
 // Me tells a caller about himself, in the scope of his own tenant, which is the
 // one that Admit gives for authz.Authenticated and uuid.Nil.
 func (s *Service) Me(ctx context.Context, p Principal) (Me, error) {
-	me := Me{Kind: p.Kind, Role: p.Role, Permissions: p.Rights.Here.List(), Restriction: p.Restriction}
-	err := s.cfg.Store.Read(ctx, func(ctx context.Context) (err error) {
+	me := Me{Kind: p.Kind, Role: p.Role, Restriction: p.Restriction}
+	node, err := s.cfg.Tenants.Node(ctx, p.TenantID)
+	if err != nil {
+		return Me{}, err
+	}
+	me.Entitlements = node.Entitlements
+	for _, permission := range p.Rights.Here.List() {
+		if node.Entitlements.Has(permission.Needs()) {
+			me.Permissions = append(me.Permissions, permission)
+		}
+	}
+	err = s.cfg.Store.Read(ctx, func(ctx context.Context) (err error) {
 		if me.Tenant, err = s.cfg.Tenants.Get(ctx, p.TenantID); err != nil {
 			return err
 		}

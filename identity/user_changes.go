@@ -40,7 +40,8 @@ func (c UserChange) ofRights() bool {
 // It fails with what the check says, not_found, validation_failed, with
 // role_not_assignable where the present or the new role is more than the caller
 // may give, with forbidden where somebody would change his own role or status,
-// and with conflict where the tenant would be left without an administrator.
+// with quota_exceeded where no seat is left for one who is brought back, and
+// with conflict where the tenant would be left without an administrator.
 func (s *Service) UpdateUser(ctx context.Context, userID uuid.UUID, c UserChange, check func(version int64) error) (User, error) {
 	c, err := c.clean()
 	if err != nil {
@@ -96,6 +97,11 @@ func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.Use
 	}
 	if err := s.mayApply(ctx, a, present, next, c); err != nil {
 		return User{}, err
+	}
+	if c.Status != nil && *c.Status == UserActive {
+		if err := s.cfg.Tenants.TakeSeat(ctx); err != nil {
+			return User{}, err
+		}
 	}
 	update := present.Update()
 	var changed []string

@@ -102,8 +102,8 @@ func (s *Service) PrepareUser(ctx context.Context, n NewUser) (NewUser, error) {
 
 // CreateUser makes a user at home in the scope's tenant. It fails with
 // validation_failed, weak_password, role_not_assignable where the role is more
-// than the caller may give, forbidden, and login_taken where anybody has the
-// login, in whichever tenant.
+// than the caller may give, forbidden, quota_exceeded where no seat is left, and
+// login_taken where anybody has the login, in whichever tenant.
 func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if n.hash == "" {
 		prepared, err := s.PrepareUser(ctx, n)
@@ -119,6 +119,9 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	var made User
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
 		if err := s.mayMake(ctx, a, n); err != nil {
+			return err
+		}
+		if err := s.cfg.Tenants.TakeSeat(ctx); err != nil {
 			return err
 		}
 		create := s.cfg.Store.Ent(ctx).User.Create().SetLogin(n.Login).SetName(n.Name).

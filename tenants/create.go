@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/internal/fault"
@@ -35,12 +36,16 @@ type NewTenant struct {
 	ContentAccess ContentAccess
 	// SecuritySuite turns on the strict rules for passwords.
 	SecuritySuite bool
+	// Allowance says what it is given beyond, or less than, API and webhooks,
+	// which it has where its parent has them.
+	Allowance AllowanceChange
 }
 
 // Create makes a node below one that the caller sees. It fails with not_found
 // where the parent is not one, wrong_parent where a node of this kind cannot
-// stand there, name_taken where a sibling has the name, and validation_failed
-// for values that are wrong in themselves.
+// stand there, name_taken where a sibling has the name, validation_failed for
+// values that are wrong in themselves, and with not_entitled and limit_too_high
+// for what the parent itself does not have.
 func (s *Service) Create(ctx context.Context, n NewTenant) (Tenant, error) {
 	name, err := CleanName("body.name", n.Name)
 	if err != nil {
@@ -66,7 +71,11 @@ func (s *Service) Create(ctx context.Context, n NewTenant) (Tenant, error) {
 			return err
 		}
 		values.ParentID, values.Kind, values.Name, values.Path = &parent.ID, n.Kind, name, parent.Path
-		made, err = s.insert(ctx, values)
+		given, err := s.firstAllowance(ctx, n.Allowance, parent.ID)
+		if err != nil {
+			return err
+		}
+		made, err = s.insert(ctx, values, given)
 		return err
 	})
 	return made, err
@@ -94,7 +103,7 @@ func (s *Service) CreateOperator(ctx context.Context, name string) (Tenant, erro
 		TenantID: root.ID, Path: "/" + root.ID.String() + "/", Actor: scope.Actor{Kind: scope.ActorSystem},
 	})
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		root, err = s.insert(ctx, root)
+		root, err = s.insert(ctx, root, Allowance{Granted: authz.AllEntitlements()})
 		return err
 	})
 	return root, err
@@ -151,12 +160,15 @@ func inherit(n NewTenant, parent *ent.Tenant) (Tenant, error) {
 	return t, nil
 }
 
-// insert writes a node whose Path is still its parent's, with its event.
-func (s *Service) insert(ctx context.Context, t Tenant) (Tenant, error) {
+// insert writes a node whose Path is still its parent's, with what it was given
+// and its event.
+func (s *Service) insert(ctx context.Context, t Tenant, given Allowance) (Tenant, error) {
 	if t.ID == uuid.Nil {
 		t.ID = id.New()
 	}
-	row, err := s.store.Ent(ctx).Tenant.Create().
+	create := s.store.Ent(ctx).Tenant.Create().SetEntitlements(given.Granted.Words())
+	setLimits(create.Mutation(), given.Limits)
+	row, err := create.
 		SetID(t.ID).SetNillableParentID(t.ParentID).SetKind(tenant.Kind(t.Kind)).SetName(t.Name).
 		SetPath(t.Path + t.ID.String() + "/").
 		SetCountry(t.Country).SetTimeZone(t.TimeZone).SetLanguage(t.Language).

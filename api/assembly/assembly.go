@@ -176,14 +176,14 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	known := contacts.New(c.Store, log)
 	wishes := consent.New(c.Store, log)
 	pictures := attachments.New(attachments.Config{
-		Store: c.Store, Events: log, Channels: lines, Media: media, Log: c.Log,
+		Store: c.Store, Events: log, Channels: lines, Media: media, Meter: tree, Log: c.Log,
 		Links: attachments.NewLinks(c.Keyring.DeriveAll("media links"), c.PublicURL),
 		HTTP: httpx.New(httpx.Config{
 			Allow: c.EgressAllow, Timeout: 20 * time.Second, MaxResponseBytes: attachments.MaxBytes + 1, MaxRedirects: 3,
 		}),
 	})
 	conversations := interactions.New(interactions.Config{
-		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures,
+		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures, Meter: tree,
 		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
 		Observe: func(provider, status string) { c.Metrics.Message(provider, status, 1) },
 	})
@@ -251,7 +251,9 @@ func newSurface(c Config, people *identity.Service, tree *tenants.Service, limit
 		Gate: gate{people, tree}, Ledger: ledger{idempotency.New(c.Store)},
 		Limiter: limiter{
 			shared: limits, callbacks: callbacks, caller: perMinute(c.RateLimit),
-			tenant: func(context.Context, uuid.UUID) ratelimit.Rate { return perMinute(c.TenantRateLimit) },
+			tenant: func(ctx context.Context, tenantID uuid.UUID) ratelimit.Rate {
+				return tenantRate(ctx, tree, tenantID, c.TenantRateLimit)
+			},
 		},
 		Address: func(r *http.Request) string { return httpx.ClientIP(r, c.TrustedProxies).String() },
 		OnAccess: func(ctx context.Context, a op.Access) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trellishq/trellis/api/op"
 	"github.com/trellishq/trellis/internal/ratelimit"
+	"github.com/trellishq/trellis/tenants"
 )
 
 // limiter counts the requests of each caller and of each tenant, over all
@@ -73,6 +74,20 @@ func (l limiter) Take(ctx context.Context, c op.Caller, at op.Route) []op.Budget
 
 func perMinute(limit int) ratelimit.Rate {
 	return ratelimit.Rate{Limit: max(limit, 1), Window: rateWindow}
+}
+
+// maxTenantRate is more than one tenant's callers can ask.
+const maxTenantRate = 10_000_000
+
+// tenantRate is a tenant's quota, and the installation's limit for those that
+// have none. A tenant that cannot be read has the latter: what stops it then is
+// not the limiter.
+func tenantRate(ctx context.Context, tree *tenants.Service, tenantID uuid.UUID, usual int) ratelimit.Rate {
+	node, err := tree.Node(ctx, tenantID)
+	if err != nil || node.Quotas.RequestsPerMinute == nil {
+		return perMinute(usual)
+	}
+	return perMinute(int(min(*node.Quotas.RequestsPerMinute, maxTenantRate)))
 }
 
 // network is what one customer of an access provider has: an IPv4 address, or

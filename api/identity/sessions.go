@@ -146,6 +146,8 @@ type Caller struct {
 	// Restriction is left out where there is none.
 	Restriction string   `json:"restriction,omitempty" enum:"password_change_required,password_expired,second_factor_required" doc:"What the caller has to do before anything else; every other operation answers 403 with this code."`
 	Permissions []string `json:"permissions" maxItems:"200" maxLength:"64" doc:"What the caller may do at home." example:"interactions:read"`
+	// Clients hide what is not among them.
+	Entitlements []string `json:"entitlements" maxItems:"50" maxLength:"64" doc:"The services that the tenant has; all others answer not_entitled." example:"api"`
 }
 
 // Me is the output of getMe.
@@ -161,7 +163,7 @@ func (h handlers) me(ctx context.Context, _ *struct{}) (*Me, error) {
 	}
 	out := Caller{
 		Kind: string(me.Kind), Tenant: apitenants.View(me.Tenant), Role: string(me.Role),
-		Restriction: string(me.Restriction), Permissions: words(me.Permissions),
+		Restriction: string(me.Restriction), Permissions: words(me.Permissions), Entitlements: me.Entitlements.Words(),
 	}
 	if me.User != nil {
 		view := userView(*me.User)

@@ -27,7 +27,7 @@ func (h handlers) registerUsers(s *op.Surface) {
 	op.Register(s, authz.UsersWrite, op.Spec{
 		ID: "createUser", Method: http.MethodPost, Path: usersPath, Tag: UsersTag, Status: http.StatusCreated,
 		Summary: "Create a user", Description: "Creates a person who is at home in the tenant. Nobody gives a role that is wider than his own. The person is asked to choose another password.",
-		Codes: []fault.Code{fault.CodeLoginTaken, fault.CodeWeakPassword, fault.CodeRoleTooHigh},
+		Codes: []fault.Code{fault.CodeLoginTaken, fault.CodeWeakPassword, fault.CodeRoleTooHigh, fault.CodeQuotaExceeded},
 	}, h.createUser, op.Before(h.prepareUser))
 	op.Register(s, authz.UsersRead, op.Spec{
 		ID: "getUser", Method: http.MethodGet, Path: userPath, Tag: UsersTag,
@@ -37,7 +37,7 @@ func (h handlers) registerUsers(s *op.Surface) {
 		ID: "updateUser", Method: http.MethodPatch, Path: userPath, Tag: UsersTag,
 		Summary:     "Change a user",
 		Description: "Changes the fields that are sent. Nobody changes his own rights or status, nobody gives what he does not have, and a tenant keeps one active tenant admin. Other rights hold within a second; another role and being disabled end the person's sessions.",
-		Codes:       []fault.Code{fault.CodeRoleTooHigh, fault.CodeConflict},
+		Codes:       []fault.Code{fault.CodeRoleTooHigh, fault.CodeConflict, fault.CodeQuotaExceeded},
 	}, h.updateUser)
 	op.Register(s, authz.UsersRead, op.Spec{
 		ID: "getUserPermissions", Method: http.MethodGet, Path: userPath + "/permissions", Tag: UsersTag,

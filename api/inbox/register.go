@@ -39,6 +39,7 @@ const ownOnly = " Agents and users reach the interactions that are assigned to t
 
 // sendCodes are the ways in which a message can be refused.
 var sendCodes = []fault.Code{
+	fault.CodeQuotaExceeded,
 	fault.CodeEmptyMessage, fault.CodeMessageTooLong, fault.CodeTooManySegments, fault.CodeNotCapable,
 	fault.CodeChannelInactive, fault.CodeDuplicateMessage, fault.CodeWrongState, fault.CodePictureTooLarge, fault.CodeNotFound,
 }
@@ -126,7 +127,7 @@ func (h handlers) registerAttachments(s *op.Surface) {
 		Summary: "Upload a picture",
 		Description: "Keeps a JPEG or PNG picture for a message; what it is is decided by its content. What a picture tells about the place it was taken at is removed. " +
 			"Name the attachment in the message that carries it.",
-		Codes:        []fault.Code{fault.CodePictureType, fault.CodePictureTooLarge},
+		Codes:        []fault.Code{fault.CodePictureType, fault.CodePictureTooLarge, fault.CodeQuotaExceeded},
 		MaxBodyBytes: attachments.MaxBytes,
 	}, h.upload)
 	op.Register(s, authz.InteractionsRead, op.Spec{

@@ -48,9 +48,12 @@ func whoMayCall(p authz.Permission) string {
 		return "Any authenticated caller may call this, also one who has to change the password or set up a second factor first."
 	case authz.Authenticated:
 		return "Any authenticated caller may call this."
-	default:
-		return "Needs the permission `" + string(p) + "`."
 	}
+	text := "Needs the permission `" + string(p) + "`."
+	if e := p.Needs(); e != "" {
+		text += " The tenant needs the entitlement `" + string(e) + "`."
+	}
+	return text
 }
 
 func (s *Surface) responses(o *operation, sh *shape) map[string]*huma.Response {

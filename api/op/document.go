@@ -89,14 +89,14 @@ func text(maxLength int, pattern, description string, example any) *huma.Param {
 }
 
 func sharedHeaders() map[string]*huma.Header {
-	week := 604800.0
+	month := 2764800.0 // until a quota fills again
 	one := 1.0
 	return map[string]*huma.Header{
 		requestIDHeader:    text(64, requestIDPattern.String(), "Names the request in logs: the client's own, if it sent one that fits, else a new one.", formats["uuid"].example),
 		"RateLimit":        text(400, `^"[a-z0-9_-]+";r=[0-9]+;t=[0-9]+(, "[a-z0-9_-]+";r=[0-9]+;t=[0-9]+)*$`, "What is left of each limit: requests (r), and seconds until it is whole again (t).", `"default";r=598;t=1, "tenant";r=5980;t=1`),
 		"RateLimit-Policy": text(400, `^"[a-z0-9_-]+";q=[0-9]+;w=[0-9]+(, "[a-z0-9_-]+";q=[0-9]+;w=[0-9]+)*$`, "The limits that the request counts against, the caller's own and his tenant's: requests (q) in a window of seconds (w).", `"default";q=600;w=60, "tenant";q=6000;w=60`),
 		"Retry-After": {Description: "Seconds to wait before trying again.", Schema: &huma.Schema{
-			Type: huma.TypeInteger, Format: "int32", Minimum: &one, Maximum: &week, Examples: []any{43},
+			Type: huma.TypeInteger, Format: "int32", Minimum: &one, Maximum: &month, Examples: []any{43},
 		}},
 		"WWW-Authenticate":            text(64, "^Bearer", "How to authenticate.", "Bearer"),
 		"Access-Control-Allow-Origin": text(255, "^https?://", "The web site that may read the answer; only for requests with an Origin that is allowed.", "https://app.example.com"),

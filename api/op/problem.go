@@ -59,8 +59,10 @@ type Problem struct {
 	Instance      string `json:"instance" format:"uri-reference" maxLength:"2048" doc:"The path that was asked for." example:"/v1/tenants/0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f00/contacts"`
 	Code          string `json:"code" maxLength:"64" doc:"A stable word for this kind of problem, for programs." example:"validation_failed"`
 	RequestID     string `json:"request_id" maxLength:"64" doc:"Names this request in logs; give it to support." example:"0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f01"`
-	RetryAfter    int    `json:"retry_after,omitempty" format:"int32" minimum:"1" maximum:"604800" doc:"Seconds to wait before trying again." example:"43"`
+	RetryAfter    int    `json:"retry_after,omitempty" format:"int32" minimum:"1" maximum:"2764800" doc:"Seconds to wait before trying again; up to a month where a quota is used up." example:"43"`
 	CurrentStatus string `json:"current_status,omitempty" maxLength:"64" doc:"The present state that stands in the way." example:"closed"`
+	Entitlement   string `json:"entitlement,omitempty" maxLength:"64" doc:"The service that the tenant has not been given, with not_entitled." example:"bulk"`
+	Quota         string `json:"quota,omitempty" maxLength:"64" doc:"The quota that stands in the way, with quota_exceeded and limit_too_high." example:"messages_per_month"`
 	// ViolatedPolicies is named as the type quota-exceeded asks for.
 	ViolatedPolicies []string       `json:"violated-policies,omitempty" maxItems:"10" maxLength:"64" doc:"The limits that the request would exceed, as RateLimit-Policy names them." example:"default"`
 	Errors           []ProblemField `json:"errors,omitempty" maxItems:"50" doc:"The parts of the request that are wrong."`
@@ -131,6 +133,15 @@ func (s *Surface) problemOf(rq *request, err error) *Problem {
 		RequestID:        rq.id,
 		CurrentStatus:    f.Present,
 		ViolatedPolicies: rq.violated,
+	}
+	switch f.Code {
+	case fault.CodeNotEntitled:
+		p.Entitlement = f.Subject
+	case fault.CodeQuotaExceeded, fault.CodeLimitTooHigh:
+		p.Quota = f.Subject
+		if f.Kind == fault.Exhausted {
+			p.ViolatedPolicies = []string{f.Subject}
+		}
 	}
 	if f.RetryAfter > 0 {
 		p.RetryAfter = seconds(f.RetryAfter)

@@ -210,9 +210,8 @@ func (o *operation) expect(in any) {
 		o.codes[fault.CodeInvalidToken] = []fault.Kind{fault.Unauthenticated}
 	}
 	add(strings.Contains(o.spec.Path, "{"), fault.CodeNotFound)
-	add(known, fault.CodeTenantSuspended)
+	add(known, fault.CodeTenantSuspended, fault.CodeNotEntitled)
 	add(known && o.permission != authz.SignedIn, fault.CodePasswordChange, fault.CodePasswordExpired, fault.CodeSecondFactor)
-	add(known && strings.Contains(o.spec.Path, "{"+tenantParam+"}"), fault.CodeNotEntitled)
 	add(o.spec.Method != http.MethodGet, fault.CodeRequestTimeout, fault.CodeBodyTooLarge)
 	add(o.idempotent, fault.CodeIdempotencyRunning, fault.CodeIdempotencyMismatch)
 	add(o.conditional, fault.CodeStale)

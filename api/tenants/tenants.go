@@ -33,6 +33,8 @@ type handlers struct {
 // Register opens the operations on tenants.
 func Register(s *op.Surface, c Config) {
 	h := handlers{c.Tenants, c.May}
+	h.registerAllowances(s)
+	h.registerUsage(s)
 	op.Register(s, authz.TenantsRead, op.Spec{
 		ID: "listTenants", Method: http.MethodGet, Path: "/v1/tenants", Tag: Tag,
 		Summary: "List tenants", Description: "Lists the caller's own tenant and what is below it, oldest first.",
@@ -41,8 +43,8 @@ func Register(s *op.Surface, c Config) {
 		ID: "createTenant", Method: http.MethodPost, Path: "/v1/tenants", Tag: Tag, Status: http.StatusCreated,
 		Summary: "Create a tenant",
 		Description: "Creates a tenant below one that the caller sees. Below the operator stand level-1 resellers, below those level-2 resellers and customers, " +
-			"below level-2 resellers customers. Names are unique among siblings.",
-		Codes: []fault.Code{fault.CodeWrongParent, fault.CodeNameTaken, fault.CodeNotFound},
+			"below level-2 resellers customers. Names are unique among siblings. It can be given what its parent has: see updateEntitlements and updateQuotas.",
+		Codes: []fault.Code{fault.CodeWrongParent, fault.CodeNameTaken, fault.CodeNotFound, fault.CodeLimitTooHigh},
 	}, h.create)
 	op.Register(s, authz.TenantsRead, op.Spec{
 		ID: "getTenant", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}", Tag: Tag,
@@ -124,8 +126,10 @@ type CreateTenant struct {
 	TimeZone string    `json:"time_zone,omitempty" maxLength:"64" doc:"IANA name; the parent's if it is left out." example:"America/Toronto"`
 	Language string    `json:"language,omitempty" maxLength:"35" doc:"BCP 47; the parent's if it is left out." example:"en-CA"`
 
-	ContentAccess string `json:"content_access,omitempty" enum:"closed,open" doc:"Whether staff from above who act in the tenant may read its messages; closed if it is left out. Later its own administrators alone change it: open is for those who run the tenant themselves."`
-	SecuritySuite bool   `json:"security_suite,omitempty" doc:"Whether the strict rules for passwords hold."`
+	ContentAccess string           `json:"content_access,omitempty" enum:"closed,open" doc:"Whether staff from above who act in the tenant may read its messages; closed if it is left out. Later its own administrators alone change it: open is for those who run the tenant themselves."`
+	SecuritySuite bool             `json:"security_suite,omitempty" doc:"Whether the strict rules for passwords hold."`
+	Entitlements  *SetEntitlements `json:"entitlements,omitempty" doc:"What it is given; API and webhooks, where the parent has them, if nothing is said of them."`
+	Quotas        *SetQuotas       `json:"quotas,omitempty" doc:"Its limits; those of the parent hold in any case."`
 }
 
 // CreateTenantInput is the input of createTenant.
@@ -145,6 +149,7 @@ func (h handlers) create(ctx context.Context, in *CreateTenantInput) (*Created, 
 		ParentID: in.Body.ParentID, Kind: tenants.Kind(in.Body.Kind), Name: in.Body.Name,
 		Country: in.Body.Country, TimeZone: in.Body.TimeZone, Language: in.Body.Language,
 		ContentAccess: tenants.ContentAccess(in.Body.ContentAccess), SecuritySuite: in.Body.SecuritySuite,
+		Allowance: tenants.AllowanceChange{Entitlements: in.Body.Entitlements.named(), Limits: in.Body.Quotas.named()},
 	})
 	if err != nil {
 		return nil, err

@@ -446,6 +446,11 @@ var (
 		{Name: "security_suite", Type: field.TypeBool, Default: false},
 		{Name: "require_if_match", Type: field.TypeBool, Default: false},
 		{Name: "allowed_origins", Type: field.TypeJSON, Default: schema.Expr("'[]'::jsonb")},
+		{Name: "entitlements", Type: field.TypeJSON, Default: schema.Expr("jsonb_build_array('api', 'webhooks')")},
+		{Name: "quota_seats", Type: field.TypeInt64, Nullable: true},
+		{Name: "quota_messages_per_month", Type: field.TypeInt64, Nullable: true},
+		{Name: "quota_storage_bytes", Type: field.TypeInt64, Nullable: true},
+		{Name: "quota_requests_per_minute", Type: field.TypeInt64, Nullable: true},
 	}
 	// TenantsTable holds the schema information for the "tenants" table.
 	TenantsTable = &schema.Table{

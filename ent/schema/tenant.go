@@ -34,6 +34,14 @@ func (Tenant) Fields() []ent.Field {
 		field.Bool("require_if_match").Default(false).Comment("changes without If-Match are refused"),
 		field.Strings("allowed_origins").Default([]string{}).Annotations(entsql.DefaultExpr("'[]'::jsonb")).
 			Comment("web sites that may call the API from a browser"),
+		field.Strings("entitlements").Default([]string{"api", "webhooks"}).
+			Annotations(entsql.DefaultExpr("jsonb_build_array('api', 'webhooks')")).
+			Comment("what was granted to it; it has what all above it have as well"),
+		// Limits are null where the node itself has none; those above it hold all the same.
+		field.Int64("quota_seats").Optional().Nillable(),
+		field.Int64("quota_messages_per_month").Optional().Nillable().Comment("segments"),
+		field.Int64("quota_storage_bytes").Optional().Nillable(),
+		field.Int64("quota_requests_per_minute").Optional().Nillable(),
 	}
 }
 

@@ -45,6 +45,16 @@ const (
 	FieldRequireIfMatch = "require_if_match"
 	// FieldAllowedOrigins holds the string denoting the allowed_origins field in the database.
 	FieldAllowedOrigins = "allowed_origins"
+	// FieldEntitlements holds the string denoting the entitlements field in the database.
+	FieldEntitlements = "entitlements"
+	// FieldQuotaSeats holds the string denoting the quota_seats field in the database.
+	FieldQuotaSeats = "quota_seats"
+	// FieldQuotaMessagesPerMonth holds the string denoting the quota_messages_per_month field in the database.
+	FieldQuotaMessagesPerMonth = "quota_messages_per_month"
+	// FieldQuotaStorageBytes holds the string denoting the quota_storage_bytes field in the database.
+	FieldQuotaStorageBytes = "quota_storage_bytes"
+	// FieldQuotaRequestsPerMinute holds the string denoting the quota_requests_per_minute field in the database.
+	FieldQuotaRequestsPerMinute = "quota_requests_per_minute"
 	// Table holds the table name of the tenant in the database.
 	Table = "tenants"
 )
@@ -68,6 +78,11 @@ var Columns = []string{
 	FieldSecuritySuite,
 	FieldRequireIfMatch,
 	FieldAllowedOrigins,
+	FieldEntitlements,
+	FieldQuotaSeats,
+	FieldQuotaMessagesPerMonth,
+	FieldQuotaStorageBytes,
+	FieldQuotaRequestsPerMinute,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -97,6 +112,8 @@ var (
 	DefaultRequireIfMatch bool
 	// DefaultAllowedOrigins holds the default value on creation for the "allowed_origins" field.
 	DefaultAllowedOrigins []string
+	// DefaultEntitlements holds the default value on creation for the "entitlements" field.
+	DefaultEntitlements []string
 )
 
 // Kind defines the type for the "kind" enum field.
@@ -257,4 +274,24 @@ func BySecuritySuite(opts ...sql.OrderTermOption) OrderOption {
 // ByRequireIfMatch orders the results by the require_if_match field.
 func ByRequireIfMatch(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRequireIfMatch, opts...).ToFunc()
+}
+
+// ByQuotaSeats orders the results by the quota_seats field.
+func ByQuotaSeats(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaSeats, opts...).ToFunc()
+}
+
+// ByQuotaMessagesPerMonth orders the results by the quota_messages_per_month field.
+func ByQuotaMessagesPerMonth(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaMessagesPerMonth, opts...).ToFunc()
+}
+
+// ByQuotaStorageBytes orders the results by the quota_storage_bytes field.
+func ByQuotaStorageBytes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaStorageBytes, opts...).ToFunc()
+}
+
+// ByQuotaRequestsPerMinute orders the results by the quota_requests_per_minute field.
+func ByQuotaRequestsPerMinute(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQuotaRequestsPerMinute, opts...).ToFunc()
 }

@@ -115,6 +115,26 @@ func RequireIfMatch(v bool) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldRequireIfMatch, v))
 }
 
+// QuotaSeats applies equality check predicate on the "quota_seats" field. It's identical to QuotaSeatsEQ.
+func QuotaSeats(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaSeats, v))
+}
+
+// QuotaMessagesPerMonth applies equality check predicate on the "quota_messages_per_month" field. It's identical to QuotaMessagesPerMonthEQ.
+func QuotaMessagesPerMonth(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaMessagesPerMonth, v))
+}
+
+// QuotaStorageBytes applies equality check predicate on the "quota_storage_bytes" field. It's identical to QuotaStorageBytesEQ.
+func QuotaStorageBytes(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaStorageBytes, v))
+}
+
+// QuotaRequestsPerMinute applies equality check predicate on the "quota_requests_per_minute" field. It's identical to QuotaRequestsPerMinuteEQ.
+func QuotaRequestsPerMinute(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaRequestsPerMinute, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldCreatedAt, v))
@@ -753,6 +773,206 @@ func RequireIfMatchEQ(v bool) predicate.Tenant {
 // RequireIfMatchNEQ applies the NEQ predicate on the "require_if_match" field.
 func RequireIfMatchNEQ(v bool) predicate.Tenant {
 	return predicate.Tenant(sql.FieldNEQ(FieldRequireIfMatch, v))
+}
+
+// QuotaSeatsEQ applies the EQ predicate on the "quota_seats" field.
+func QuotaSeatsEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaSeats, v))
+}
+
+// QuotaSeatsNEQ applies the NEQ predicate on the "quota_seats" field.
+func QuotaSeatsNEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldQuotaSeats, v))
+}
+
+// QuotaSeatsIn applies the In predicate on the "quota_seats" field.
+func QuotaSeatsIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldQuotaSeats, vs...))
+}
+
+// QuotaSeatsNotIn applies the NotIn predicate on the "quota_seats" field.
+func QuotaSeatsNotIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldQuotaSeats, vs...))
+}
+
+// QuotaSeatsGT applies the GT predicate on the "quota_seats" field.
+func QuotaSeatsGT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldQuotaSeats, v))
+}
+
+// QuotaSeatsGTE applies the GTE predicate on the "quota_seats" field.
+func QuotaSeatsGTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldQuotaSeats, v))
+}
+
+// QuotaSeatsLT applies the LT predicate on the "quota_seats" field.
+func QuotaSeatsLT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldQuotaSeats, v))
+}
+
+// QuotaSeatsLTE applies the LTE predicate on the "quota_seats" field.
+func QuotaSeatsLTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldQuotaSeats, v))
+}
+
+// QuotaSeatsIsNil applies the IsNil predicate on the "quota_seats" field.
+func QuotaSeatsIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldQuotaSeats))
+}
+
+// QuotaSeatsNotNil applies the NotNil predicate on the "quota_seats" field.
+func QuotaSeatsNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldQuotaSeats))
+}
+
+// QuotaMessagesPerMonthEQ applies the EQ predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaMessagesPerMonth, v))
+}
+
+// QuotaMessagesPerMonthNEQ applies the NEQ predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthNEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldQuotaMessagesPerMonth, v))
+}
+
+// QuotaMessagesPerMonthIn applies the In predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldQuotaMessagesPerMonth, vs...))
+}
+
+// QuotaMessagesPerMonthNotIn applies the NotIn predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthNotIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldQuotaMessagesPerMonth, vs...))
+}
+
+// QuotaMessagesPerMonthGT applies the GT predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthGT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldQuotaMessagesPerMonth, v))
+}
+
+// QuotaMessagesPerMonthGTE applies the GTE predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthGTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldQuotaMessagesPerMonth, v))
+}
+
+// QuotaMessagesPerMonthLT applies the LT predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthLT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldQuotaMessagesPerMonth, v))
+}
+
+// QuotaMessagesPerMonthLTE applies the LTE predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthLTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldQuotaMessagesPerMonth, v))
+}
+
+// QuotaMessagesPerMonthIsNil applies the IsNil predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldQuotaMessagesPerMonth))
+}
+
+// QuotaMessagesPerMonthNotNil applies the NotNil predicate on the "quota_messages_per_month" field.
+func QuotaMessagesPerMonthNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldQuotaMessagesPerMonth))
+}
+
+// QuotaStorageBytesEQ applies the EQ predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaStorageBytes, v))
+}
+
+// QuotaStorageBytesNEQ applies the NEQ predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesNEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldQuotaStorageBytes, v))
+}
+
+// QuotaStorageBytesIn applies the In predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldQuotaStorageBytes, vs...))
+}
+
+// QuotaStorageBytesNotIn applies the NotIn predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesNotIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldQuotaStorageBytes, vs...))
+}
+
+// QuotaStorageBytesGT applies the GT predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesGT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldQuotaStorageBytes, v))
+}
+
+// QuotaStorageBytesGTE applies the GTE predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesGTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldQuotaStorageBytes, v))
+}
+
+// QuotaStorageBytesLT applies the LT predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesLT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldQuotaStorageBytes, v))
+}
+
+// QuotaStorageBytesLTE applies the LTE predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesLTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldQuotaStorageBytes, v))
+}
+
+// QuotaStorageBytesIsNil applies the IsNil predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldQuotaStorageBytes))
+}
+
+// QuotaStorageBytesNotNil applies the NotNil predicate on the "quota_storage_bytes" field.
+func QuotaStorageBytesNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldQuotaStorageBytes))
+}
+
+// QuotaRequestsPerMinuteEQ applies the EQ predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldQuotaRequestsPerMinute, v))
+}
+
+// QuotaRequestsPerMinuteNEQ applies the NEQ predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteNEQ(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldQuotaRequestsPerMinute, v))
+}
+
+// QuotaRequestsPerMinuteIn applies the In predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldQuotaRequestsPerMinute, vs...))
+}
+
+// QuotaRequestsPerMinuteNotIn applies the NotIn predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteNotIn(vs ...int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldQuotaRequestsPerMinute, vs...))
+}
+
+// QuotaRequestsPerMinuteGT applies the GT predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteGT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldQuotaRequestsPerMinute, v))
+}
+
+// QuotaRequestsPerMinuteGTE applies the GTE predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteGTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldQuotaRequestsPerMinute, v))
+}
+
+// QuotaRequestsPerMinuteLT applies the LT predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteLT(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldQuotaRequestsPerMinute, v))
+}
+
+// QuotaRequestsPerMinuteLTE applies the LTE predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteLTE(v int64) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldQuotaRequestsPerMinute, v))
+}
+
+// QuotaRequestsPerMinuteIsNil applies the IsNil predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldQuotaRequestsPerMinute))
+}
+
+// QuotaRequestsPerMinuteNotNil applies the NotNil predicate on the "quota_requests_per_minute" field.
+func QuotaRequestsPerMinuteNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldQuotaRequestsPerMinute))
 }
 
 // And groups predicates with the AND operator between them.

@@ -50,6 +50,7 @@ const (
 	CodeTenantSuspended  Code = "tenant_suspended"
 	CodeNotEntitled      Code = "not_entitled"
 	CodeQuotaExceeded    Code = "quota_exceeded"
+	CodeLimitTooHigh     Code = "limit_too_high"
 	CodeNumberTaken      Code = "number_taken"
 	CodeNotDistributable Code = "channel_not_distributable"
 	CodeInteractionsOpen Code = "interactions_open"
@@ -113,6 +114,7 @@ func Codes() []Code {
 		CodeTenantSuspended,
 		CodeNotEntitled,
 		CodeQuotaExceeded,
+		CodeLimitTooHigh,
 		CodeNumberTaken,
 		CodeNotDistributable,
 		CodeInteractionsOpen,

@@ -54,6 +54,8 @@ type Fault struct {
 	RetryAfter time.Duration
 	// Present is the state that stands in the way of a Conflict.
 	Present string
+	// Subject names the entitlement or the quota that it is about.
+	Subject string
 
 	cause error
 }
@@ -103,6 +105,13 @@ func (f *Fault) After(d time.Duration) *Fault {
 func (f *Fault) Showing(state string) *Fault {
 	c := *f
 	c.Present = state
+	return &c
+}
+
+// About returns a copy of the fault that names an entitlement or a quota.
+func (f *Fault) About(subject string) *Fault {
+	c := *f
+	c.Subject = subject
 	return &c
 }
 

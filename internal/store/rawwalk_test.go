@@ -38,6 +38,7 @@ var systemTables = []string{
 	"sessions",
 	"signing_keys",
 	"tenants",
+	"usage_counters",
 	"users",
 }
 

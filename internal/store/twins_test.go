@@ -170,6 +170,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"id": id.New(), "kind": "welcome", "language": "en", "state": "queued", "content": `\x01`,
 		"due_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour), "created_at": testkit.Start,
 	})
+	put("usage_counters", row{"quota": "messages_per_month", "period": "2026-03-01", "used": 1, "updated_at": testkit.Start})
 	put("idempotency_keys", row{
 		"principal": "key:1", "method": "POST", "route": "/v1/messages", "key": "k", "fingerprint": `\x01`,
 		"response": `\x01`, "created_at": testkit.Start,

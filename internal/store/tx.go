@@ -123,6 +123,31 @@ func (t *tx) enter(ctx context.Context, to scope.Scope) error {
 	return nil
 }
 
+// Outside returns the context without the transaction that runs in it, for a
+// read that is not part of it, on another role's connection. It sees nothing of
+// what the transaction has written, and must not wait for its locks.
+func Outside(ctx context.Context) context.Context { return context.WithValue(ctx, txKey{}, nil) }
+
+// Try runs fn as a part of the running transaction that may fail by itself: its
+// error takes back what it has written, and the transaction goes on.
+func Try(ctx context.Context, fn func() error) error {
+	running, ok := ctx.Value(txKey{}).(*tx)
+	if !ok {
+		return errNoTransaction
+	}
+	if _, err := running.sql.ExecContext(ctx, "SAVEPOINT try"); err != nil {
+		return err
+	}
+	registered := len(running.after)
+	if err := fn(); err != nil {
+		running.after = running.after[:registered]
+		_, undone := running.sql.ExecContext(ctx, "ROLLBACK TO SAVEPOINT try")
+		return errors.Join(err, undone)
+	}
+	_, err := running.sql.ExecContext(ctx, "RELEASE SAVEPOINT try")
+	return err
+}
+
 // AfterCommit runs f when the running transaction has become durable, and
 // never if it does not. f must be quick and must not fail: a nudge.
 func AfterCommit(ctx context.Context, f func()) {

@@ -32,12 +32,21 @@ type Log interface {
 	Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error
 }
 
+// Meter counts what the scope's tenant keeps, in the running transaction.
+type Meter interface {
+	// SpendStorage counts an upload, or fails with quota_exceeded.
+	SpendStorage(ctx context.Context, bytes int64) error
+	// AddStorage counts what came from outside, and never refuses it.
+	AddStorage(ctx context.Context, bytes int64) error
+}
+
 // Config is what a Service needs.
 type Config struct {
 	Store    *store.Store
 	Events   Log
 	Channels *channels.Service
 	Media    *Media
+	Meter    Meter
 	Links    *Links
 	// HTTP fetches what customers sent; it refuses private networks.
 	HTTP *http.Client
@@ -50,6 +59,7 @@ type Service struct {
 	events   Log
 	channels *channels.Service
 	media    *Media
+	meter    Meter
 	links    *Links
 	http     *http.Client
 	log      *slog.Logger
@@ -57,7 +67,7 @@ type Service struct {
 
 // New returns the service.
 func New(c Config) *Service {
-	return &Service{c.Store, c.Events, c.Channels, c.Media, c.Links, c.HTTP, c.Log}
+	return &Service{c.Store, c.Events, c.Channels, c.Media, c.Meter, c.Links, c.HTTP, c.Log}
 }
 
 // Attachment is one picture.
@@ -84,7 +94,7 @@ const viewFor = 15 * time.Minute
 
 // Upload keeps a picture for a message that is still to be written. What it is
 // is decided by its content; what it says about the place it was taken at is
-// removed. Faults: CodePictureType, CodePictureTooLarge.
+// removed. Faults: CodePictureType, CodePictureTooLarge, CodeQuotaExceeded.
 func (s *Service) Upload(ctx context.Context, name string, content []byte) (Attachment, error) {
 	info, clean, err := inspect(content)
 	if err != nil {
@@ -101,6 +111,9 @@ func (s *Service) Upload(ctx context.Context, name string, content []byte) (Atta
 	}
 	var out Attachment
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.meter.SpendStorage(ctx, int64(len(clean))); err != nil {
+			return err
+		}
 		sum := sha256.Sum256(clean)
 		create := s.store.Ent(ctx).Attachment.Create().SetID(attachmentID).SetStatus(attachment.StatusReady).
 			SetName(name).SetContentType(info.ContentType).SetSize(int64(len(clean))).
@@ -114,6 +127,12 @@ func (s *Service) Upload(ctx context.Context, name string, content []byte) (Atta
 		}
 		return err
 	})
+	if fault.Is(err, fault.CodeQuotaExceeded) {
+		// What cannot be removed now is an orphan: no row leads to it.
+		if removeErr := s.media.remove(ctx, key); removeErr != nil {
+			s.log.WarnContext(ctx, "a refused picture could not be removed", "attachment_id", attachmentID, "error", removeErr)
+		}
+	}
 	return out, err
 }
 

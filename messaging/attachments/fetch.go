@@ -125,13 +125,14 @@ func (s *Service) failed(ctx context.Context, row *ent.Attachment, cause error) 
 }
 
 func (s *Service) giveUp(ctx context.Context, row *ent.Attachment, why string) error {
-	return s.conclude(ctx, row, "attachment.failed", func(u *ent.AttachmentUpdate) {
+	return s.conclude(ctx, row, "attachment.failed", 0, func(u *ent.AttachmentUpdate) {
 		u.SetStatus(attachment.StatusFailed).SetFailure(why)
 	})
 }
 
-// conclude ends the fetching of a picture, once, and tells the log.
-func (s *Service) conclude(ctx context.Context, row *ent.Attachment, event string, set func(*ent.AttachmentUpdate)) error {
+// conclude ends the fetching of a picture, once, counts what is kept, and tells
+// the log.
+func (s *Service) conclude(ctx context.Context, row *ent.Attachment, event string, kept int64, set func(*ent.AttachmentUpdate)) error {
 	return s.store.InTx(ctx, func(ctx context.Context) error {
 		u := s.store.Ent(ctx).Attachment.Update().
 			Where(attachment.ID(row.ID), attachment.StatusEQ(attachment.StatusPending)).ClearDueAt()
@@ -140,7 +141,11 @@ func (s *Service) conclude(ctx context.Context, row *ent.Attachment, event strin
 		if err != nil || n == 0 {
 			return err
 		}
-		return s.events.Publish(ctx, event, "attachment", row.ID, map[string]any{"message_id": row.MessageID})
+		err = s.events.Publish(ctx, event, "attachment", row.ID, map[string]any{"message_id": row.MessageID})
+		if err != nil || kept == 0 {
+			return err
+		}
+		return s.meter.AddStorage(ctx, kept)
 	})
 }
 
@@ -150,7 +155,7 @@ func (s *Service) keep(ctx context.Context, row *ent.Attachment, info picture.In
 		return err
 	}
 	sum := sha256.Sum256(content)
-	return s.conclude(ctx, row, "attachment.ready", func(u *ent.AttachmentUpdate) {
+	return s.conclude(ctx, row, "attachment.ready", int64(len(content)), func(u *ent.AttachmentUpdate) {
 		u.SetStatus(attachment.StatusReady).SetContentType(info.ContentType).SetSize(int64(len(content))).
 			SetWidth(info.Width).SetHeight(info.Height).SetSha256(sum[:]).SetMediaKey(key)
 	})

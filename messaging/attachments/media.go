@@ -48,6 +48,8 @@ func (m *Media) get(ctx context.Context, key string) ([]byte, error) {
 	return m.bucket.ReadAll(ctx, key)
 }
 
+func (m *Media) remove(ctx context.Context, key string) error { return m.bucket.Delete(ctx, key) }
+
 // redactedURL is a URL without what may be secret in it, for logs.
 func redactedURL(raw string) string {
 	u, err := url.Parse(raw)

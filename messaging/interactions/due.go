@@ -201,10 +201,10 @@ func (s *Service) expire(ctx context.Context, messageID uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	if err := s.release(ctx, row); err != nil {
+	if err := errors.Join(s.release(ctx, row), s.changed(ctx, row)); err != nil {
 		return err
 	}
-	return s.changed(ctx, row)
+	return s.meter.GiveBackMessages(ctx, row.CreatedAt, row.Segments)
 }
 
 // record notes the outcome of a submission. The database may be away just now:
@@ -304,7 +304,8 @@ func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64())) // #nosec G404 -- not a secret
 }
 
-// fail ends a message, and does what its class asks for beyond that.
+// fail ends a message that no provider has taken over, as far as anybody knows,
+// and does what its class asks for beyond that.
 func (s *Service) fail(ctx context.Context, row *ent.Message, cause *provider.Error) error {
 	row, err := row.Update().SetStatus(Failed).ClearClaimID().ClearClaimUntil().ClearDueAt().SetFailedAt(s.store.Now()).
 		SetErrorClass(string(cause.Class)).SetErrorCode(cause.Code).SetErrorMessage(cause.Message).Save(ctx)
@@ -314,7 +315,13 @@ func (s *Service) fail(ctx context.Context, row *ent.Message, cause *provider.Er
 	if err := s.consequences(ctx, row, cause.Class, cause.Message); err != nil {
 		return err
 	}
-	return errors.Join(s.release(ctx, row), s.changed(ctx, row))
+	if err := errors.Join(s.release(ctx, row), s.changed(ctx, row)); err != nil {
+		return err
+	}
+	if cause.Class == provider.ClassAmbiguous {
+		return nil // the provider may have sent it
+	}
+	return s.meter.GiveBackMessages(ctx, row.CreatedAt, row.Segments)
 }
 
 // consequences of a failure for others than the message.

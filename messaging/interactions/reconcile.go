@@ -178,7 +178,10 @@ func (s *Service) notFound(ctx context.Context, row *ent.Message) error {
 	if err != nil || through.OnUnknown != string(entchannel.OnUnknownResend) {
 		return err
 	}
-	_, err = s.resend(ctx, Caller{}, row)
+	err = store.Try(ctx, func() error {
+		_, err := s.resend(ctx, Caller{}, row)
+		return err
+	})
 	if _, refused := fault.As(err); refused {
 		s.log.InfoContext(ctx, "a message whose outcome is unknown could not be sent again", "message_id", row.ID, "error", err)
 		return nil

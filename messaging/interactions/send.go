@@ -155,7 +155,9 @@ func (s *Service) mustSee(ctx context.Context, c Caller, interactionID uuid.UUID
 
 // Reply sends a message in an interaction. Faults: CodeNotFound, CodeWrongState,
 // CodeEmptyMessage, CodeMessageTooLong, CodeTooManySegments, CodeNotCapable,
-// CodeChannelInactive, CodeDuplicateMessage and those of attachments.
+// CodeChannelInactive, CodeDuplicateMessage, CodeQuotaExceeded and those of
+// attachments. A fault leaves what it has written behind: the transaction is to
+// be rolled back.
 func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, d Draft) (Message, error) {
 	var out Message
 	d.ownUploads = c.OwnOnly
@@ -341,6 +343,10 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 		return Message{}, err
 	}
 	if err := s.publishMessage(ctx, "message.queued", row); err != nil {
+		return Message{}, err
+	}
+	// Last, because the tenant's other messages wait from here to the commit.
+	if err := s.meter.SpendMessages(ctx, row.Segments); err != nil {
 		return Message{}, err
 	}
 	s.crash("C0")

@@ -3,6 +3,7 @@ package interactions
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,6 +23,14 @@ type Log interface {
 	Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error
 }
 
+// Meter counts what the scope's tenant sends, in the running transaction.
+type Meter interface {
+	// SpendMessages counts a message's segments, or fails with quota_exceeded.
+	SpendMessages(ctx context.Context, segments int) error
+	// GiveBackMessages takes back what was counted at a time.
+	GiveBackMessages(ctx context.Context, accepted time.Time, segments int) error
+}
+
 // Config is what a Service needs.
 type Config struct {
 	Store       *store.Store
@@ -30,6 +39,7 @@ type Config struct {
 	Contacts    *contacts.Service
 	Consent     *consent.Service
 	Attachments *attachments.Service
+	Meter       Meter
 	// Wake tells the dispatchers that a row is due.
 	Wake func()
 	// Observe counts messages by provider and status; nil for nobody.
@@ -50,6 +60,7 @@ type Service struct {
 	contacts    *contacts.Service
 	consent     *consent.Service
 	attachments *attachments.Service
+	meter       Meter
 	wake        func()
 	observe     func(provider, status string)
 	lookups     *ratelimit.Limiter
@@ -66,7 +77,7 @@ func New(c Config) *Service {
 		c.Crash = func(string) {}
 	}
 	return &Service{
-		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments,
+		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments, c.Meter,
 		c.Wake, c.Observe, c.Lookups, c.Log, c.Crash,
 	}
 }
