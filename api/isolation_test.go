@@ -42,6 +42,7 @@ var withIDs = map[string]asked{
 	}},
 	"setUserPassword":    {body: fixed(apitest.Body{"password": "Another-horse-8-battery"})},
 	"getUserPermissions": {}, "getRole": {}, "updateRole": {body: fixed(apitest.Body{"description": "Changed"})}, "deleteRole": {},
+	"listUserSessions": {}, "endUserSessions": {}, "endUserSession": {}, "resetSecondFactor": {}, "endMySession": {},
 	"getAPIKey": {}, "revokeAPIKey": {},
 	"getNumber": {by: byReseller}, "reclaimNumber": {by: byReseller},
 	"assignNumber": {by: byReseller, body: func(ids map[string]string) apitest.Body { return apitest.Body{"tenant_id": ids["tenant_id"]} }},
@@ -113,7 +114,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", message)
 	key, _ := w.key(t, n, "channels:read")
 	return map[string]string{
-		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
+		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
 		"attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
 		"parent_id": n.parent.ID.String(), "tenant_id": n.ID.String(),
@@ -315,6 +316,7 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 			lists++
 			path := fill(o.Path, map[string]string{
 				"tenant_id": twin.ID.String(), "interaction_id": conversations[i], "message_id": messages[i],
+				"user_id": twin.Admin.UserID.String(),
 			})
 			for _, query := range []string{"?limit=200", "?limit=1"} {
 				ids[i] = append(ids[i], allPages(t, twin.Admin, o, path, query)...)

@@ -89,6 +89,20 @@ func userOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"user_id": n.user}
 }
 
+func sessionOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"user_id": n.user, "session_id": w.session(t, n)}
+}
+
+// factorOf is a user with a second factor in use.
+func factorOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	w.Tamper(t, `INSERT INTO second_factors AS f (tenant_id, user_id, secret, created_at, confirmed_at)
+		VALUES ($1, $2, '\x01', $3, $3) ON CONFLICT (tenant_id, user_id) DO UPDATE SET secret = '\x01', confirmed_at = $3`,
+		n.ID, n.user, w.Clock.Now())
+	return map[string]string{"user_id": n.user}
+}
+
 // attachmentOf is an upload of the caller's own where he may have one: agents
 // and users see no others.
 func attachmentOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
@@ -148,6 +162,11 @@ var matrix = map[string]rule{
 	"createRole": {own: "ORT", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any { return newRole() }},
 	"updateRole": {own: "ORT", below: "OR", prepare: roleOf, body: sends(apitest.Body{"description": "Changed"})},
 	"deleteRole": {own: "ORT", below: "OR", prepare: roleOf},
+
+	"listUserSessions":  {own: "ORTM", below: "OR", prepare: userOf},
+	"endUserSessions":   {own: "ORT", below: "OR", prepare: userOf},
+	"endUserSession":    {own: "ORT", below: "OR", prepare: sessionOf},
+	"resetSecondFactor": {own: "ORT", below: "OR", prepare: factorOf},
 
 	"listAPIKeys":  {own: "ORT", below: "OR"},
 	"getAPIKey":    {own: "ORT", below: "OR", prepare: keyOf},
@@ -218,6 +237,18 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 	"createSession":         answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"login": "nobody@world.example", "password": "x"}),
 	"refreshSession":        answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"refresh_token": "x"}),
 
+	"completeSession":     answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"challenge": "x", "code": "123456"}),
+	"createPasswordReset": answers(http.StatusAccepted, http.StatusAccepted, apitest.Body{"login": "nobody@world.example"}),
+	"resetPassword":       answers(unprocessable, unprocessable, apitest.Body{"token": "x", "password": apitest.Password}),
+
+	"listMySessions":      personal(http.StatusOK, nil),
+	"endMySession":        personal(http.StatusNotFound, nil),
+	"getSecondFactor":     personal(http.StatusOK, nil),
+	"createSecondFactor":  personal(http.StatusOK, apitest.Body{"password": apitest.Password}),
+	"confirmSecondFactor": personal(unprocessable, apitest.Body{"code": "000000"}),
+	"disableSecondFactor": personal(http.StatusConflict, apitest.Body{"password": apitest.Password}),
+	"createRecoveryCodes": personal(http.StatusConflict, apitest.Body{"password": apitest.Password}),
+
 	"getPermissions": answers(http.StatusUnauthorized, http.StatusOK, nil),
 	"getMe":          answers(http.StatusUnauthorized, http.StatusOK, nil),
 	"listProviders":  answers(http.StatusUnauthorized, http.StatusOK, nil),
@@ -287,6 +318,27 @@ func answers(anonymous, known int, body any) func(*testing.T, *world, *caller, a
 		}
 		path := parameter.ReplaceAllString(strings.Replace(o.Path, "{provider}", "twilio", 1), strings.Repeat("a", 32))
 		if r := c.Do(t, o.Method, path, body); r.Status != want {
+			t.Errorf("%s: %d, want %d: %s", c.name, r.Status, want, r.Content)
+		}
+	}
+}
+
+// personal checks an operation on what is a person's own: keys have no such
+// thing.
+func personal(status int, body any) func(*testing.T, *world, *caller, apitest.Operation) {
+	return func(t *testing.T, _ *world, c *caller, o apitest.Operation) {
+		t.Helper()
+		want := status
+		switch c.role {
+		case "":
+			want = http.StatusUnauthorized
+		case "K":
+			want = http.StatusForbidden
+		}
+		if o.ID == "confirmSecondFactor" && want == status {
+			c.Post(t, "/v1/me/second-factor", apitest.Body{"password": apitest.Password}).Want(t, http.StatusOK)
+		}
+		if r := c.Do(t, o.Method, fill(o.Path, nil), body); r.Status != want {
 			t.Errorf("%s: %d, want %d: %s", c.name, r.Status, want, r.Content)
 		}
 	}
@@ -432,6 +484,6 @@ func endEverything(t *testing.T, w *world, callers []*caller) {
 		fresh.Post(t, "/v1/me/password", apitest.Body{"old_password": "wrong", "password": "Another-horse-8-battery"}).Want(t, unprocessable)
 		fresh.Post(t, "/v1/me/password", password).Want(t, http.StatusNoContent)
 		w.Clock.Advance(2 * 1e9)
-		fresh.Get(t, "/v1/me").WantProblem(t, http.StatusUnauthorized, "invalid_token", "")
+		fresh.Get(t, "/v1/me").Want(t, http.StatusOK) // the session that did it goes on
 	}
 }

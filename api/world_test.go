@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -118,6 +119,15 @@ func (w *world) interaction(t *testing.T, n *node, for_ *apitest.Client) (intera
 func (w *world) attachment(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Upload(t, n.Path("/attachments"), "a.png", drawing(t, "png")).Want(t, http.StatusCreated).String(t, "id")
+}
+
+// session is one of the node's user, who has never signed in himself.
+func (w *world) session(t *testing.T, n *node) string {
+	t.Helper()
+	id := uuid.NewString()
+	w.Tamper(t, `INSERT INTO sessions (id, created_at, updated_at, tenant_id, user_id, nonce, rotated_at, expires_at)
+		VALUES ($1, $4, $4, $2, $3, '\x01', $4, $5)`, id, n.ID, n.user, w.Clock.Now(), w.Clock.Now().Add(24*time.Hour))
+	return id
 }
 
 func (w *world) key(t *testing.T, n *node, permissions ...string) (id, text string) {

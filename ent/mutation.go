@@ -14434,6 +14434,9 @@ type UserMutation struct {
 	status               *user.Status
 	password_hash        *string
 	must_change_password *bool
+	password_changed_at  *time.Time
+	password_warned_at   *time.Time
+	second_factor_due_at *time.Time
 	custom_role_id       *uuid.UUID
 	denied               *[]string
 	appenddenied         []string
@@ -14930,6 +14933,153 @@ func (m *UserMutation) ResetMustChangePassword() {
 	m.must_change_password = nil
 }
 
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (m *UserMutation) SetPasswordChangedAt(t time.Time) {
+	m.password_changed_at = &t
+}
+
+// PasswordChangedAt returns the value of the "password_changed_at" field in the mutation.
+func (m *UserMutation) PasswordChangedAt() (r time.Time, exists bool) {
+	v := m.password_changed_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPasswordChangedAt returns the old "password_changed_at" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldPasswordChangedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPasswordChangedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPasswordChangedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPasswordChangedAt: %w", err)
+	}
+	return oldValue.PasswordChangedAt, nil
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (m *UserMutation) ClearPasswordChangedAt() {
+	m.password_changed_at = nil
+	m.clearedFields[user.FieldPasswordChangedAt] = struct{}{}
+}
+
+// PasswordChangedAtCleared returns if the "password_changed_at" field was cleared in this mutation.
+func (m *UserMutation) PasswordChangedAtCleared() bool {
+	_, ok := m.clearedFields[user.FieldPasswordChangedAt]
+	return ok
+}
+
+// ResetPasswordChangedAt resets all changes to the "password_changed_at" field.
+func (m *UserMutation) ResetPasswordChangedAt() {
+	m.password_changed_at = nil
+	delete(m.clearedFields, user.FieldPasswordChangedAt)
+}
+
+// SetPasswordWarnedAt sets the "password_warned_at" field.
+func (m *UserMutation) SetPasswordWarnedAt(t time.Time) {
+	m.password_warned_at = &t
+}
+
+// PasswordWarnedAt returns the value of the "password_warned_at" field in the mutation.
+func (m *UserMutation) PasswordWarnedAt() (r time.Time, exists bool) {
+	v := m.password_warned_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPasswordWarnedAt returns the old "password_warned_at" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldPasswordWarnedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPasswordWarnedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPasswordWarnedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPasswordWarnedAt: %w", err)
+	}
+	return oldValue.PasswordWarnedAt, nil
+}
+
+// ClearPasswordWarnedAt clears the value of the "password_warned_at" field.
+func (m *UserMutation) ClearPasswordWarnedAt() {
+	m.password_warned_at = nil
+	m.clearedFields[user.FieldPasswordWarnedAt] = struct{}{}
+}
+
+// PasswordWarnedAtCleared returns if the "password_warned_at" field was cleared in this mutation.
+func (m *UserMutation) PasswordWarnedAtCleared() bool {
+	_, ok := m.clearedFields[user.FieldPasswordWarnedAt]
+	return ok
+}
+
+// ResetPasswordWarnedAt resets all changes to the "password_warned_at" field.
+func (m *UserMutation) ResetPasswordWarnedAt() {
+	m.password_warned_at = nil
+	delete(m.clearedFields, user.FieldPasswordWarnedAt)
+}
+
+// SetSecondFactorDueAt sets the "second_factor_due_at" field.
+func (m *UserMutation) SetSecondFactorDueAt(t time.Time) {
+	m.second_factor_due_at = &t
+}
+
+// SecondFactorDueAt returns the value of the "second_factor_due_at" field in the mutation.
+func (m *UserMutation) SecondFactorDueAt() (r time.Time, exists bool) {
+	v := m.second_factor_due_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSecondFactorDueAt returns the old "second_factor_due_at" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldSecondFactorDueAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSecondFactorDueAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSecondFactorDueAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSecondFactorDueAt: %w", err)
+	}
+	return oldValue.SecondFactorDueAt, nil
+}
+
+// ClearSecondFactorDueAt clears the value of the "second_factor_due_at" field.
+func (m *UserMutation) ClearSecondFactorDueAt() {
+	m.second_factor_due_at = nil
+	m.clearedFields[user.FieldSecondFactorDueAt] = struct{}{}
+}
+
+// SecondFactorDueAtCleared returns if the "second_factor_due_at" field was cleared in this mutation.
+func (m *UserMutation) SecondFactorDueAtCleared() bool {
+	_, ok := m.clearedFields[user.FieldSecondFactorDueAt]
+	return ok
+}
+
+// ResetSecondFactorDueAt resets all changes to the "second_factor_due_at" field.
+func (m *UserMutation) ResetSecondFactorDueAt() {
+	m.second_factor_due_at = nil
+	delete(m.clearedFields, user.FieldSecondFactorDueAt)
+}
+
 // SetCustomRoleID sets the "custom_role_id" field.
 func (m *UserMutation) SetCustomRoleID(u uuid.UUID) {
 	m.custom_role_id = &u
@@ -15192,7 +15342,7 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 14)
+	fields := make([]string, 0, 17)
 	if m.created_at != nil {
 		fields = append(fields, user.FieldCreatedAt)
 	}
@@ -15222,6 +15372,15 @@ func (m *UserMutation) Fields() []string {
 	}
 	if m.must_change_password != nil {
 		fields = append(fields, user.FieldMustChangePassword)
+	}
+	if m.password_changed_at != nil {
+		fields = append(fields, user.FieldPasswordChangedAt)
+	}
+	if m.password_warned_at != nil {
+		fields = append(fields, user.FieldPasswordWarnedAt)
+	}
+	if m.second_factor_due_at != nil {
+		fields = append(fields, user.FieldSecondFactorDueAt)
 	}
 	if m.custom_role_id != nil {
 		fields = append(fields, user.FieldCustomRoleID)
@@ -15263,6 +15422,12 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.PasswordHash()
 	case user.FieldMustChangePassword:
 		return m.MustChangePassword()
+	case user.FieldPasswordChangedAt:
+		return m.PasswordChangedAt()
+	case user.FieldPasswordWarnedAt:
+		return m.PasswordWarnedAt()
+	case user.FieldSecondFactorDueAt:
+		return m.SecondFactorDueAt()
 	case user.FieldCustomRoleID:
 		return m.CustomRoleID()
 	case user.FieldDenied:
@@ -15300,6 +15465,12 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldPasswordHash(ctx)
 	case user.FieldMustChangePassword:
 		return m.OldMustChangePassword(ctx)
+	case user.FieldPasswordChangedAt:
+		return m.OldPasswordChangedAt(ctx)
+	case user.FieldPasswordWarnedAt:
+		return m.OldPasswordWarnedAt(ctx)
+	case user.FieldSecondFactorDueAt:
+		return m.OldSecondFactorDueAt(ctx)
 	case user.FieldCustomRoleID:
 		return m.OldCustomRoleID(ctx)
 	case user.FieldDenied:
@@ -15387,6 +15558,27 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetMustChangePassword(v)
 		return nil
+	case user.FieldPasswordChangedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPasswordChangedAt(v)
+		return nil
+	case user.FieldPasswordWarnedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPasswordWarnedAt(v)
+		return nil
+	case user.FieldSecondFactorDueAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSecondFactorDueAt(v)
+		return nil
 	case user.FieldCustomRoleID:
 		v, ok := value.(uuid.UUID)
 		if !ok {
@@ -15460,6 +15652,15 @@ func (m *UserMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *UserMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(user.FieldPasswordChangedAt) {
+		fields = append(fields, user.FieldPasswordChangedAt)
+	}
+	if m.FieldCleared(user.FieldPasswordWarnedAt) {
+		fields = append(fields, user.FieldPasswordWarnedAt)
+	}
+	if m.FieldCleared(user.FieldSecondFactorDueAt) {
+		fields = append(fields, user.FieldSecondFactorDueAt)
+	}
 	if m.FieldCleared(user.FieldCustomRoleID) {
 		fields = append(fields, user.FieldCustomRoleID)
 	}
@@ -15486,6 +15687,15 @@ func (m *UserMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *UserMutation) ClearField(name string) error {
 	switch name {
+	case user.FieldPasswordChangedAt:
+		m.ClearPasswordChangedAt()
+		return nil
+	case user.FieldPasswordWarnedAt:
+		m.ClearPasswordWarnedAt()
+		return nil
+	case user.FieldSecondFactorDueAt:
+		m.ClearSecondFactorDueAt()
+		return nil
 	case user.FieldCustomRoleID:
 		m.ClearCustomRoleID()
 		return nil
@@ -15535,6 +15745,15 @@ func (m *UserMutation) ResetField(name string) error {
 		return nil
 	case user.FieldMustChangePassword:
 		m.ResetMustChangePassword()
+		return nil
+	case user.FieldPasswordChangedAt:
+		m.ResetPasswordChangedAt()
+		return nil
+	case user.FieldPasswordWarnedAt:
+		m.ResetPasswordWarnedAt()
+		return nil
+	case user.FieldSecondFactorDueAt:
+		m.ResetSecondFactorDueAt()
 		return nil
 	case user.FieldCustomRoleID:
 		m.ResetCustomRoleID()

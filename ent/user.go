@@ -39,6 +39,12 @@ type User struct {
 	PasswordHash string `json:"-"`
 	// MustChangePassword holds the value of the "must_change_password" field.
 	MustChangePassword bool `json:"must_change_password,omitempty"`
+	// null while the first password is in use
+	PasswordChangedAt *time.Time `json:"password_changed_at,omitempty"`
+	// when the user was told that the password expires
+	PasswordWarnedAt *time.Time `json:"password_warned_at,omitempty"`
+	// from when on nothing works without a second factor, where one is required
+	SecondFactorDueAt *time.Time `json:"second_factor_due_at,omitempty"`
 	// its permissions stand in place of the role's
 	CustomRoleID *uuid.UUID `json:"custom_role_id,omitempty"`
 	// permissions that this person does not have, whatever the role gives
@@ -65,7 +71,7 @@ func (*User) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case user.FieldLogin, user.FieldName, user.FieldRole, user.FieldStatus, user.FieldPasswordHash:
 			values[i] = new(sql.NullString)
-		case user.FieldCreatedAt, user.FieldUpdatedAt:
+		case user.FieldCreatedAt, user.FieldUpdatedAt, user.FieldPasswordChangedAt, user.FieldPasswordWarnedAt, user.FieldSecondFactorDueAt:
 			values[i] = new(sql.NullTime)
 		case user.FieldID, user.FieldTenantID:
 			values[i] = new(uuid.UUID)
@@ -149,6 +155,27 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field must_change_password", values[i])
 			} else if value.Valid {
 				_m.MustChangePassword = value.Bool
+			}
+		case user.FieldPasswordChangedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field password_changed_at", values[i])
+			} else if value.Valid {
+				_m.PasswordChangedAt = new(time.Time)
+				*_m.PasswordChangedAt = value.Time
+			}
+		case user.FieldPasswordWarnedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field password_warned_at", values[i])
+			} else if value.Valid {
+				_m.PasswordWarnedAt = new(time.Time)
+				*_m.PasswordWarnedAt = value.Time
+			}
+		case user.FieldSecondFactorDueAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field second_factor_due_at", values[i])
+			} else if value.Valid {
+				_m.SecondFactorDueAt = new(time.Time)
+				*_m.SecondFactorDueAt = value.Time
 			}
 		case user.FieldCustomRoleID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -244,6 +271,21 @@ func (_m *User) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("must_change_password=")
 	builder.WriteString(fmt.Sprintf("%v", _m.MustChangePassword))
+	builder.WriteString(", ")
+	if v := _m.PasswordChangedAt; v != nil {
+		builder.WriteString("password_changed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.PasswordWarnedAt; v != nil {
+		builder.WriteString("password_warned_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.SecondFactorDueAt; v != nil {
+		builder.WriteString("second_factor_due_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteString(", ")
 	if v := _m.CustomRoleID; v != nil {
 		builder.WriteString("custom_role_id=")

@@ -105,6 +105,48 @@ func (_c *UserCreate) SetNillableMustChangePassword(v *bool) *UserCreate {
 	return _c
 }
 
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (_c *UserCreate) SetPasswordChangedAt(v time.Time) *UserCreate {
+	_c.mutation.SetPasswordChangedAt(v)
+	return _c
+}
+
+// SetNillablePasswordChangedAt sets the "password_changed_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillablePasswordChangedAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetPasswordChangedAt(*v)
+	}
+	return _c
+}
+
+// SetPasswordWarnedAt sets the "password_warned_at" field.
+func (_c *UserCreate) SetPasswordWarnedAt(v time.Time) *UserCreate {
+	_c.mutation.SetPasswordWarnedAt(v)
+	return _c
+}
+
+// SetNillablePasswordWarnedAt sets the "password_warned_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillablePasswordWarnedAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetPasswordWarnedAt(*v)
+	}
+	return _c
+}
+
+// SetSecondFactorDueAt sets the "second_factor_due_at" field.
+func (_c *UserCreate) SetSecondFactorDueAt(v time.Time) *UserCreate {
+	_c.mutation.SetSecondFactorDueAt(v)
+	return _c
+}
+
+// SetNillableSecondFactorDueAt sets the "second_factor_due_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillableSecondFactorDueAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetSecondFactorDueAt(*v)
+	}
+	return _c
+}
+
 // SetCustomRoleID sets the "custom_role_id" field.
 func (_c *UserCreate) SetCustomRoleID(v uuid.UUID) *UserCreate {
 	_c.mutation.SetCustomRoleID(v)
@@ -316,6 +358,18 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
 		_node.MustChangePassword = value
+	}
+	if value, ok := _c.mutation.PasswordChangedAt(); ok {
+		_spec.SetField(user.FieldPasswordChangedAt, field.TypeTime, value)
+		_node.PasswordChangedAt = &value
+	}
+	if value, ok := _c.mutation.PasswordWarnedAt(); ok {
+		_spec.SetField(user.FieldPasswordWarnedAt, field.TypeTime, value)
+		_node.PasswordWarnedAt = &value
+	}
+	if value, ok := _c.mutation.SecondFactorDueAt(); ok {
+		_spec.SetField(user.FieldSecondFactorDueAt, field.TypeTime, value)
+		_node.SecondFactorDueAt = &value
 	}
 	if value, ok := _c.mutation.CustomRoleID(); ok {
 		_spec.SetField(user.FieldCustomRoleID, field.TypeUUID, value)

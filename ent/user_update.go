@@ -150,6 +150,66 @@ func (_u *UserUpdate) SetNillableMustChangePassword(v *bool) *UserUpdate {
 	return _u
 }
 
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (_u *UserUpdate) SetPasswordChangedAt(v time.Time) *UserUpdate {
+	_u.mutation.SetPasswordChangedAt(v)
+	return _u
+}
+
+// SetNillablePasswordChangedAt sets the "password_changed_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillablePasswordChangedAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetPasswordChangedAt(*v)
+	}
+	return _u
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (_u *UserUpdate) ClearPasswordChangedAt() *UserUpdate {
+	_u.mutation.ClearPasswordChangedAt()
+	return _u
+}
+
+// SetPasswordWarnedAt sets the "password_warned_at" field.
+func (_u *UserUpdate) SetPasswordWarnedAt(v time.Time) *UserUpdate {
+	_u.mutation.SetPasswordWarnedAt(v)
+	return _u
+}
+
+// SetNillablePasswordWarnedAt sets the "password_warned_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillablePasswordWarnedAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetPasswordWarnedAt(*v)
+	}
+	return _u
+}
+
+// ClearPasswordWarnedAt clears the value of the "password_warned_at" field.
+func (_u *UserUpdate) ClearPasswordWarnedAt() *UserUpdate {
+	_u.mutation.ClearPasswordWarnedAt()
+	return _u
+}
+
+// SetSecondFactorDueAt sets the "second_factor_due_at" field.
+func (_u *UserUpdate) SetSecondFactorDueAt(v time.Time) *UserUpdate {
+	_u.mutation.SetSecondFactorDueAt(v)
+	return _u
+}
+
+// SetNillableSecondFactorDueAt sets the "second_factor_due_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableSecondFactorDueAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetSecondFactorDueAt(*v)
+	}
+	return _u
+}
+
+// ClearSecondFactorDueAt clears the value of the "second_factor_due_at" field.
+func (_u *UserUpdate) ClearSecondFactorDueAt() *UserUpdate {
+	_u.mutation.ClearSecondFactorDueAt()
+	return _u
+}
+
 // SetCustomRoleID sets the "custom_role_id" field.
 func (_u *UserUpdate) SetCustomRoleID(v uuid.UUID) *UserUpdate {
 	_u.mutation.SetCustomRoleID(v)
@@ -317,6 +377,24 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.PasswordChangedAt(); ok {
+		_spec.SetField(user.FieldPasswordChangedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PasswordChangedAtCleared() {
+		_spec.ClearField(user.FieldPasswordChangedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PasswordWarnedAt(); ok {
+		_spec.SetField(user.FieldPasswordWarnedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PasswordWarnedAtCleared() {
+		_spec.ClearField(user.FieldPasswordWarnedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.SecondFactorDueAt(); ok {
+		_spec.SetField(user.FieldSecondFactorDueAt, field.TypeTime, value)
+	}
+	if _u.mutation.SecondFactorDueAtCleared() {
+		_spec.ClearField(user.FieldSecondFactorDueAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.CustomRoleID(); ok {
 		_spec.SetField(user.FieldCustomRoleID, field.TypeUUID, value)
@@ -490,6 +568,66 @@ func (_u *UserUpdateOne) SetNillableMustChangePassword(v *bool) *UserUpdateOne {
 	if v != nil {
 		_u.SetMustChangePassword(*v)
 	}
+	return _u
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (_u *UserUpdateOne) SetPasswordChangedAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetPasswordChangedAt(v)
+	return _u
+}
+
+// SetNillablePasswordChangedAt sets the "password_changed_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillablePasswordChangedAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetPasswordChangedAt(*v)
+	}
+	return _u
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (_u *UserUpdateOne) ClearPasswordChangedAt() *UserUpdateOne {
+	_u.mutation.ClearPasswordChangedAt()
+	return _u
+}
+
+// SetPasswordWarnedAt sets the "password_warned_at" field.
+func (_u *UserUpdateOne) SetPasswordWarnedAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetPasswordWarnedAt(v)
+	return _u
+}
+
+// SetNillablePasswordWarnedAt sets the "password_warned_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillablePasswordWarnedAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetPasswordWarnedAt(*v)
+	}
+	return _u
+}
+
+// ClearPasswordWarnedAt clears the value of the "password_warned_at" field.
+func (_u *UserUpdateOne) ClearPasswordWarnedAt() *UserUpdateOne {
+	_u.mutation.ClearPasswordWarnedAt()
+	return _u
+}
+
+// SetSecondFactorDueAt sets the "second_factor_due_at" field.
+func (_u *UserUpdateOne) SetSecondFactorDueAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetSecondFactorDueAt(v)
+	return _u
+}
+
+// SetNillableSecondFactorDueAt sets the "second_factor_due_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableSecondFactorDueAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetSecondFactorDueAt(*v)
+	}
+	return _u
+}
+
+// ClearSecondFactorDueAt clears the value of the "second_factor_due_at" field.
+func (_u *UserUpdateOne) ClearSecondFactorDueAt() *UserUpdateOne {
+	_u.mutation.ClearSecondFactorDueAt()
 	return _u
 }
 
@@ -690,6 +828,24 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	}
 	if value, ok := _u.mutation.MustChangePassword(); ok {
 		_spec.SetField(user.FieldMustChangePassword, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.PasswordChangedAt(); ok {
+		_spec.SetField(user.FieldPasswordChangedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PasswordChangedAtCleared() {
+		_spec.ClearField(user.FieldPasswordChangedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PasswordWarnedAt(); ok {
+		_spec.SetField(user.FieldPasswordWarnedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PasswordWarnedAtCleared() {
+		_spec.ClearField(user.FieldPasswordWarnedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.SecondFactorDueAt(); ok {
+		_spec.SetField(user.FieldSecondFactorDueAt, field.TypeTime, value)
+	}
+	if _u.mutation.SecondFactorDueAtCleared() {
+		_spec.ClearField(user.FieldSecondFactorDueAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.CustomRoleID(); ok {
 		_spec.SetField(user.FieldCustomRoleID, field.TypeUUID, value)

@@ -53,6 +53,10 @@ type person struct {
 	status       UserStatus
 	mustChange   bool
 	role         authz.Role
+	// For Restriction.
+	passwordChangedAt time.Time
+	secondFactor      bool
+	secondFactorDueAt *time.Time
 	// As they are stored: permissions in JSON, or null.
 	custom, denied, granted []byte
 }
@@ -83,12 +87,15 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 		return store.QueryRow(ctx, []any{
 			&who.tenantID, &who.login, &who.name, &who.status, &who.mustChange, &who.role,
 			&who.custom, &who.denied, &who.granted, &open,
+			&who.passwordChangedAt, &who.secondFactor, &who.secondFactorDueAt,
 		}, `
 			SELECT u.tenant_id, u.login, u.name, u.status, u.must_change_password, u.role,
-			       r.permissions, u.denied, u.granted, s.revoked_at IS NULL AND s.expires_at > $3
+			       r.permissions, u.denied, u.granted, s.revoked_at IS NULL AND s.expires_at > $3,
+			       coalesce(u.password_changed_at, u.created_at), f.confirmed_at IS NOT NULL, u.second_factor_due_at
 			FROM sessions s
 			JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
 			LEFT JOIN custom_roles r ON r.tenant_id = u.tenant_id AND r.id = u.custom_role_id
+			LEFT JOIN second_factors f ON f.tenant_id = u.tenant_id AND f.user_id = u.id
 			WHERE s.id = $1 AND s.user_id = $2`, proved.sessionID, proved.userID, s.cfg.Store.Now())
 	})
 	switch {
@@ -104,6 +111,9 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 	return Principal{
 		Kind: scope.ActorUser, UserID: who.id, SessionID: proved.sessionID, TenantID: home.ID, Path: home.Path,
 		Role: roleAt(home.Kind, who.role), Rights: rights,
+		Restriction: s.restriction(account{
+			who.mustChange, who.passwordChangedAt, who.secondFactor, who.secondFactorDueAt, who.role,
+		}, home),
 		Login: who.login, UserName: who.name, MustChangePassword: who.mustChange, ExpiresAt: proved.expiresAt,
 	}, nil
 }

@@ -1,5 +1,10 @@
 package identity
 
+import (
+	"strings"
+	"time"
+)
+
 // Doors for the tests, which stand outside of the package.
 
 // SetDerive puts another function in the place of argon2.
@@ -38,4 +43,12 @@ func NewKeyText() string { return newKeyText() }
 func CleanLogin(text string) (string, error) { return cleanLogin(text) }
 
 // CheckPassword applies the rules for passwords.
-func CheckPassword(login, password string) error { return checkPassword(login, password) }
+func CheckPassword(strict bool, login, name, password string) error {
+	return passwordRules{strict, login, strings.Fields(name)}.check(password)
+}
+
+// DelayAfter is how long the next attempt waits after so many failures.
+func DelayAfter(failures int) time.Duration { return delayAfter(failures) }
+
+// NetworkOf is what is taken for one place.
+func NetworkOf(ip string) string { return networkOf(ip) }

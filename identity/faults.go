@@ -11,6 +11,10 @@ var (
 		"Login and password do not belong together.")
 	errInvalidToken = fault.New(fault.Unauthenticated, fault.CodeInvalidToken,
 		"The token is not valid: it has expired, was revoked, or never was.")
+	errChallenge = fault.New(fault.Unauthenticated, fault.CodeInvalidToken,
+		"The challenge is over: it was used, has expired, or was tried too often. Sign in again.")
+	errInvalidFactor = fault.New(fault.Unauthenticated, fault.CodeInvalidLogin,
+		"The code is not right, or was used before.")
 	errTokenReused = fault.New(fault.Unauthenticated, fault.CodeTokenReused,
 		"The refresh token had been used already. Its session has been ended; log in again.")
 	errNoCredentials = fault.New(fault.Unauthenticated, fault.CodeUnauthenticated,

@@ -3,6 +3,7 @@ package identity_test
 import (
 	"context"
 	"encoding/base64"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/internal/testkit"
 	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -89,7 +91,7 @@ func (w *world) replica(t *testing.T, change func(*identity.Config)) (*identity.
 	tree := tenants.New(w.store, w.log)
 	c := identity.Config{
 		Store: w.store, Log: w.log, Tenants: tree, Policy: w.policy, Keyring: keyring(t, 1),
-		Issuer: issuer, Audience: audience, Passwords: w.hashes,
+		Issuer: issuer, Audience: audience, Passwords: w.hashes, Mail: w.letters(t),
 	}
 	if change != nil {
 		change(&c)
@@ -100,6 +102,18 @@ func (w *world) replica(t *testing.T, change func(*identity.Config)) (*identity.
 	}
 	t.Cleanup(s.Close)
 	return s, tree
+}
+
+// letters keeps mails and sends none.
+func (w *world) letters(t *testing.T) *mail.Service {
+	t.Helper()
+	letters, err := mail.New(mail.Config{
+		Store: w.store, Keyring: keyring(t, 1), Wake: func() {}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return letters
 }
 
 // keyring has the master keys with the given bytes, the first one current.

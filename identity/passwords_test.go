@@ -145,18 +145,53 @@ func TestPasswordRules(t *testing.T) {
 		strings.Repeat("éa", 64):         true,
 		"Maria.Lopez@example.com":        false,
 		"maria.lopez":                    false,
+		"Lopez2026!":                     false,
+		"lopez-maria-1":                  false,
+		"example.com1":                   false,
+		"Trellis2026":                    false,
+		"Konstantinopolitan77":           false, // the name
+		"Maria plays the lute":           true,
 		"Password123":                    false,
+		"P@ssw0rd!!":                     false,
+		"123dragon!":                     false,
 		"qwertyuiop":                     false,
 		"xxxxxxxxxxxx":                   false,
 		"broken \xff text":               false,
 		"only small letters are enough!": true,
 	} {
-		err := identity.CheckPassword(login, given)
+		err := identity.CheckPassword(false, login, "Maria Konstantinopolitan", given)
 		if fine && err != nil {
 			t.Errorf("%q: %v", given, err)
 		}
 		if !fine {
 			wantCode(t, err, fault.CodeWeakPassword, "body.password")
+		}
+	}
+}
+
+// Covers: SEC-04
+func TestTheStrictRule(t *testing.T) {
+	t.Parallel()
+	for given, fine := range map[string]bool{
+		"only small letters are enough!": false,
+		"Only small and capital!":        false,
+		"Digits 4 but nothing":           false, // a blank is no special character
+		"Digits4butnothing":              false,
+		"digits4but-no-capital":          false,
+		"DIGITS4BUT-NO-SMALL":            false,
+		"Tr0ub4dor&3":                    true,
+		"Été-à-la-mer-7":                 true,
+		"Sh0rt-7":                        false,
+	} {
+		err := identity.CheckPassword(true, "ann@example.com", "Ann", given)
+		if (err == nil) != fine {
+			t.Errorf("%q: %v", given, err)
+		}
+	}
+	// Each of the manual's characters counts, and the full stop as well (C-41).
+	for _, special := range "~!@#$%^&-_=+[{]}." {
+		if err := identity.CheckPassword(true, "ann@example.com", "Ann", "Harvest7moon"+string(special)); err != nil {
+			t.Errorf("%q: %v", special, err)
 		}
 	}
 }

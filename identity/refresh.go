@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/internal/secret"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -176,7 +177,14 @@ func (s *Service) endFamily(ctx context.Context, f family) error {
 		if err := s.cfg.Log.Publish(ctx, "session.reuse_detected", "session", f.id, sessionData{UserID: f.userID}); err != nil {
 			return err
 		}
-		return s.cfg.Log.Publish(ctx, "session.ended", "session", f.id, sessionData{f.userID, reasonReuse})
+		if err := s.cfg.Log.Publish(ctx, "session.ended", "session", f.id, sessionData{f.userID, reasonReuse}); err != nil {
+			return err
+		}
+		owner, err := s.cfg.Store.Ent(ctx).User.Get(ctx, f.userID)
+		if err != nil {
+			return err
+		}
+		return s.notify(ctx, owner, mail.SessionReuse, map[string]string{"when": mail.When(s.cfg.Store.Now())})
 	})
 	if err != nil {
 		return fmt.Errorf("revoking a session whose token was used twice: %w", err)

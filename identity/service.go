@@ -14,6 +14,7 @@ import (
 	"github.com/trellishq/trellis/internal/secret"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/recent"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Tenants *tenants.Service
 	Policy  *authz.Policy
 	Keyring *secret.Keyring
+	// Mail writes to users about their accounts.
+	Mail *mail.Service
 	// Issuer and Audience are written into access tokens and asked for again.
 	Issuer, Audience string
 
@@ -46,6 +49,9 @@ type Config struct {
 	// RefreshGrace is how long the token before the present one is answered
 	// with the same successor: 10 seconds.
 	RefreshGrace time.Duration
+	// SecondFactor is how long those who administer others have to set up a second
+	// factor, where the platform asks for one; nil where it does not.
+	SecondFactor *time.Duration
 	// KeyLead is how long a new signing key is published before it signs, so
 	// that those who cache the JWKS know it: 1 hour.
 	KeyLead time.Duration
@@ -64,7 +70,7 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) check() error {
-	if c.Store == nil || c.Log == nil || c.Tenants == nil || c.Policy == nil || c.Keyring == nil {
+	if c.Store == nil || c.Log == nil || c.Tenants == nil || c.Policy == nil || c.Keyring == nil || c.Mail == nil {
 		return errors.New("identity: the configuration lacks a part")
 	}
 	if c.Issuer == "" || c.Audience == "" {
@@ -79,7 +85,9 @@ type Service struct {
 	signing    *signingKeys
 	refresh    refreshTokens
 	principals *recent.Cache[[sha256.Size]byte, Principal]
+	attempts   attempts
 	background sync.WaitGroup
+	requested  chan struct{} // bounds the resets that are worked on
 	touching   chan struct{} // bounds what runs in the background
 }
 
@@ -102,7 +110,9 @@ func New(c Config) (*Service, error) {
 		signing:    newSigningKeys(c),
 		refresh:    refreshTokens{c.Keyring},
 		principals: recent.New[[sha256.Size]byte, Principal](c.Store.Now, principalLife, maxPrincipals),
+		attempts:   attempts{c.Store, c.Keyring},
 		touching:   make(chan struct{}, maxTouching),
+		requested:  make(chan struct{}, maxRequested),
 	}, nil
 }
 

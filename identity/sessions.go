@@ -31,6 +31,11 @@ type Tokens struct {
 	UserID           uuid.UUID
 	// TenantID is the user's home.
 	TenantID uuid.UUID
+	// Restriction is what the user has to do before anything else; empty for
+	// most.
+	Restriction Restriction
+	// PasswordExpiresInDays is nil unless the password expires soon.
+	PasswordExpiresInDays *int
 }
 
 // reason says why a session was ended.
@@ -42,73 +47,129 @@ const (
 	reasonDisabled reason = "disabled"
 	reasonRole     reason = "role_changed"
 	reasonPassword reason = "password_changed"
+	reasonRevoked  reason = "revoked"
+	reasonFactor   reason = "second_factor_reset"
 )
 
 // errInTransaction is a mistake of the program: a failed refresh has to leave
 // its trace, and a transaction around it would undo it.
 var errInTransaction = errors.New("identity: sessions begin and go on outside of transactions")
 
-// Login begins a session. An unknown login, a wrong password and a disabled
-// user are one fault, invalid_login, and the same work. It fails with
-// tenant_suspended for who has the right password and no tenant to go to, and
-// with unavailable while too many others log in.
+// Login begins a session. An unknown login, a wrong password, a disabled user
+// and an attempt that comes too early are one fault, invalid_login, and take as
+// long. It fails with second_factor_required and a challenge for
+// CompleteLogin where a code is needed too, with tenant_suspended for who has
+// the right password and no tenant to go to, and with unavailable while too many
+// others log in.
 func (s *Service) Login(ctx context.Context, login, password string, client Client) (Tokens, error) {
 	if store.InTransaction(ctx) {
 		return Tokens{}, errInTransaction
 	}
-	found, err := s.userByLogin(ctx, login)
+	found, try, err := s.findForLogin(ctx, login, client)
+	if errors.Is(err, errDelayed) {
+		if err := s.cfg.Passwords.Pretend(ctx); err != nil {
+			return Tokens{}, err
+		}
+		return Tokens{}, errInvalidLogin
+	}
 	if err != nil {
 		return Tokens{}, err
 	}
 	right, weak, err := s.cfg.Passwords.Verify(ctx, found.PasswordHash, password)
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, errors.Join(err, s.attempts.takeBack(ctx, try, false))
 	}
 	if !right || found.Status != user.StatusActive {
 		return Tokens{}, errInvalidLogin
-	}
-	home, err := s.cfg.Tenants.Node(ctx, found.TenantID)
-	if err != nil {
-		return Tokens{}, err
-	}
-	if home.Suspended() {
-		return Tokens{}, errSuspended
-	}
-	if _, err := s.signing.signer(ctx); err != nil {
-		return Tokens{}, err // before there is a session without tokens
 	}
 	stronger := ""
 	if weak {
 		// A missing slot is no reason to refuse a login: next time, then.
 		stronger, _ = s.cfg.Passwords.Hash(ctx, password)
 	}
-	return s.begin(ctx, home, found, stronger, client)
+	return s.enter(ctx, found, try, stronger, client)
 }
 
-// userByLogin returns an empty user, who has an empty hash, for nobody.
-func (s *Service) userByLogin(ctx context.Context, text string) (*ent.User, error) {
+// enter lets a user in who has proved himself by the first factor.
+func (s *Service) enter(ctx context.Context, found *ent.User, try attempt, stronger string, client Client) (Tokens, error) {
+	home, err := s.cfg.Tenants.Node(ctx, found.TenantID)
+	if err != nil {
+		return Tokens{}, err
+	}
+	if home.Suspended() {
+		return Tokens{}, orElse(s.attempts.takeBack(ctx, try, false), errSuspended)
+	}
+	if _, err := s.signing.signer(ctx); err != nil {
+		return Tokens{}, err // before there is a session without tokens
+	}
+	challenge, err := s.challenge(ctx, home, found)
+	if err != nil {
+		return Tokens{}, err
+	}
+	if challenge != nil {
+		return Tokens{}, orElse(s.attempts.takeBack(ctx, try, false), challenge)
+	}
+	f, err := s.begin(ctx, home, found, stronger, client)
+	if err != nil {
+		return Tokens{}, err
+	}
+	if err := s.attempts.takeBack(ctx, try, true); err != nil {
+		return Tokens{}, err
+	}
+	return s.first(ctx, f)
+}
+
+// first makes the first tokens of a session.
+func (s *Service) first(ctx context.Context, f family) (Tokens, error) {
+	tokens, err := s.issue(ctx, f)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.withAdvice(ctx, tokens)
+}
+
+// findForLogin counts an attempt to log in and returns whose it is: an empty
+// user, who has an empty hash, for nobody. It fails with errDelayed.
+func (s *Service) findForLogin(ctx context.Context, text string, client Client) (*ent.User, attempt, error) {
+	found, try := &ent.User{}, attempt{}
 	login, err := cleanLogin(text)
 	if err != nil {
 		login = "" // nobody's; asked for all the same
 	}
-	found := &ent.User{}
-	ctx = scope.System(ctx, "finding who logs in")
-	err = s.cfg.Store.Read(ctx, func(ctx context.Context) error {
-		row, err := s.cfg.Store.Ent(ctx).User.Query().Where(user.Login(login)).Only(ctx)
-		if store.IsNotFound(err) {
-			return nil
+	err = s.cfg.Store.InTx(scope.System(ctx, "finding who logs in"), func(ctx context.Context) (err error) {
+		if found, err = s.userWithLogin(ctx, login); err != nil {
+			return err
 		}
-		if err == nil {
-			found = row
-		}
+		try, err = s.attempts.count(ctx, atLogin, login, client.IP)
+		return err
+	})
+	return found, try, err
+}
+
+// userByLogin returns an empty user for nobody.
+func (s *Service) userByLogin(ctx context.Context, text string) (found *ent.User, err error) {
+	login, err := cleanLogin(text)
+	if err != nil {
+		login = ""
+	}
+	err = s.cfg.Store.Read(scope.System(ctx, "finding a user by his login"), func(ctx context.Context) (err error) {
+		found, err = s.userWithLogin(ctx, login)
 		return err
 	})
 	return found, err
 }
 
+func (s *Service) userWithLogin(ctx context.Context, login string) (*ent.User, error) {
+	row, err := s.cfg.Store.Ent(ctx).User.Query().Where(user.Login(login)).Only(ctx)
+	if store.IsNotFound(err) {
+		return &ent.User{}, nil
+	}
+	return row, err
+}
+
 // begin writes the session. The user's row is locked, so that a user who is
 // disabled or gets another password at this moment is left with no session.
-func (s *Service) begin(ctx context.Context, home tenants.Node, seen *ent.User, stronger string, client Client) (Tokens, error) {
+func (s *Service) begin(ctx context.Context, home tenants.Node, seen *ent.User, stronger string, client Client) (family, error) {
 	nonce := random(nonceSize)
 	var made *ent.Session
 	err := s.cfg.Store.InTx(as(ctx, home, seen.ID), func(ctx context.Context) error {
@@ -131,15 +192,18 @@ func (s *Service) begin(ctx context.Context, home tenants.Node, seen *ent.User, 
 		if err != nil {
 			return fmt.Errorf("creating a session: %w", err)
 		}
+		if err := s.noteSecondFactorDue(ctx, present); err != nil {
+			return err
+		}
 		return s.cfg.Log.Publish(ctx, "session.started", "session", made.ID, sessionData{UserID: seen.ID})
 	})
 	if err != nil {
-		return Tokens{}, err
+		return family{}, err
 	}
-	return s.issue(ctx, family{
+	return family{
 		id: made.ID, userID: seen.ID, home: home, nonce: nonce, generation: 1,
 		rotatedAt: made.RotatedAt, expiresAt: made.ExpiresAt,
-	})
+	}, nil
 }
 
 // sessionData is the data of the events of sessions.
@@ -176,9 +240,17 @@ func (s *Service) Logout(ctx context.Context, userID uuid.UUID) error {
 // endSessions revokes what a user has open. The caller has locked the user's
 // row, so that no login slips in between.
 func (s *Service) endSessions(ctx context.Context, userID uuid.UUID, why reason) error {
+	return s.endSessionsBut(ctx, userID, uuid.Nil, why)
+}
+
+// endSessionsBut is endSessions, except for one that goes on.
+func (s *Service) endSessionsBut(ctx context.Context, userID, keep uuid.UUID, why reason) error {
+	if err := s.endChallenges(ctx, userID); err != nil {
+		return err
+	}
 	client, now := s.cfg.Store.Ent(ctx).Session, s.cfg.Store.Now()
 	open, err := client.Query().
-		Where(session.UserID(userID), session.RevokedAtIsNil(), session.ExpiresAtGT(now)).
+		Where(session.UserID(userID), session.IDNEQ(keep), session.RevokedAtIsNil(), session.ExpiresAtGT(now)).
 		Order(session.ByID()).ForUpdate().All(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the user's sessions: %w", err)
@@ -186,7 +258,7 @@ func (s *Service) endSessions(ctx context.Context, userID uuid.UUID, why reason)
 	if len(open) == 0 {
 		return nil
 	}
-	err = client.Update().Where(session.UserID(userID), session.RevokedAtIsNil()).
+	err = client.Update().Where(session.UserID(userID), session.IDNEQ(keep), session.RevokedAtIsNil()).
 		SetRevokedAt(now).SetRevokedReason(string(why)).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("revoking the user's sessions: %w", err)

@@ -96,6 +96,9 @@ func (s *Service) PrepareUser(ctx context.Context, n NewUser) (NewUser, error) {
 	if err := s.mayMake(ctx, a, n); err != nil {
 		return NewUser{}, err
 	}
+	if err := s.checkPassword(ctx, a.node.ID, n.Login, n.Name, n.Password); err != nil {
+		return NewUser{}, err
+	}
 	n.hash, err = s.cfg.Passwords.Hash(ctx, n.Password)
 	return n, err
 }
@@ -183,7 +186,7 @@ func (n NewUser) clean() (NewUser, error) {
 	if n.Granted, err = cleanPermissions("body.granted_permissions", n.Granted); err != nil {
 		return n, err
 	}
-	return n, checkPassword(n.Login, n.Password)
+	return n, nil
 }
 
 func knownRole(role authz.Role) error {

@@ -260,7 +260,7 @@ func TestKeysDoNotClimbThroughUsers(t *testing.T) {
 	wantCode(t, err, fault.CodeRoleTooHigh)
 	wantCode(t, w.SetPassword(ctx, another.ID, "mine from now on"), fault.CodeRoleTooHigh)
 	wantCode(t, w.SetPassword(ctx, admin.UserID, "mine from now on"), fault.CodeForbidden)
-	wantCode(t, w.ChangePassword(w.as(t, narrow, authz.Authenticated, w.customer), password, "mine from now on"), fault.CodeForbidden)
+	wantCode(t, w.ChangePassword(w.as(t, narrow, authz.Authenticated, w.customer), password, "mine from now on", identity.Client{}), fault.CodeForbidden)
 	if err := w.SetPassword(ctx, agent.ID, "mine from now on"); err != nil {
 		t.Errorf("a user whom the key covers: %v", err)
 	}
@@ -343,14 +343,19 @@ func TestChangePassword(t *testing.T) {
 	if !p.MustChangePassword {
 		t.Error("somebody else knows the password, and nobody says so")
 	}
-	ctx := w.as(t, p, authz.Authenticated, w.customer)
-	wantCode(t, w.ChangePassword(ctx, "wrong", "a good new one"), fault.CodeInvalid, "body.old_password")
-	wantCode(t, w.ChangePassword(ctx, "given by another", "short"), fault.CodeWeakPassword, "body.password")
-	wantCode(t, w.ChangePassword(ctx, "given by another", "given by another"), fault.CodeWeakPassword, "body.password")
-	if err := w.ChangePassword(ctx, "given by another", "a good new one"); err != nil {
+	other, err := w.Login(t.Context(), u.Login, "given by another", identity.Client{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.Authenticate(t.Context(), tokens.AccessToken.Reveal())
+	ctx := w.as(t, p, authz.Authenticated, w.customer)
+	wantCode(t, w.ChangePassword(ctx, "wrong", "a good new one", identity.Client{}), fault.CodeInvalid, "body.old_password")
+	wantCode(t, w.ChangePassword(ctx, "given by another", "short", identity.Client{}), fault.CodeWeakPassword, "body.password")
+	wantCode(t, w.ChangePassword(ctx, "given by another", "given by another", identity.Client{}), fault.CodeWeakPassword, "body.password")
+	if err := w.ChangePassword(ctx, "given by another", "a good new one", identity.Client{}); err != nil {
+		t.Fatal(err)
+	}
+	w.authenticate(t, tokens.AccessToken.Reveal()) // the session that did it goes on
+	_, err = w.Authenticate(t.Context(), other.AccessToken.Reveal())
 	wantCode(t, err, fault.CodeInvalidToken)
 	_, err = w.Login(t.Context(), u.Login, "given by another", identity.Client{})
 	wantCode(t, err, fault.CodeInvalidLogin)
@@ -453,5 +458,4 @@ func TestServicesWorkInsideATransaction(t *testing.T) {
 		_, err = w.tree.Update(ctx, made.ID, tenants.Change{Status: to(tenants.StatusSuspended)}, nil)
 		return err
 	})
-	inside(authz.Authenticated, w.l1, func(ctx context.Context) error { return w.ChangePassword(ctx, password, "my own new one") })
 }

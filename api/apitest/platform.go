@@ -203,6 +203,7 @@ func (p *Platform) Work(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	p.Identity.Settle()
 	for {
 		if err := p.Sim.Settle(ctx); err != nil {
 			t.Fatalf("apitest: the simulator does not settle: %v", err)
@@ -229,6 +230,16 @@ func (p *Platform) workOnce(t testing.TB, ctx context.Context) int {
 		done += len(tasks)
 	}
 	return done
+}
+
+// Chores does what workers look for now and then.
+func (p *Platform) Chores(t testing.TB) {
+	t.Helper()
+	for _, chore := range p.Platform.Chores {
+		if err := chore.Do(t.Context()); err != nil {
+			t.Fatalf("apitest: %s: %v", chore.Name, err)
+		}
+	}
 }
 
 // Advance moves the clock and does what has become due.

@@ -75,6 +75,9 @@ type Config struct {
 	AccessTokenTTL time.Duration
 	// Passwords hashes passwords; nil hashes as production does.
 	Passwords *identity.Passwords
+	// SecondFactor is how long those who administer others have to set up a second
+	// factor; nil where nobody needs one.
+	SecondFactor *time.Duration
 	// Mail says how mails are sent, if they are.
 	Mail Mail
 	// Version of the program, for the document.
@@ -97,6 +100,7 @@ type Mail struct {
 type Platform struct {
 	Surface      *op.Surface
 	Handlers     map[jobs.Kind]jobs.Handler
+	Chores       []worker.Chore
 	Waker        *jobs.Waker
 	Tenants      *tenants.Service
 	Mail         *mail.Service
@@ -122,7 +126,7 @@ func (p *Platform) Close() error {
 func Reseal(ctx context.Context, s *store.Store, k *secret.Keyring) (int, error) {
 	ctx = scope.System(ctx, "sealing secrets with the current master key")
 	total := 0
-	for _, column := range []store.SealedColumn{channels.Sealed, numbers.Sealed, identity.Sealed, mail.Sealed} {
+	for _, column := range []store.SealedColumn{channels.Sealed, numbers.Sealed, identity.Sealed, identity.SealedFactors, mail.Sealed} {
 		n, err := s.Reseal(ctx, k, column)
 		total += n
 		if err != nil {
@@ -163,6 +167,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	people, err := identity.New(identity.Config{
 		Store: c.Store, Log: log, Tenants: tree, Policy: policy, Keyring: c.Keyring,
 		Issuer: c.PublicURL, Audience: c.PublicURL, Passwords: c.Passwords, AccessLife: c.AccessTokenTTL,
+		Mail: letters, SecondFactor: c.SecondFactor,
 	})
 	if err != nil {
 		return nil, err
@@ -192,7 +197,8 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Wake: waker.Wake, SignatureFailed: c.Metrics.SignatureFailure, Log: c.Log,
 	})
 	p := &Platform{
-		Waker: waker, Tenants: tree, Mail: letters, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
+		Chores: []worker.Chore{{Name: "warning of passwords that expire", Do: people.WarnExpiring}},
+		Waker:  waker, Tenants: tree, Mail: letters, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
 		Handlers: worker.Handlers(worker.Config{
 			ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, bool, error) {
 				node, err := tree.Node(ctx, tenantID)

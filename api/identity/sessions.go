@@ -29,6 +29,9 @@ type handlers struct{ identity *identity.Service }
 func Register(s *op.Surface, service *identity.Service) {
 	h := handlers{service}
 	h.registerSessions(s)
+	h.registerSessionList(s)
+	h.registerPasswords(s)
+	h.registerSecondFactor(s)
 	h.registerUsers(s)
 	h.registerRoles(s)
 	h.registerKeys(s)
@@ -38,8 +41,9 @@ func (h handlers) registerSessions(s *op.Surface) {
 	op.Register(s, authz.Public, op.Spec{
 		ID: "createSession", Method: http.MethodPost, Path: "/v1/auth/login", Tag: AccessTag,
 		Summary: "Sign in", Description: "Exchanges login and password for an access token, good for minutes, and a refresh token. " +
-			"A wrong login, a wrong password and a disabled user look the same.",
-		Codes: []fault.Code{fault.CodeInvalidLogin},
+			"A wrong login, a wrong password and a disabled user look the same, and so does every attempt that comes too early: after five failures the next one has to wait, for seconds at first and for 15 minutes at most. " +
+			"Where the user has a second factor the answer is 401 second_factor_required with a challenge, which goes to completeSession.",
+		Codes: []fault.Code{fault.CodeInvalidLogin, fault.CodeSecondFactor, fault.CodeTenantSuspended},
 	}, h.login)
 	op.Register(s, authz.Public, op.Spec{
 		ID: "refreshSession", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: AccessTag,
@@ -56,11 +60,6 @@ func (h handlers) registerSessions(s *op.Surface) {
 		ID: "getMe", Method: http.MethodGet, Path: "/v1/me", Tag: AccessTag,
 		Summary: "Show the caller", Description: "Tells the caller who he is, where he is at home and what he may do there. listTenants tells which other tenants he may select.",
 	}, h.me)
-	op.Register(s, authz.SignedIn, op.Spec{
-		ID: "changePassword", Method: http.MethodPost, Path: "/v1/me/password", Tag: AccessTag,
-		Summary: "Change the own password", Description: "Sets another password and ends all sessions of the user, this one included.",
-		Codes: []fault.Code{fault.CodeWeakPassword, fault.CodeForbidden}, Unrepeatable: true,
-	}, h.changePassword)
 	op.Register(s, authz.Public, op.Spec{
 		ID: "getSigningKeys", Method: http.MethodGet, Path: "/.well-known/jwks.json", Tag: AccessTag,
 		Summary: "Show the signing keys", Description: "The public keys of access tokens as a JSON Web Key Set (RFC 7517).",
@@ -88,6 +87,9 @@ type TokenPair struct {
 	SessionID        uuid.UUID `json:"session_id" doc:"The session."`
 	UserID           uuid.UUID `json:"user_id" doc:"The user."`
 	TenantID         uuid.UUID `json:"tenant_id" doc:"The user's home."`
+	// Of sign-ins only.
+	Restriction           string `json:"restriction,omitempty" enum:"password_change_required,password_expired,second_factor_required" doc:"What the user has to do before anything else; all other operations answer 403 with this code meanwhile."`
+	PasswordExpiresInDays *int   `json:"password_expires_in_days,omitempty" nullable:"false" format:"int32" minimum:"0" maximum:"15" doc:"In how many days the password expires, from 15 days before." example:"12"`
 }
 
 // SignedIn is the output of login and refreshSession.
@@ -106,12 +108,13 @@ func signedIn(t identity.Tokens, err error) (*SignedIn, error) {
 		TokenType: "Bearer", AccessToken: t.AccessToken.Reveal(), AccessExpiresAt: t.AccessExpiresAt,
 		RefreshToken: t.RefreshToken.Reveal(), RefreshExpiresAt: t.RefreshExpiresAt,
 		SessionID: t.SessionID, UserID: t.UserID, TenantID: t.TenantID,
+		Restriction: string(t.Restriction), PasswordExpiresInDays: t.PasswordExpiresInDays,
 	}}, nil
 }
 
 func (h handlers) login(ctx context.Context, in *CreateSessionInput) (*SignedIn, error) {
 	return signedIn(h.identity.Login(ctx, in.Body.Login, in.Body.Password,
-		identity.Client{IP: op.CallerOf(ctx).Address, UserAgent: op.UserAgent(ctx)}))
+		client(ctx)))
 }
 
 // RefreshSession is the body of refreshSession.
@@ -182,21 +185,6 @@ func words(permissions []authz.Permission) []string {
 		out = append(out, string(p))
 	}
 	return out
-}
-
-// ChangePassword is the body of changePassword.
-type ChangePassword struct {
-	OldPassword string `json:"old_password" minLength:"1" maxLength:"128" writeOnly:"true" doc:"The present password." example:"correct horse battery"`
-	Password    string `json:"password" minLength:"8" maxLength:"128" writeOnly:"true" doc:"The new password." example:"a staple of another kind"`
-}
-
-// ChangePasswordInput is the input of changePassword.
-type ChangePasswordInput struct {
-	Body ChangePassword
-}
-
-func (h handlers) changePassword(ctx context.Context, in *ChangePasswordInput) (*op.Empty, error) {
-	return nil, h.identity.ChangePassword(ctx, in.Body.OldPassword, in.Body.Password)
 }
 
 // SigningKeys is the output of getSigningKeys.

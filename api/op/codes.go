@@ -78,7 +78,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeMailNotConfigured: means("This needs outgoing mail, and the operator has configured no mail server.", fault.Unavailable),
 	fault.CodePasswordChange:    means("Somebody else has chosen the password: changePassword comes before anything else.", fault.Forbidden),
 	fault.CodePasswordExpired:   means("The password is older than the tenant allows: changePassword comes before anything else.", fault.Forbidden),
-	fault.CodeSecondFactor:      means("A second factor is required here, and the caller has none: setting one up comes before anything else.", fault.Forbidden),
+	fault.CodeSecondFactor:      means("A second factor is required: 401 at a sign-in that needs a code too, and goes on with the challenge; 403 where the caller has none, and setting one up comes before anything else.", fault.Forbidden, fault.Unauthenticated),
 	fault.CodeRoleInUse:         means("Somebody has the role. Give these people another one first.", fault.Conflict),
 
 	fault.CodeNameTaken:        means("Something of the same kind in the same place has this name.", fault.Conflict),

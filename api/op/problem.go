@@ -63,6 +63,7 @@ type Problem struct {
 	CurrentStatus string `json:"current_status,omitempty" maxLength:"64" doc:"The present state that stands in the way." example:"closed"`
 	Entitlement   string `json:"entitlement,omitempty" maxLength:"64" doc:"The service that the tenant has not been given, with not_entitled." example:"bulk"`
 	Quota         string `json:"quota,omitempty" maxLength:"64" doc:"The quota that stands in the way, with quota_exceeded and limit_too_high." example:"messages_per_month"`
+	Challenge     string `json:"challenge,omitempty" maxLength:"128" doc:"Of a sign-in that goes on with a second step: send it with the code to completeSession." example:"trl_challenge_c2lnbi1pbi10aGF0LXdhaXRzLWZvci1pdHMtY29kZS4u"`
 	// ViolatedPolicies is named as the type quota-exceeded asks for.
 	ViolatedPolicies []string       `json:"violated-policies,omitempty" maxItems:"10" maxLength:"64" doc:"The limits that the request would exceed, as RateLimit-Policy names them." example:"default"`
 	Errors           []ProblemField `json:"errors,omitempty" maxItems:"50" doc:"The parts of the request that are wrong."`
@@ -132,6 +133,7 @@ func (s *Surface) problemOf(rq *request, err error) *Problem {
 		Code:             string(f.Code),
 		RequestID:        rq.id,
 		CurrentStatus:    f.Present,
+		Challenge:        f.Challenge,
 		ViolatedPolicies: rq.violated,
 	}
 	switch f.Code {

@@ -79,7 +79,7 @@ func (n *node) assemble() error {
 		PublicURL: c.PublicURL, MediaDir: filepath.Join(c.DataDir, "media"), RateLimit: c.RateLimit,
 		TenantRateLimit: c.TenantRateLimit, Redis: n.limits,
 		TrustedProxies: c.TrustedProxies, EgressAllow: c.EgressAllow, AccessTokenTTL: c.AccessTokenTTL,
-		Mail:    mail,
+		Mail: mail, SecondFactor: c.SecondFactorGrace(),
 		Version: assembly.Version, Ready: n.ready, Crash: crashPoint(),
 	})
 	if err != nil {
@@ -220,7 +220,7 @@ func (n *node) startWork(ctx context.Context) error {
 	ctx, n.stopWork = context.WithCancel(ctx)
 	dispatcher := jobs.NewDispatcher(n.store, n.queues, n.config.Workers, n.log)
 	n.spawn(func() { dispatcher.Run(ctx) })
-	n.spawn(func() { worker.Sweep(ctx, n.store, n.log) })
+	n.spawn(func() { worker.Sweep(ctx, n.store, n.log, n.platform.Chores...) })
 	n.spawn(func() { n.watchDepths(ctx) })
 	return nil
 }

@@ -33,6 +33,12 @@ const (
 	FieldPasswordHash = "password_hash"
 	// FieldMustChangePassword holds the string denoting the must_change_password field in the database.
 	FieldMustChangePassword = "must_change_password"
+	// FieldPasswordChangedAt holds the string denoting the password_changed_at field in the database.
+	FieldPasswordChangedAt = "password_changed_at"
+	// FieldPasswordWarnedAt holds the string denoting the password_warned_at field in the database.
+	FieldPasswordWarnedAt = "password_warned_at"
+	// FieldSecondFactorDueAt holds the string denoting the second_factor_due_at field in the database.
+	FieldSecondFactorDueAt = "second_factor_due_at"
 	// FieldCustomRoleID holds the string denoting the custom_role_id field in the database.
 	FieldCustomRoleID = "custom_role_id"
 	// FieldDenied holds the string denoting the denied field in the database.
@@ -58,6 +64,9 @@ var Columns = []string{
 	FieldStatus,
 	FieldPasswordHash,
 	FieldMustChangePassword,
+	FieldPasswordChangedAt,
+	FieldPasswordWarnedAt,
+	FieldSecondFactorDueAt,
 	FieldCustomRoleID,
 	FieldDenied,
 	FieldGranted,
@@ -189,6 +198,21 @@ func ByPasswordHash(opts ...sql.OrderTermOption) OrderOption {
 // ByMustChangePassword orders the results by the must_change_password field.
 func ByMustChangePassword(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMustChangePassword, opts...).ToFunc()
+}
+
+// ByPasswordChangedAt orders the results by the password_changed_at field.
+func ByPasswordChangedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPasswordChangedAt, opts...).ToFunc()
+}
+
+// ByPasswordWarnedAt orders the results by the password_warned_at field.
+func ByPasswordWarnedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPasswordWarnedAt, opts...).ToFunc()
+}
+
+// BySecondFactorDueAt orders the results by the second_factor_due_at field.
+func BySecondFactorDueAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSecondFactorDueAt, opts...).ToFunc()
 }
 
 // ByCustomRoleID orders the results by the custom_role_id field.

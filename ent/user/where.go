@@ -95,6 +95,21 @@ func MustChangePassword(v bool) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldMustChangePassword, v))
 }
 
+// PasswordChangedAt applies equality check predicate on the "password_changed_at" field. It's identical to PasswordChangedAtEQ.
+func PasswordChangedAt(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPasswordChangedAt, v))
+}
+
+// PasswordWarnedAt applies equality check predicate on the "password_warned_at" field. It's identical to PasswordWarnedAtEQ.
+func PasswordWarnedAt(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPasswordWarnedAt, v))
+}
+
+// SecondFactorDueAt applies equality check predicate on the "second_factor_due_at" field. It's identical to SecondFactorDueAtEQ.
+func SecondFactorDueAt(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldSecondFactorDueAt, v))
+}
+
 // CustomRoleID applies equality check predicate on the "custom_role_id" field. It's identical to CustomRoleIDEQ.
 func CustomRoleID(v uuid.UUID) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldCustomRoleID, v))
@@ -508,6 +523,156 @@ func MustChangePasswordEQ(v bool) predicate.User {
 // MustChangePasswordNEQ applies the NEQ predicate on the "must_change_password" field.
 func MustChangePasswordNEQ(v bool) predicate.User {
 	return predicate.User(sql.FieldNEQ(FieldMustChangePassword, v))
+}
+
+// PasswordChangedAtEQ applies the EQ predicate on the "password_changed_at" field.
+func PasswordChangedAtEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPasswordChangedAt, v))
+}
+
+// PasswordChangedAtNEQ applies the NEQ predicate on the "password_changed_at" field.
+func PasswordChangedAtNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldPasswordChangedAt, v))
+}
+
+// PasswordChangedAtIn applies the In predicate on the "password_changed_at" field.
+func PasswordChangedAtIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldPasswordChangedAt, vs...))
+}
+
+// PasswordChangedAtNotIn applies the NotIn predicate on the "password_changed_at" field.
+func PasswordChangedAtNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldPasswordChangedAt, vs...))
+}
+
+// PasswordChangedAtGT applies the GT predicate on the "password_changed_at" field.
+func PasswordChangedAtGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldPasswordChangedAt, v))
+}
+
+// PasswordChangedAtGTE applies the GTE predicate on the "password_changed_at" field.
+func PasswordChangedAtGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldPasswordChangedAt, v))
+}
+
+// PasswordChangedAtLT applies the LT predicate on the "password_changed_at" field.
+func PasswordChangedAtLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldPasswordChangedAt, v))
+}
+
+// PasswordChangedAtLTE applies the LTE predicate on the "password_changed_at" field.
+func PasswordChangedAtLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldPasswordChangedAt, v))
+}
+
+// PasswordChangedAtIsNil applies the IsNil predicate on the "password_changed_at" field.
+func PasswordChangedAtIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldPasswordChangedAt))
+}
+
+// PasswordChangedAtNotNil applies the NotNil predicate on the "password_changed_at" field.
+func PasswordChangedAtNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldPasswordChangedAt))
+}
+
+// PasswordWarnedAtEQ applies the EQ predicate on the "password_warned_at" field.
+func PasswordWarnedAtEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPasswordWarnedAt, v))
+}
+
+// PasswordWarnedAtNEQ applies the NEQ predicate on the "password_warned_at" field.
+func PasswordWarnedAtNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldPasswordWarnedAt, v))
+}
+
+// PasswordWarnedAtIn applies the In predicate on the "password_warned_at" field.
+func PasswordWarnedAtIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldPasswordWarnedAt, vs...))
+}
+
+// PasswordWarnedAtNotIn applies the NotIn predicate on the "password_warned_at" field.
+func PasswordWarnedAtNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldPasswordWarnedAt, vs...))
+}
+
+// PasswordWarnedAtGT applies the GT predicate on the "password_warned_at" field.
+func PasswordWarnedAtGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldPasswordWarnedAt, v))
+}
+
+// PasswordWarnedAtGTE applies the GTE predicate on the "password_warned_at" field.
+func PasswordWarnedAtGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldPasswordWarnedAt, v))
+}
+
+// PasswordWarnedAtLT applies the LT predicate on the "password_warned_at" field.
+func PasswordWarnedAtLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldPasswordWarnedAt, v))
+}
+
+// PasswordWarnedAtLTE applies the LTE predicate on the "password_warned_at" field.
+func PasswordWarnedAtLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldPasswordWarnedAt, v))
+}
+
+// PasswordWarnedAtIsNil applies the IsNil predicate on the "password_warned_at" field.
+func PasswordWarnedAtIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldPasswordWarnedAt))
+}
+
+// PasswordWarnedAtNotNil applies the NotNil predicate on the "password_warned_at" field.
+func PasswordWarnedAtNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldPasswordWarnedAt))
+}
+
+// SecondFactorDueAtEQ applies the EQ predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldSecondFactorDueAt, v))
+}
+
+// SecondFactorDueAtNEQ applies the NEQ predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldSecondFactorDueAt, v))
+}
+
+// SecondFactorDueAtIn applies the In predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldSecondFactorDueAt, vs...))
+}
+
+// SecondFactorDueAtNotIn applies the NotIn predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldSecondFactorDueAt, vs...))
+}
+
+// SecondFactorDueAtGT applies the GT predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldSecondFactorDueAt, v))
+}
+
+// SecondFactorDueAtGTE applies the GTE predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldSecondFactorDueAt, v))
+}
+
+// SecondFactorDueAtLT applies the LT predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldSecondFactorDueAt, v))
+}
+
+// SecondFactorDueAtLTE applies the LTE predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldSecondFactorDueAt, v))
+}
+
+// SecondFactorDueAtIsNil applies the IsNil predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldSecondFactorDueAt))
+}
+
+// SecondFactorDueAtNotNil applies the NotNil predicate on the "second_factor_due_at" field.
+func SecondFactorDueAtNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldSecondFactorDueAt))
 }
 
 // CustomRoleIDEQ applies the EQ predicate on the "custom_role_id" field.

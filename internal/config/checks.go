@@ -23,6 +23,7 @@ var checks = map[string]func(value string) error{
 	"postgres":       checkPostgres,
 	"redis":          checkRedis,
 	"keys":           checkKeys,
+	"off-or-days":    checkOffOrDays,
 	"smtp":           checkSMTP,
 	"mail-address":   checkMailAddress,
 	"log-level":      oneOf("debug", "info", "warn", "error"),
@@ -161,6 +162,13 @@ func checkRedisServer(u *url.URL) error {
 func checkKeys(value string) error {
 	_, err := secret.ParseKeys(value)
 	return err
+}
+
+func checkOffOrDays(value string) error {
+	if days, err := strconv.ParseUint(value, 10, 8); value != Off && (err != nil || days > 90) {
+		return fmt.Errorf("%q is neither", value)
+	}
+	return nil
 }
 
 func checkSMTP(value string) error {

@@ -6,6 +6,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,7 +60,9 @@ type Config struct {
 
 	Workers         int           `env:"WORKERS" envDefault:"16" min:"1" max:"1000" meaning:"jobs that one process runs at a time"`
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"25s" min:"1s" max:"25s" meaning:"how long a stop may take before what runs is cut off"` // rules.md E6-1
-	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" min:"1m" max:"24h" meaning:"how long an access token is valid"`
+	// SecondFactor is the grace in days, or Off; see SecondFactorGrace.
+	SecondFactor   string        `env:"REQUIRE_SECOND_FACTOR" envDefault:"off" check:"off-or-days" form:"off, or days from 0 to 90" meaning:"whether the operator's staff and the admins of resellers need a second factor, and how many days they have to set one up"`
+	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" min:"1m" max:"24h" meaning:"how long an access token is valid"`
 }
 
 // OwnDatabase tells whether the program runs its own PostgreSQL.
@@ -69,6 +72,17 @@ func (c Config) OwnDatabase() bool { return !c.DatabaseURL.IsSet() }
 // is made on the first start. That is so only with the own database: with
 // another one a lost folder would mean lost secrets.
 func (c Config) NeedsKeyFile() bool { return c.OwnDatabase() && !c.MasterKeys.IsSet() }
+
+// SecondFactorGrace is how long those who need a second factor have to set it
+// up; nil where nobody needs one.
+func (c Config) SecondFactorGrace() *time.Duration {
+	days, err := strconv.Atoi(c.SecondFactor)
+	if err != nil {
+		return nil
+	}
+	grace := time.Duration(days) * 24 * time.Hour
+	return &grace
+}
 
 // withDefaults fills in what depends on other settings and normalises URLs.
 func (c Config) withDefaults() Config {

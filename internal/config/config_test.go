@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 				HTTPAddr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090", PublicURL: "http://127.0.0.1:8080",
 				AppURL:           "http://127.0.0.1:8080",
 				DatabaseMaxConns: 16, StatementTimeout: 10 * time.Second, DataDir: "./trellis-data",
-				LogLevel: "info", LogFormat: "json", RateLimit: 600, TenantRateLimit: 6000, Workers: 16,
+				LogLevel: "info", LogFormat: "json", RateLimit: 600, TenantRateLimit: 6000, Workers: 16, SecondFactor: "off",
 				ShutdownTimeout: 25 * time.Second, AccessTokenTTL: 15 * time.Minute,
 			}
 			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -64,7 +64,7 @@ func TestEverythingSet(t *testing.T) {
 		"TRELLIS_TWILIO_BASE_URL=http://127.0.0.1:4010/twilio/", "TRELLIS_CLICKATELL_BASE_URL=http://[::1]:4010",
 		"TRELLIS_SCOPSERV_BASE_URL=https://carrier.example.com", "TRELLIS_WORKERS=4",
 		"TRELLIS_SHUTDOWN_TIMEOUT=5s", "TRELLIS_ACCESS_TOKEN_TTL=5m",
-		"TRELLIS_SMTP_URL=smtp://me:hunter2@mail.example.com?tls=implicit",
+		"TRELLIS_REQUIRE_SECOND_FACTOR=14", "TRELLIS_SMTP_URL=smtp://me:hunter2@mail.example.com?tls=implicit",
 		"TRELLIS_MAIL_FROM=Trellis <no-reply@example.com>", "TRELLIS_APP_URL=https://app.example.com/",
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func TestEverythingSet(t *testing.T) {
 	}
 	want := config.Config{
 		HTTPAddr: ":80", MetricsAddr: config.Off, PublicURL: "https://api.example.com",
-		AppURL: "https://app.example.com", MailFrom: "Trellis <no-reply@example.com>",
+		SecondFactor: "14", AppURL: "https://app.example.com", MailFrom: "Trellis <no-reply@example.com>",
 		SMTPURL:           secret.NewString("smtp://me:hunter2@mail.example.com?tls=implicit"),
 		DatabaseURL:       secret.NewString("postgres://owner:hunter2@db:5432/trellis"),
 		DatabaseAppURL:    secret.NewString("postgres://app:p@db/trellis"),
@@ -139,6 +139,8 @@ func TestWrongValues(t *testing.T) {
 		{"SMTP_URL=smtp://u@mail.example.com", "user without a password"},
 		{"SMTP_URL=smtp://u:hunter2@mail.example.com?tls=maybe", "starttls, implicit or none"},
 		{"SMTP_URL=smtp://u:hunter2@mail.example.com?ssl=1", "other than tls"},
+		{"REQUIRE_SECOND_FACTOR=soon", "is neither"},
+		{"REQUIRE_SECOND_FACTOR=91", "is neither"},
 		{"MAIL_FROM=nobody", "not a mail address"},
 		{"APP_URL=app.example.com", "does not begin with http"},
 		{"LOG_LEVEL=verbose", "none of them"},
@@ -289,7 +291,7 @@ func TestEverySettingIsDescribed(t *testing.T) {
 			t.Errorf("%s has no meaning or form", s.Name)
 		}
 	}
-	if len(seen) != 26 {
-		t.Errorf("%d settings, want 26: update the documentation", len(seen))
+	if len(seen) != 27 {
+		t.Errorf("%d settings, want 27: update the documentation", len(seen))
 	}
 }

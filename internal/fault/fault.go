@@ -52,6 +52,9 @@ type Fault struct {
 	Fields  []Field
 	// RetryAfter is how long to wait before trying again; zero says nothing.
 	RetryAfter time.Duration
+	// Challenge is what has to come with the next step of an Unauthenticated
+	// request that goes on. It is a secret, and told to the client alone.
+	Challenge string
 	// Present is the state that stands in the way of a Conflict.
 	Present string
 	// Subject names the entitlement or the quota that it is about.
@@ -112,6 +115,13 @@ func (f *Fault) Showing(state string) *Fault {
 func (f *Fault) About(subject string) *Fault {
 	c := *f
 	c.Subject = subject
+	return &c
+}
+
+// WithChallenge returns a copy of the fault that carries a challenge.
+func (f *Fault) WithChallenge(challenge string) *Fault {
+	c := *f
+	c.Challenge = challenge
 	return &c
 }
 

@@ -151,6 +151,7 @@ var libraries = []library{
 		tests: []string{"internal/builtin"},
 	},
 	{path: "github.com/nyaruka/phonenumbers", by: []string{"internal/phone"}},
+	{path: "github.com/pquerna/otp", by: []string{"identity"}, tests: []string{"api"}},
 	{path: "github.com/pressly/goose", by: []string{"internal/store"}},
 	{path: "github.com/prometheus/client_golang", by: []string{"internal/telemetry"}},
 	{path: "github.com/redis/go-redis", by: []string{"jobs", "internal/ratelimit"}, tests: []string{"internal/builtin", "api"}},

@@ -123,7 +123,7 @@ var appendOnly = []string{"events", "message_status_events"}
 // is no history and refers to nobody may go; keys of idempotency and mails are over after a while.
 var erasable = map[string][]string{
 	store.RoleApp:    {"custom_roles"},
-	store.RoleSystem: {"idempotency_keys", "mails"},
+	store.RoleSystem: {"idempotency_keys", "mails", "password_resets", "sign_in_attempts", "sign_in_challenges"},
 }
 
 func TestTheRolesCannotRewriteHistory(t *testing.T) {

@@ -35,6 +35,10 @@ var systemTables = []string{
 	"numbers",
 	"opt_outs",
 	"provider_events",
+	"sign_in_challenges",
+	"sign_in_attempts",
+	"second_factors",
+	"password_resets",
 	"sessions",
 	"signing_keys",
 	"tenants",
@@ -43,7 +47,7 @@ var systemTables = []string{
 }
 
 // ownerless tables belong to the platform: no tenant sees them.
-var ownerless = []string{"signing_keys"}
+var ownerless = []string{"sign_in_attempts", "signing_keys"}
 
 // place is a table and the column that says whose its rows are.
 type place struct{ table, column, timestamp string }

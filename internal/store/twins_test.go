@@ -134,6 +134,14 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	entity("custom_roles", row{"id": role, "name": "Night shift", "base": "agent", "permissions": []string{"interactions:reply"}})
 	entity("users", row{"id": user, "custom_role_id": role, "login": mark + "@example.com", "name": "Ann", "role": "agent", "password_hash": "x"})
 	entity("sessions", row{"user_id": user, "nonce": `\x01`, "rotated_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour)})
+	put("password_resets", row{
+		"id": id.New(), "user_id": user, "token_hash": `\x0` + string(rune('0'+once)), "created_at": testkit.Start, "expires_at": testkit.Start,
+	})
+	put("second_factors", row{"user_id": user, "secret": `\x01`, "created_at": testkit.Start})
+	put("recovery_codes", row{"user_id": user, "hash": `\x01`, "created_at": testkit.Start})
+	put("sign_in_challenges", row{
+		"id": id.New(), "user_id": user, "token_hash": `\x0` + string(rune('0'+once)), "created_at": testkit.Start, "expires_at": testkit.Start,
+	})
 	entity("api_keys", row{
 		"name": "key", "hash": `\x0` + string(rune('0'+once)), "hint": "tr_…", "permissions": []string{"contacts:read"},
 		"creator_id": user, "expires_at": testkit.Start.Add(time.Hour),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/idempotency"
 	"github.com/trellishq/trellis/internal/store"
@@ -64,15 +65,26 @@ func whetherOrNot(handle func(context.Context, uuid.UUID) error) func(context.Co
 // sweepEvery is the pause between two sweeps.
 const sweepEvery = 10 * time.Minute
 
-// Sweep removes what has expired, until the context ends. Any number of
-// processes may sweep; each deletes what it finds.
-func Sweep(ctx context.Context, s *store.Store, log *slog.Logger) {
+// Chore is work that is looked for now and then, and that nobody waits for.
+type Chore struct {
+	Name string
+	Do   func(context.Context) error
+}
+
+// Sweep removes what has expired and does the chores, until the context ends.
+// Any number of processes may sweep; each takes what it finds.
+func Sweep(ctx context.Context, s *store.Store, log *slog.Logger, chores ...Chore) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
 		for _, e := range expiries {
 			if err := expire(ctx, s, e); err != nil && ctx.Err() == nil {
 				log.WarnContext(ctx, "what has expired could not be removed", "table", e.table, "error", err)
+			}
+		}
+		for _, chore := range chores {
+			if err := chore.Do(ctx); err != nil && ctx.Err() == nil {
+				log.WarnContext(ctx, "a chore could not be done", "chore", chore.Name, "error", err)
 			}
 		}
 		select {
@@ -89,6 +101,9 @@ type expiry struct {
 	keepFor          time.Duration
 }
 
+// keepSpent is how long what was good once is kept, to be looked at.
+const keepSpent = 7 * 24 * time.Hour
+
 // keepMails is how long it can be looked up whether a mail was sent.
 const keepMails = 30 * 24 * time.Hour
 
@@ -96,6 +111,10 @@ const keepMails = 30 * 24 * time.Hour
 var expiries = []expiry{
 	{"idempotency_keys", "created_at < $1", idempotency.KeepFor},
 	{"mails", "finished_at < $1", keepMails},
+	{"sign_in_attempts", "last_at < $1 AND succeeded_at IS NULL", identity.ForgetFailures},
+	{"sign_in_attempts", "last_at < $1", identity.ForgetNetworks},
+	{"password_resets", "created_at < $1", keepSpent},
+	{"sign_in_challenges", "created_at < $1", keepSpent},
 }
 
 // expire deletes in small steps, so that no request waits.

@@ -21,7 +21,7 @@ const (
 	Invitation Kind = "invitation"
 	// Welcome: login, tenant, link.
 	Welcome Kind = "welcome"
-	// SessionReuse says that a copy of a session was used. Values: when, ip.
+	// SessionReuse says that a copy of a session was used. Values: when.
 	SessionReuse Kind = "session_reuse"
 	// SecondFactorChanged: change (enabled, disabled, reset or
 	// recovery_codes), when.
@@ -42,7 +42,7 @@ var needs = map[Kind][]string{
 	PasswordExpiring:    {"days", "link"},
 	Invitation:          {"link", "inviter", "tenant", "days"},
 	Welcome:             {"login", "tenant", "link"},
-	SessionReuse:        {"when", "ip"},
+	SessionReuse:        {"when"},
 	SecondFactorChanged: {"change", "when"},
 }
 

@@ -51,7 +51,7 @@ type rendered struct{ subject, text, html string }
 // page is what the HTML part is made of.
 type page struct {
 	Language, Product, Subject string
-	Colour                     htmltemplate.CSS
+	Colour                     string
 	Paragraphs                 []string
 	Action, Link               string
 	Footer                     string
@@ -88,7 +88,7 @@ func render(kind Kind, language string, c content, b Brand) (rendered, error) {
 	}
 	p := page{
 		Language: language, Product: values["product"], Subject: oneLine(subject), Paragraphs: paragraphs(body),
-		Colour: htmltemplate.CSS(cmp.Or(validColour(b.Colour), defaultColour)), Footer: footer(language, values["product"], b),
+		Colour: cmp.Or(validColour(b.Colour), defaultColour), Footer: footer(language, values["product"], b),
 	}
 	if set.Lookup("action") != nil {
 		if p.Action, err = execute(set, "action", values); err != nil {

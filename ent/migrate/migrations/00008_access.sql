@@ -34,5 +34,104 @@ CREATE POLICY system_remove ON mails FOR DELETE TO trellis_system USING (finishe
 GRANT SELECT, INSERT, UPDATE ON mails TO trellis_app;
 GRANT SELECT, DELETE, UPDATE (due_at, content) ON mails TO trellis_system;
 
+ALTER TABLE "users" ADD COLUMN "password_changed_at" timestamptz NULL, ADD COLUMN "password_warned_at" timestamptz NULL, ADD COLUMN "second_factor_due_at" timestamptz NULL;
+-- Whose password is about to expire.
+CREATE INDEX h_users_password_age ON users (tenant_id, (coalesce(password_changed_at, created_at))) WHERE status = 'active';
+
+-- Failed attempts to sign in, of an address at an account and at an account as
+-- a whole. The key is a keyed hash: the table tells neither a login nor an
+-- address, and an unknown login is counted like a known one.
+CREATE TABLE sign_in_attempts (
+    key           bytea       NOT NULL PRIMARY KEY,
+    failures      int         NOT NULL,
+    last_at       timestamptz NOT NULL,
+    delayed_until timestamptz,
+    succeeded_at  timestamptz
+);
+CREATE INDEX h_sign_in_attempts_last ON sign_in_attempts (last_at);
+
+-- The way back for who has forgotten his password.
+CREATE TABLE password_resets (
+    id         uuid        NOT NULL PRIMARY KEY,
+    tenant_id  uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    token_hash bytea       NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at   timestamptz
+);
+CREATE UNIQUE INDEX h_password_resets_token ON password_resets (token_hash);
+CREATE INDEX h_password_resets_user ON password_resets (tenant_id, user_id, created_at);
+CREATE INDEX h_password_resets_created ON password_resets (created_at);
+
+-- A user's second factor: a secret that his device has too. last_step is the
+-- period of the last code that was used, so that none is used twice.
+CREATE TABLE second_factors (
+    tenant_id    uuid        NOT NULL,
+    user_id      uuid        NOT NULL,
+    secret       bytea, -- null where it was switched off
+    created_at   timestamptz NOT NULL,
+    confirmed_at timestamptz,
+    last_step    bigint      NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant_id, user_id)
+);
+-- Codes for who has lost the device, each good once.
+CREATE TABLE recovery_codes (
+    tenant_id  uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    hash       bytea       NOT NULL,
+    created_at timestamptz NOT NULL,
+    ended_at   timestamptz,
+    PRIMARY KEY (tenant_id, user_id, hash)
+);
+-- Sign-ins that wait for their second factor.
+CREATE TABLE sign_in_challenges (
+    id         uuid        NOT NULL PRIMARY KEY,
+    tenant_id  uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    token_hash bytea       NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    tries      int         NOT NULL DEFAULT 0,
+    ended_at   timestamptz
+);
+CREATE UNIQUE INDEX h_sign_in_challenges_token ON sign_in_challenges (token_hash);
+CREATE INDEX h_sign_in_challenges_user ON sign_in_challenges (tenant_id, user_id);
+CREATE INDEX h_sign_in_challenges_created ON sign_in_challenges (created_at);
+
+ALTER TABLE password_resets    ADD CONSTRAINT h_password_resets_user_id FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id);
+ALTER TABLE second_factors     ADD CONSTRAINT h_second_factors_user_id FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id);
+ALTER TABLE recovery_codes     ADD CONSTRAINT h_recovery_codes_user_id FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id);
+ALTER TABLE sign_in_challenges ADD CONSTRAINT h_sign_in_challenges_user_id FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id);
+
+-- +goose StatementBegin
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['sign_in_attempts', 'password_resets', 'second_factors', 'recovery_codes', 'sign_in_challenges'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+    END LOOP;
+    FOREACH t IN ARRAY ARRAY['password_resets', 'second_factors', 'recovery_codes', 'sign_in_challenges'] LOOP
+        EXECUTE format($f$CREATE POLICY tenant ON %I TO trellis_app
+            USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
+            WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)$f$, t);
+    END LOOP;
+    -- Who signs in has no tenant yet; what is over is removed; secrets are sealed
+    -- anew. recovery_codes are looked at under the user's tenant alone.
+    FOREACH t IN ARRAY ARRAY['sign_in_attempts', 'password_resets', 'second_factors', 'sign_in_challenges'] LOOP
+        EXECUTE format('CREATE POLICY system ON %I TO trellis_system USING (true) WITH CHECK (true)', t);
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+GRANT SELECT, INSERT, UPDATE ON password_resets, second_factors, recovery_codes, sign_in_challenges TO trellis_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sign_in_attempts TO trellis_system;
+GRANT SELECT, DELETE ON password_resets, sign_in_challenges TO trellis_system;
+GRANT SELECT, UPDATE (secret) ON second_factors TO trellis_system;
+
 -- +goose Down
+DROP TABLE sign_in_challenges, recovery_codes, second_factors, password_resets, sign_in_attempts;
+DROP INDEX h_users_password_age;
+ALTER TABLE "users" DROP COLUMN "second_factor_due_at", DROP COLUMN "password_warned_at", DROP COLUMN "password_changed_at";
 DROP TABLE mails;
