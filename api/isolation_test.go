@@ -45,6 +45,19 @@ var withIDs = map[string]asked{
 	"listUserSessions": {}, "endUserSessions": {}, "endUserSession": {}, "resetSecondFactor": {}, "endMySession": {},
 	"getAPIKey": {}, "revokeAPIKey": {},
 	"getNumber": {by: byReseller}, "reclaimNumber": {by: byReseller},
+	"listNumbers": {by: byReseller}, "listNumberHistory": {by: byReseller}, "returnNumber": {by: byReseller},
+	"updateNumber": {by: byReseller, body: fixed(apitest.Body{"status": "inactive"})}, "retireNumber": {by: byReseller},
+	"moveNumber":        {by: byReseller, body: func(ids map[string]string) apitest.Body { return apitest.Body{"tenant_id": ids["tenant_id"]} }},
+	"getChannelMembers": {}, "setChannelMembers": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"restricted": true, "user_ids": []string{ids["user_ids"]}}
+	}},
+	"getQueue": {}, "updateQueue": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveQueue": {},
+	"getQueueMembers": {}, "setQueueMembers": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"user_ids": []string{ids["user_ids"]}}
+	}},
+	"checkOptOuts": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"channel_id": ids["channel_id"], "addresses": []string{"+15145550199"}}
+	}},
 	"assignNumber": {by: byReseller, body: func(ids map[string]string) apitest.Body { return apitest.Body{"tenant_id": ids["tenant_id"]} }},
 	"getChannel":   {}, "getChannelCapabilities": {}, "updateChannel": {body: fixed(apitest.Body{"name": "Renamed"})},
 	"getContact": {}, "getInteraction": {}, "markInteractionRead": {}, "closeInteraction": {body: fixed(apitest.Body{})},
@@ -114,6 +127,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", message)
 	key, _ := w.key(t, n, "channels:read")
 	return map[string]string{
+		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "user_ids": n.user,
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
 		"attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),

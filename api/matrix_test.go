@@ -85,6 +85,11 @@ func channelOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"channel_id": n.channel}
 }
 
+func queueOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"queue_id": w.queue(t, n)}
+}
+
 func userOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"user_id": n.user}
 }
@@ -187,7 +192,25 @@ var matrix = map[string]rule{
 			return apitest.Body{"tenant_id": uuid.New()}
 		},
 	},
-	"reclaimNumber": {own: "OR", below: "OR", prepare: numberBelow, want: leaf(http.StatusConflict)},
+	"updateNumber": {own: "O", prepare: numberOf, body: sends(apitest.Body{"status": "inactive"})},
+	"retireNumber": {own: "O", prepare: numberOf},
+	"moveNumber": {
+		own: "OR", below: "OR", prepare: numberOf, want: leaf(unprocessable),
+		body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {
+			if child := w.childOf(n); child != nil {
+				return apitest.Body{"tenant_id": child.ID}
+			}
+			return apitest.Body{"tenant_id": uuid.New()}
+		},
+	},
+	"returnNumber": {own: "OR", below: "OR", prepare: numberOf, want: func(n *node) int {
+		if n.parent == nil {
+			return http.StatusConflict // nobody is above the operator
+		}
+		return 0
+	}},
+	"listNumberHistory": {own: "OR", below: "OR", prepare: numberOf},
+	"reclaimNumber":     {own: "OR", below: "OR", prepare: numberBelow, want: leaf(http.StatusConflict)},
 
 	"listChannels":           {own: "O" + everyone, below: "OR"},
 	"getChannel":             {own: "O" + everyone, below: "OR", prepare: channelOf},
@@ -197,9 +220,25 @@ var matrix = map[string]rule{
 	}},
 	"updateChannel": {own: "ORT", below: "OR", prepare: channelOf, body: sends(apitest.Body{"name": "Renamed"})},
 
+	"getChannelMembers": {own: "ORT", below: "OR", prepare: channelOf},
+	"setChannelMembers": {own: "ORT", below: "OR", prepare: channelOf, body: sends(apitest.Body{"restricted": false, "user_ids": []string{}})},
+
+	"listQueues": {own: "ORTMA", below: "OR"},
+	"createQueue": {own: "ORT", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any {
+		return apitest.Body{"name": uuid.NewString()}
+	}},
+	"getQueue":        {own: "ORTMA", below: "OR", prepare: queueOf},
+	"updateQueue":     {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{})},
+	"archiveQueue":    {own: "ORT", below: "OR", prepare: queueOf},
+	"getQueueMembers": {own: "ORTMA", below: "OR", prepare: queueOf},
+	"setQueueMembers": {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{"user_ids": []string{}})},
+
 	"listContacts": {own: people},
 	"getContact":   {own: people, prepare: interactionOf},
 	"listOptOuts":  {own: "RT"},
+	"checkOptOuts": {own: "RT", body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {
+		return apitest.Body{"channel_id": n.channel, "addresses": []string{"+15145550199"}}
+	}},
 
 	"listInteractions":    {own: people},
 	"getInteraction":      {own: people, prepare: interactionOf},

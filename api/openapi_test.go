@@ -62,6 +62,7 @@ var verbs = []string{
 	"archive",
 	"assign",
 	"change",
+	"check",
 	"close",
 	"complete",
 	"confirm",

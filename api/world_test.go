@@ -116,6 +116,11 @@ func (w *world) interaction(t *testing.T, n *node, for_ *apitest.Client) (intera
 	return interaction, message, contact
 }
 
+func (w *world) queue(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/queues"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")
+}
+
 func (w *world) attachment(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Upload(t, n.Path("/attachments"), "a.png", drawing(t, "png")).Want(t, http.StatusCreated).String(t, "id")

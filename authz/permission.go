@@ -38,6 +38,8 @@ const (
 	EntitlementsRead  Permission = "entitlements:read"
 	EntitlementsWrite Permission = "entitlements:write"
 	UsageRead         Permission = "usage:read"
+	QueuesRead        Permission = "queues:read"
+	QueuesWrite       Permission = "queues:write"
 )
 
 // Content of one tenant. These hold in the caller's own tenant only.
@@ -64,6 +66,7 @@ var administrative = map[string]bool{
 
 	"entitlements": true,
 	"usage":        true,
+	"queues":       true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
@@ -79,6 +82,7 @@ func Permissions() []Permission {
 		ChannelsRead, ChannelsWrite,
 		EntitlementsRead, EntitlementsWrite,
 		UsageRead,
+		QueuesRead, QueuesWrite,
 
 		ContactsRead,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,

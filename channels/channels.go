@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/channels/provider"
@@ -60,6 +61,11 @@ type Channel struct {
 	NumberID        *uuid.UUID
 	CredentialsHint string
 	Status          string
+	Destination     Destination
+	// Restricted channels are for agents and users who are their members.
+	Restricted bool
+	// Blocked is set where the operator has switched off the number behind it.
+	Blocked bool
 	// Fault is why the provider refuses the account; empty while it does not.
 	Fault        string
 	MaxSegments  int
@@ -176,12 +182,29 @@ func (s *Service) load(ctx context.Context, channelID uuid.UUID) (*ent.Channel, 
 	return row, err
 }
 
-// List returns the channels in use behind a given id, oldest first.
-func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Channel, error) {
+// Hold is Get for a transaction that writes a message: until its end nobody
+// takes the channel's number away, and where somebody is doing so at the moment
+// it waits for the outcome.
+func (s *Service) Hold(ctx context.Context, channelID uuid.UUID) (Channel, error) {
+	q := s.store.Ent(ctx).Channel.Query().Where(channel.ID(channelID))
+	q.Modify(func(sel *entsql.Selector) { sel.For("KEY SHARE") })
+	row, err := q.Only(ctx)
+	if ent.IsNotFound(err) {
+		return Channel{}, fault.Missing("channel")
+	}
+	if err != nil {
+		return Channel{}, err
+	}
+	return s.view(row), nil
+}
+
+// List returns the channels in use that a viewer may choose, behind a given id,
+// oldest first.
+func (s *Service) List(ctx context.Context, v Viewer, after uuid.UUID, limit int) ([]Channel, error) {
 	var out []Channel
 	err := s.store.Read(ctx, func(ctx context.Context) error {
 		rows, err := s.store.Ent(ctx).Channel.Query().
-			Where(channel.StatusNEQ(channel.StatusReleased), channel.IDGT(after)).
+			Where(channel.StatusNEQ(channel.StatusReleased), channel.IDGT(after), v.available()).
 			Order(ent.Asc(channel.FieldID)).Limit(limit).All(ctx)
 		for _, row := range rows {
 			out = append(out, s.view(row))
@@ -197,6 +220,7 @@ type Change struct {
 	Status      *string
 	MaxSegments *int
 	OnUnknown   *string
+	Destination *Destination
 	Credentials provider.Credentials
 }
 
@@ -234,7 +258,7 @@ func (s *Service) Update(ctx context.Context, channelID uuid.UUID, c Change, che
 			return err
 		}
 		if row.Status == channel.StatusReleased {
-			return fault.New(fault.Conflict, fault.CodeWrongState, "The number has moved on to another holder.").Showing(string(row.Status))
+			return moved(row)
 		}
 		row, err = s.applyChange(ctx, row, c)
 		if err != nil {
@@ -259,6 +283,11 @@ func (s *Service) applyChange(ctx context.Context, row *ent.Channel, c Change) (
 	}
 	if c.OnUnknown != nil {
 		u.SetOnUnknown(channel.OnUnknown(*c.OnUnknown))
+	}
+	if c.Destination != nil {
+		if err := s.setDestination(ctx, u, *c.Destination); err != nil {
+			return nil, err
+		}
 	}
 	if c.Credentials != nil {
 		u.SetCredentials(SealCredentials(s.keyring, row.TenantID, "channels", row.ID, c.Credentials)).

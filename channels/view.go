@@ -11,7 +11,7 @@ func (s *Service) view(row *ent.Channel) Channel {
 		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
 		Kind: string(row.Kind), Provider: provider.Name(row.Provider), Name: row.Name, Address: row.Address,
 		NumberID: row.NumberID, CredentialsHint: row.CredentialsHint,
-		Status: string(row.Status), Fault: row.Fault, MaxSegments: row.MaxSegments, OnUnknown: string(row.OnUnknown),
+		Status: string(row.Status), Destination: destinationOf(row), Restricted: row.Restricted, Blocked: row.Blocked, Fault: row.Fault, MaxSegments: row.MaxSegments, OnUnknown: string(row.OnUnknown),
 	}
 	if adapter, ok := s.adapters[out.Provider]; ok {
 		out.Capabilities = adapter.Capabilities()

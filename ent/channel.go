@@ -44,6 +44,16 @@ type Channel struct {
 	HookToken *string `json:"-"`
 	// Status holds the value of the "status" field.
 	Status channel.Status `json:"status,omitempty"`
+	// where inbound messages go
+	DestinationType channel.DestinationType `json:"destination_type,omitempty"`
+	// DestinationUserID holds the value of the "destination_user_id" field.
+	DestinationUserID *uuid.UUID `json:"destination_user_id,omitempty"`
+	// DestinationQueueID holds the value of the "destination_queue_id" field.
+	DestinationQueueID *uuid.UUID `json:"destination_queue_id,omitempty"`
+	// agents and users may choose it who are its members
+	Restricted bool `json:"restricted,omitempty"`
+	// the operator has switched off the number behind it
+	Blocked bool `json:"blocked,omitempty"`
 	// why the provider refuses the account; empty while it does not
 	Fault string `json:"fault,omitempty"`
 	// MaxSegments holds the value of the "max_segments" field.
@@ -62,13 +72,15 @@ func (*Channel) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case channel.FieldNumberID:
+		case channel.FieldNumberID, channel.FieldDestinationUserID, channel.FieldDestinationQueueID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case channel.FieldCredentials:
 			values[i] = new([]byte)
+		case channel.FieldRestricted, channel.FieldBlocked:
+			values[i] = new(sql.NullBool)
 		case channel.FieldVersion, channel.FieldMaxSegments:
 			values[i] = new(sql.NullInt64)
-		case channel.FieldKind, channel.FieldProvider, channel.FieldName, channel.FieldAddress, channel.FieldCredentialsHint, channel.FieldHookToken, channel.FieldStatus, channel.FieldFault, channel.FieldOnUnknown:
+		case channel.FieldKind, channel.FieldProvider, channel.FieldName, channel.FieldAddress, channel.FieldCredentialsHint, channel.FieldHookToken, channel.FieldStatus, channel.FieldDestinationType, channel.FieldFault, channel.FieldOnUnknown:
 			values[i] = new(sql.NullString)
 		case channel.FieldCreatedAt, channel.FieldUpdatedAt, channel.FieldInboundCheckedAt, channel.FieldDueAt:
 			values[i] = new(sql.NullTime)
@@ -174,6 +186,38 @@ func (_m *Channel) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field status", values[i])
 			} else if value.Valid {
 				_m.Status = channel.Status(value.String)
+			}
+		case channel.FieldDestinationType:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field destination_type", values[i])
+			} else if value.Valid {
+				_m.DestinationType = channel.DestinationType(value.String)
+			}
+		case channel.FieldDestinationUserID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field destination_user_id", values[i])
+			} else if value.Valid {
+				_m.DestinationUserID = new(uuid.UUID)
+				*_m.DestinationUserID = *value.S.(*uuid.UUID)
+			}
+		case channel.FieldDestinationQueueID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field destination_queue_id", values[i])
+			} else if value.Valid {
+				_m.DestinationQueueID = new(uuid.UUID)
+				*_m.DestinationQueueID = *value.S.(*uuid.UUID)
+			}
+		case channel.FieldRestricted:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field restricted", values[i])
+			} else if value.Valid {
+				_m.Restricted = value.Bool
+			}
+		case channel.FieldBlocked:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field blocked", values[i])
+			} else if value.Valid {
+				_m.Blocked = value.Bool
 			}
 		case channel.FieldFault:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -281,6 +325,25 @@ func (_m *Channel) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("status=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Status))
+	builder.WriteString(", ")
+	builder.WriteString("destination_type=")
+	builder.WriteString(fmt.Sprintf("%v", _m.DestinationType))
+	builder.WriteString(", ")
+	if v := _m.DestinationUserID; v != nil {
+		builder.WriteString("destination_user_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.DestinationQueueID; v != nil {
+		builder.WriteString("destination_queue_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("restricted=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Restricted))
+	builder.WriteString(", ")
+	builder.WriteString("blocked=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Blocked))
 	builder.WriteString(", ")
 	builder.WriteString("fault=")
 	builder.WriteString(_m.Fault)

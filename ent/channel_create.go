@@ -139,6 +139,76 @@ func (_c *ChannelCreate) SetNillableStatus(v *channel.Status) *ChannelCreate {
 	return _c
 }
 
+// SetDestinationType sets the "destination_type" field.
+func (_c *ChannelCreate) SetDestinationType(v channel.DestinationType) *ChannelCreate {
+	_c.mutation.SetDestinationType(v)
+	return _c
+}
+
+// SetNillableDestinationType sets the "destination_type" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableDestinationType(v *channel.DestinationType) *ChannelCreate {
+	if v != nil {
+		_c.SetDestinationType(*v)
+	}
+	return _c
+}
+
+// SetDestinationUserID sets the "destination_user_id" field.
+func (_c *ChannelCreate) SetDestinationUserID(v uuid.UUID) *ChannelCreate {
+	_c.mutation.SetDestinationUserID(v)
+	return _c
+}
+
+// SetNillableDestinationUserID sets the "destination_user_id" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableDestinationUserID(v *uuid.UUID) *ChannelCreate {
+	if v != nil {
+		_c.SetDestinationUserID(*v)
+	}
+	return _c
+}
+
+// SetDestinationQueueID sets the "destination_queue_id" field.
+func (_c *ChannelCreate) SetDestinationQueueID(v uuid.UUID) *ChannelCreate {
+	_c.mutation.SetDestinationQueueID(v)
+	return _c
+}
+
+// SetNillableDestinationQueueID sets the "destination_queue_id" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableDestinationQueueID(v *uuid.UUID) *ChannelCreate {
+	if v != nil {
+		_c.SetDestinationQueueID(*v)
+	}
+	return _c
+}
+
+// SetRestricted sets the "restricted" field.
+func (_c *ChannelCreate) SetRestricted(v bool) *ChannelCreate {
+	_c.mutation.SetRestricted(v)
+	return _c
+}
+
+// SetNillableRestricted sets the "restricted" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableRestricted(v *bool) *ChannelCreate {
+	if v != nil {
+		_c.SetRestricted(*v)
+	}
+	return _c
+}
+
+// SetBlocked sets the "blocked" field.
+func (_c *ChannelCreate) SetBlocked(v bool) *ChannelCreate {
+	_c.mutation.SetBlocked(v)
+	return _c
+}
+
+// SetNillableBlocked sets the "blocked" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableBlocked(v *bool) *ChannelCreate {
+	if v != nil {
+		_c.SetBlocked(*v)
+	}
+	return _c
+}
+
 // SetFault sets the "fault" field.
 func (_c *ChannelCreate) SetFault(v string) *ChannelCreate {
 	_c.mutation.SetFault(v)
@@ -262,6 +332,18 @@ func (_c *ChannelCreate) defaults() {
 		v := channel.DefaultStatus
 		_c.mutation.SetStatus(v)
 	}
+	if _, ok := _c.mutation.DestinationType(); !ok {
+		v := channel.DefaultDestinationType
+		_c.mutation.SetDestinationType(v)
+	}
+	if _, ok := _c.mutation.Restricted(); !ok {
+		v := channel.DefaultRestricted
+		_c.mutation.SetRestricted(v)
+	}
+	if _, ok := _c.mutation.Blocked(); !ok {
+		v := channel.DefaultBlocked
+		_c.mutation.SetBlocked(v)
+	}
 	if _, ok := _c.mutation.Fault(); !ok {
 		v := channel.DefaultFault
 		_c.mutation.SetFault(v)
@@ -317,6 +399,20 @@ func (_c *ChannelCreate) check() error {
 		if err := channel.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Channel.status": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.DestinationType(); !ok {
+		return &ValidationError{Name: "destination_type", err: errors.New(`ent: missing required field "Channel.destination_type"`)}
+	}
+	if v, ok := _c.mutation.DestinationType(); ok {
+		if err := channel.DestinationTypeValidator(v); err != nil {
+			return &ValidationError{Name: "destination_type", err: fmt.Errorf(`ent: validator failed for field "Channel.destination_type": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Restricted(); !ok {
+		return &ValidationError{Name: "restricted", err: errors.New(`ent: missing required field "Channel.restricted"`)}
+	}
+	if _, ok := _c.mutation.Blocked(); !ok {
+		return &ValidationError{Name: "blocked", err: errors.New(`ent: missing required field "Channel.blocked"`)}
 	}
 	if _, ok := _c.mutation.Fault(); !ok {
 		return &ValidationError{Name: "fault", err: errors.New(`ent: missing required field "Channel.fault"`)}
@@ -418,6 +514,26 @@ func (_c *ChannelCreate) createSpec() (*Channel, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(channel.FieldStatus, field.TypeEnum, value)
 		_node.Status = value
+	}
+	if value, ok := _c.mutation.DestinationType(); ok {
+		_spec.SetField(channel.FieldDestinationType, field.TypeEnum, value)
+		_node.DestinationType = value
+	}
+	if value, ok := _c.mutation.DestinationUserID(); ok {
+		_spec.SetField(channel.FieldDestinationUserID, field.TypeUUID, value)
+		_node.DestinationUserID = &value
+	}
+	if value, ok := _c.mutation.DestinationQueueID(); ok {
+		_spec.SetField(channel.FieldDestinationQueueID, field.TypeUUID, value)
+		_node.DestinationQueueID = &value
+	}
+	if value, ok := _c.mutation.Restricted(); ok {
+		_spec.SetField(channel.FieldRestricted, field.TypeBool, value)
+		_node.Restricted = value
+	}
+	if value, ok := _c.mutation.Blocked(); ok {
+		_spec.SetField(channel.FieldBlocked, field.TypeBool, value)
+		_node.Blocked = value
 	}
 	if value, ok := _c.mutation.Fault(); ok {
 		_spec.SetField(channel.FieldFault, field.TypeString, value)

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/predicate"
 )
@@ -134,6 +135,88 @@ func (_u *ChannelUpdate) SetStatus(v channel.Status) *ChannelUpdate {
 func (_u *ChannelUpdate) SetNillableStatus(v *channel.Status) *ChannelUpdate {
 	if v != nil {
 		_u.SetStatus(*v)
+	}
+	return _u
+}
+
+// SetDestinationType sets the "destination_type" field.
+func (_u *ChannelUpdate) SetDestinationType(v channel.DestinationType) *ChannelUpdate {
+	_u.mutation.SetDestinationType(v)
+	return _u
+}
+
+// SetNillableDestinationType sets the "destination_type" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableDestinationType(v *channel.DestinationType) *ChannelUpdate {
+	if v != nil {
+		_u.SetDestinationType(*v)
+	}
+	return _u
+}
+
+// SetDestinationUserID sets the "destination_user_id" field.
+func (_u *ChannelUpdate) SetDestinationUserID(v uuid.UUID) *ChannelUpdate {
+	_u.mutation.SetDestinationUserID(v)
+	return _u
+}
+
+// SetNillableDestinationUserID sets the "destination_user_id" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableDestinationUserID(v *uuid.UUID) *ChannelUpdate {
+	if v != nil {
+		_u.SetDestinationUserID(*v)
+	}
+	return _u
+}
+
+// ClearDestinationUserID clears the value of the "destination_user_id" field.
+func (_u *ChannelUpdate) ClearDestinationUserID() *ChannelUpdate {
+	_u.mutation.ClearDestinationUserID()
+	return _u
+}
+
+// SetDestinationQueueID sets the "destination_queue_id" field.
+func (_u *ChannelUpdate) SetDestinationQueueID(v uuid.UUID) *ChannelUpdate {
+	_u.mutation.SetDestinationQueueID(v)
+	return _u
+}
+
+// SetNillableDestinationQueueID sets the "destination_queue_id" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableDestinationQueueID(v *uuid.UUID) *ChannelUpdate {
+	if v != nil {
+		_u.SetDestinationQueueID(*v)
+	}
+	return _u
+}
+
+// ClearDestinationQueueID clears the value of the "destination_queue_id" field.
+func (_u *ChannelUpdate) ClearDestinationQueueID() *ChannelUpdate {
+	_u.mutation.ClearDestinationQueueID()
+	return _u
+}
+
+// SetRestricted sets the "restricted" field.
+func (_u *ChannelUpdate) SetRestricted(v bool) *ChannelUpdate {
+	_u.mutation.SetRestricted(v)
+	return _u
+}
+
+// SetNillableRestricted sets the "restricted" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableRestricted(v *bool) *ChannelUpdate {
+	if v != nil {
+		_u.SetRestricted(*v)
+	}
+	return _u
+}
+
+// SetBlocked sets the "blocked" field.
+func (_u *ChannelUpdate) SetBlocked(v bool) *ChannelUpdate {
+	_u.mutation.SetBlocked(v)
+	return _u
+}
+
+// SetNillableBlocked sets the "blocked" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableBlocked(v *bool) *ChannelUpdate {
+	if v != nil {
+		_u.SetBlocked(*v)
 	}
 	return _u
 }
@@ -266,6 +349,11 @@ func (_u *ChannelUpdate) check() error {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Channel.status": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.DestinationType(); ok {
+		if err := channel.DestinationTypeValidator(v); err != nil {
+			return &ValidationError{Name: "destination_type", err: fmt.Errorf(`ent: validator failed for field "Channel.destination_type": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.OnUnknown(); ok {
 		if err := channel.OnUnknownValidator(v); err != nil {
 			return &ValidationError{Name: "on_unknown", err: fmt.Errorf(`ent: validator failed for field "Channel.on_unknown": %w`, err)}
@@ -324,6 +412,27 @@ func (_u *ChannelUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(channel.FieldStatus, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.DestinationType(); ok {
+		_spec.SetField(channel.FieldDestinationType, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.DestinationUserID(); ok {
+		_spec.SetField(channel.FieldDestinationUserID, field.TypeUUID, value)
+	}
+	if _u.mutation.DestinationUserIDCleared() {
+		_spec.ClearField(channel.FieldDestinationUserID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.DestinationQueueID(); ok {
+		_spec.SetField(channel.FieldDestinationQueueID, field.TypeUUID, value)
+	}
+	if _u.mutation.DestinationQueueIDCleared() {
+		_spec.ClearField(channel.FieldDestinationQueueID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.Restricted(); ok {
+		_spec.SetField(channel.FieldRestricted, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Blocked(); ok {
+		_spec.SetField(channel.FieldBlocked, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Fault(); ok {
 		_spec.SetField(channel.FieldFault, field.TypeString, value)
@@ -480,6 +589,88 @@ func (_u *ChannelUpdateOne) SetNillableStatus(v *channel.Status) *ChannelUpdateO
 	return _u
 }
 
+// SetDestinationType sets the "destination_type" field.
+func (_u *ChannelUpdateOne) SetDestinationType(v channel.DestinationType) *ChannelUpdateOne {
+	_u.mutation.SetDestinationType(v)
+	return _u
+}
+
+// SetNillableDestinationType sets the "destination_type" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableDestinationType(v *channel.DestinationType) *ChannelUpdateOne {
+	if v != nil {
+		_u.SetDestinationType(*v)
+	}
+	return _u
+}
+
+// SetDestinationUserID sets the "destination_user_id" field.
+func (_u *ChannelUpdateOne) SetDestinationUserID(v uuid.UUID) *ChannelUpdateOne {
+	_u.mutation.SetDestinationUserID(v)
+	return _u
+}
+
+// SetNillableDestinationUserID sets the "destination_user_id" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableDestinationUserID(v *uuid.UUID) *ChannelUpdateOne {
+	if v != nil {
+		_u.SetDestinationUserID(*v)
+	}
+	return _u
+}
+
+// ClearDestinationUserID clears the value of the "destination_user_id" field.
+func (_u *ChannelUpdateOne) ClearDestinationUserID() *ChannelUpdateOne {
+	_u.mutation.ClearDestinationUserID()
+	return _u
+}
+
+// SetDestinationQueueID sets the "destination_queue_id" field.
+func (_u *ChannelUpdateOne) SetDestinationQueueID(v uuid.UUID) *ChannelUpdateOne {
+	_u.mutation.SetDestinationQueueID(v)
+	return _u
+}
+
+// SetNillableDestinationQueueID sets the "destination_queue_id" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableDestinationQueueID(v *uuid.UUID) *ChannelUpdateOne {
+	if v != nil {
+		_u.SetDestinationQueueID(*v)
+	}
+	return _u
+}
+
+// ClearDestinationQueueID clears the value of the "destination_queue_id" field.
+func (_u *ChannelUpdateOne) ClearDestinationQueueID() *ChannelUpdateOne {
+	_u.mutation.ClearDestinationQueueID()
+	return _u
+}
+
+// SetRestricted sets the "restricted" field.
+func (_u *ChannelUpdateOne) SetRestricted(v bool) *ChannelUpdateOne {
+	_u.mutation.SetRestricted(v)
+	return _u
+}
+
+// SetNillableRestricted sets the "restricted" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableRestricted(v *bool) *ChannelUpdateOne {
+	if v != nil {
+		_u.SetRestricted(*v)
+	}
+	return _u
+}
+
+// SetBlocked sets the "blocked" field.
+func (_u *ChannelUpdateOne) SetBlocked(v bool) *ChannelUpdateOne {
+	_u.mutation.SetBlocked(v)
+	return _u
+}
+
+// SetNillableBlocked sets the "blocked" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableBlocked(v *bool) *ChannelUpdateOne {
+	if v != nil {
+		_u.SetBlocked(*v)
+	}
+	return _u
+}
+
 // SetFault sets the "fault" field.
 func (_u *ChannelUpdateOne) SetFault(v string) *ChannelUpdateOne {
 	_u.mutation.SetFault(v)
@@ -621,6 +812,11 @@ func (_u *ChannelUpdateOne) check() error {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Channel.status": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.DestinationType(); ok {
+		if err := channel.DestinationTypeValidator(v); err != nil {
+			return &ValidationError{Name: "destination_type", err: fmt.Errorf(`ent: validator failed for field "Channel.destination_type": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.OnUnknown(); ok {
 		if err := channel.OnUnknownValidator(v); err != nil {
 			return &ValidationError{Name: "on_unknown", err: fmt.Errorf(`ent: validator failed for field "Channel.on_unknown": %w`, err)}
@@ -696,6 +892,27 @@ func (_u *ChannelUpdateOne) sqlSave(ctx context.Context) (_node *Channel, err er
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(channel.FieldStatus, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.DestinationType(); ok {
+		_spec.SetField(channel.FieldDestinationType, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.DestinationUserID(); ok {
+		_spec.SetField(channel.FieldDestinationUserID, field.TypeUUID, value)
+	}
+	if _u.mutation.DestinationUserIDCleared() {
+		_spec.ClearField(channel.FieldDestinationUserID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.DestinationQueueID(); ok {
+		_spec.SetField(channel.FieldDestinationQueueID, field.TypeUUID, value)
+	}
+	if _u.mutation.DestinationQueueIDCleared() {
+		_spec.ClearField(channel.FieldDestinationQueueID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.Restricted(); ok {
+		_spec.SetField(channel.FieldRestricted, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Blocked(); ok {
+		_spec.SetField(channel.FieldBlocked, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Fault(); ok {
 		_spec.SetField(channel.FieldFault, field.TypeString, value)

@@ -25,6 +25,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -57,6 +58,8 @@ type Client struct {
 	Number *NumberClient
 	// OptOut is the client for interacting with the OptOut builders.
 	OptOut *OptOutClient
+	// Queue is the client for interacting with the Queue builders.
+	Queue *QueueClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -84,6 +87,7 @@ func (c *Client) init() {
 	c.Message = NewMessageClient(c.config)
 	c.Number = NewNumberClient(c.config)
 	c.OptOut = NewOptOutClient(c.config)
+	c.Queue = NewQueueClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.User = NewUserClient(c.config)
@@ -189,6 +193,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Message:        NewMessageClient(cfg),
 		Number:         NewNumberClient(cfg),
 		OptOut:         NewOptOutClient(cfg),
+		Queue:          NewQueueClient(cfg),
 		Session:        NewSessionClient(cfg),
 		Tenant:         NewTenantClient(cfg),
 		User:           NewUserClient(cfg),
@@ -221,6 +226,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Message:        NewMessageClient(cfg),
 		Number:         NewNumberClient(cfg),
 		OptOut:         NewOptOutClient(cfg),
+		Queue:          NewQueueClient(cfg),
 		Session:        NewSessionClient(cfg),
 		Tenant:         NewTenantClient(cfg),
 		User:           NewUserClient(cfg),
@@ -254,7 +260,8 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIKey, c.Attachment, c.Channel, c.Contact, c.ContactAddress, c.CustomRole,
-		c.Interaction, c.Message, c.Number, c.OptOut, c.Session, c.Tenant, c.User,
+		c.Interaction, c.Message, c.Number, c.OptOut, c.Queue, c.Session, c.Tenant,
+		c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -265,7 +272,8 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIKey, c.Attachment, c.Channel, c.Contact, c.ContactAddress, c.CustomRole,
-		c.Interaction, c.Message, c.Number, c.OptOut, c.Session, c.Tenant, c.User,
+		c.Interaction, c.Message, c.Number, c.OptOut, c.Queue, c.Session, c.Tenant,
+		c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -294,6 +302,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Number.mutate(ctx, m)
 	case *OptOutMutation:
 		return c.OptOut.mutate(ctx, m)
+	case *QueueMutation:
+		return c.Queue.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
 	case *TenantMutation:
@@ -1635,6 +1645,139 @@ func (c *OptOutClient) mutate(ctx context.Context, m *OptOutMutation) (Value, er
 	}
 }
 
+// QueueClient is a client for the Queue schema.
+type QueueClient struct {
+	config
+}
+
+// NewQueueClient returns a client for the Queue from the given config.
+func NewQueueClient(c config) *QueueClient {
+	return &QueueClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `queue.Hooks(f(g(h())))`.
+func (c *QueueClient) Use(hooks ...Hook) {
+	c.hooks.Queue = append(c.hooks.Queue, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `queue.Intercept(f(g(h())))`.
+func (c *QueueClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Queue = append(c.inters.Queue, interceptors...)
+}
+
+// Create returns a builder for creating a Queue entity.
+func (c *QueueClient) Create() *QueueCreate {
+	mutation := newQueueMutation(c.config, OpCreate)
+	return &QueueCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Queue entities.
+func (c *QueueClient) CreateBulk(builders ...*QueueCreate) *QueueCreateBulk {
+	return &QueueCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *QueueClient) MapCreateBulk(slice any, setFunc func(*QueueCreate, int)) *QueueCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &QueueCreateBulk{err: fmt.Errorf("calling to QueueClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*QueueCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &QueueCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Queue.
+func (c *QueueClient) Update() *QueueUpdate {
+	mutation := newQueueMutation(c.config, OpUpdate)
+	return &QueueUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *QueueClient) UpdateOne(_m *Queue) *QueueUpdateOne {
+	mutation := newQueueMutation(c.config, OpUpdateOne, withQueue(_m))
+	return &QueueUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *QueueClient) UpdateOneID(id uuid.UUID) *QueueUpdateOne {
+	mutation := newQueueMutation(c.config, OpUpdateOne, withQueueID(id))
+	return &QueueUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Queue.
+func (c *QueueClient) Delete() *QueueDelete {
+	mutation := newQueueMutation(c.config, OpDelete)
+	return &QueueDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *QueueClient) DeleteOne(_m *Queue) *QueueDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *QueueClient) DeleteOneID(id uuid.UUID) *QueueDeleteOne {
+	builder := c.Delete().Where(queue.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &QueueDeleteOne{builder}
+}
+
+// Query returns a query builder for Queue.
+func (c *QueueClient) Query() *QueueQuery {
+	return &QueueQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeQueue},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Queue entity by its id.
+func (c *QueueClient) Get(ctx context.Context, id uuid.UUID) (*Queue, error) {
+	return c.Query().Where(queue.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *QueueClient) GetX(ctx context.Context, id uuid.UUID) *Queue {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *QueueClient) Hooks() []Hook {
+	return c.hooks.Queue
+}
+
+// Interceptors returns the client interceptors.
+func (c *QueueClient) Interceptors() []Interceptor {
+	return c.inters.Queue
+}
+
+func (c *QueueClient) mutate(ctx context.Context, m *QueueMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&QueueCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&QueueUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&QueueUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&QueueDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Queue mutation op: %q", m.Op())
+	}
+}
+
 // SessionClient is a client for the Session schema.
 type SessionClient struct {
 	config
@@ -2038,11 +2181,11 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 type (
 	hooks struct {
 		APIKey, Attachment, Channel, Contact, ContactAddress, CustomRole, Interaction,
-		Message, Number, OptOut, Session, Tenant, User []ent.Hook
+		Message, Number, OptOut, Queue, Session, Tenant, User []ent.Hook
 	}
 	inters struct {
 		APIKey, Attachment, Channel, Contact, ContactAddress, CustomRole, Interaction,
-		Message, Number, OptOut, Session, Tenant, User []ent.Interceptor
+		Message, Number, OptOut, Queue, Session, Tenant, User []ent.Interceptor
 	}
 )
 

@@ -22,6 +22,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -95,6 +96,7 @@ func checkColumn(t, c string) error {
 			message.Table:        message.ValidColumn,
 			number.Table:         number.ValidColumn,
 			optout.Table:         optout.ValidColumn,
+			queue.Table:          queue.ValidColumn,
 			session.Table:        session.ValidColumn,
 			tenant.Table:         tenant.ValidColumn,
 			user.Table:           user.ValidColumn,

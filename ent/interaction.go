@@ -38,6 +38,8 @@ type Interaction struct {
 	NeedsReply bool `json:"needs_reply,omitempty"`
 	// inbound messages that nobody has marked as read
 	Unseen int `json:"unseen,omitempty"`
+	// where it waited first; its members see it while nobody has it
+	QueueID *uuid.UUID `json:"queue_id,omitempty"`
 	// AssigneeID holds the value of the "assignee_id" field.
 	AssigneeID *uuid.UUID `json:"assignee_id,omitempty"`
 	// start of the last message
@@ -58,7 +60,7 @@ func (*Interaction) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case interaction.FieldAssigneeID, interaction.FieldClosedByID:
+		case interaction.FieldQueueID, interaction.FieldAssigneeID, interaction.FieldClosedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case interaction.FieldNeedsReply:
 			values[i] = new(sql.NullBool)
@@ -150,6 +152,13 @@ func (_m *Interaction) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field unseen", values[i])
 			} else if value.Valid {
 				_m.Unseen = int(value.Int64)
+			}
+		case interaction.FieldQueueID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field queue_id", values[i])
+			} else if value.Valid {
+				_m.QueueID = new(uuid.UUID)
+				*_m.QueueID = *value.S.(*uuid.UUID)
 			}
 		case interaction.FieldAssigneeID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -255,6 +264,11 @@ func (_m *Interaction) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("unseen=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Unseen))
+	builder.WriteString(", ")
+	if v := _m.QueueID; v != nil {
+		builder.WriteString("queue_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	if v := _m.AssigneeID; v != nil {
 		builder.WriteString("assignee_id=")

@@ -97,6 +97,20 @@ func (_c *InteractionCreate) SetNillableUnseen(v *int) *InteractionCreate {
 	return _c
 }
 
+// SetQueueID sets the "queue_id" field.
+func (_c *InteractionCreate) SetQueueID(v uuid.UUID) *InteractionCreate {
+	_c.mutation.SetQueueID(v)
+	return _c
+}
+
+// SetNillableQueueID sets the "queue_id" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableQueueID(v *uuid.UUID) *InteractionCreate {
+	if v != nil {
+		_c.SetQueueID(*v)
+	}
+	return _c
+}
+
 // SetAssigneeID sets the "assignee_id" field.
 func (_c *InteractionCreate) SetAssigneeID(v uuid.UUID) *InteractionCreate {
 	_c.mutation.SetAssigneeID(v)
@@ -352,6 +366,10 @@ func (_c *InteractionCreate) createSpec() (*Interaction, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Unseen(); ok {
 		_spec.SetField(interaction.FieldUnseen, field.TypeInt, value)
 		_node.Unseen = value
+	}
+	if value, ok := _c.mutation.QueueID(); ok {
+		_spec.SetField(interaction.FieldQueueID, field.TypeUUID, value)
+		_node.QueueID = &value
 	}
 	if value, ok := _c.mutation.AssigneeID(); ok {
 		_spec.SetField(interaction.FieldAssigneeID, field.TypeUUID, value)

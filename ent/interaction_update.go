@@ -128,6 +128,26 @@ func (_u *InteractionUpdate) AddUnseen(v int) *InteractionUpdate {
 	return _u
 }
 
+// SetQueueID sets the "queue_id" field.
+func (_u *InteractionUpdate) SetQueueID(v uuid.UUID) *InteractionUpdate {
+	_u.mutation.SetQueueID(v)
+	return _u
+}
+
+// SetNillableQueueID sets the "queue_id" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableQueueID(v *uuid.UUID) *InteractionUpdate {
+	if v != nil {
+		_u.SetQueueID(*v)
+	}
+	return _u
+}
+
+// ClearQueueID clears the value of the "queue_id" field.
+func (_u *InteractionUpdate) ClearQueueID() *InteractionUpdate {
+	_u.mutation.ClearQueueID()
+	return _u
+}
+
 // SetAssigneeID sets the "assignee_id" field.
 func (_u *InteractionUpdate) SetAssigneeID(v uuid.UUID) *InteractionUpdate {
 	_u.mutation.SetAssigneeID(v)
@@ -314,6 +334,12 @@ func (_u *InteractionUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if value, ok := _u.mutation.AddedUnseen(); ok {
 		_spec.AddField(interaction.FieldUnseen, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.QueueID(); ok {
+		_spec.SetField(interaction.FieldQueueID, field.TypeUUID, value)
+	}
+	if _u.mutation.QueueIDCleared() {
+		_spec.ClearField(interaction.FieldQueueID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.AssigneeID(); ok {
 		_spec.SetField(interaction.FieldAssigneeID, field.TypeUUID, value)
 	}
@@ -458,6 +484,26 @@ func (_u *InteractionUpdateOne) SetNillableUnseen(v *int) *InteractionUpdateOne 
 // AddUnseen adds value to the "unseen" field.
 func (_u *InteractionUpdateOne) AddUnseen(v int) *InteractionUpdateOne {
 	_u.mutation.AddUnseen(v)
+	return _u
+}
+
+// SetQueueID sets the "queue_id" field.
+func (_u *InteractionUpdateOne) SetQueueID(v uuid.UUID) *InteractionUpdateOne {
+	_u.mutation.SetQueueID(v)
+	return _u
+}
+
+// SetNillableQueueID sets the "queue_id" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableQueueID(v *uuid.UUID) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetQueueID(*v)
+	}
+	return _u
+}
+
+// ClearQueueID clears the value of the "queue_id" field.
+func (_u *InteractionUpdateOne) ClearQueueID() *InteractionUpdateOne {
+	_u.mutation.ClearQueueID()
 	return _u
 }
 
@@ -676,6 +722,12 @@ func (_u *InteractionUpdateOne) sqlSave(ctx context.Context) (_node *Interaction
 	}
 	if value, ok := _u.mutation.AddedUnseen(); ok {
 		_spec.AddField(interaction.FieldUnseen, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.QueueID(); ok {
+		_spec.SetField(interaction.FieldQueueID, field.TypeUUID, value)
+	}
+	if _u.mutation.QueueIDCleared() {
+		_spec.ClearField(interaction.FieldQueueID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.AssigneeID(); ok {
 		_spec.SetField(interaction.FieldAssigneeID, field.TypeUUID, value)

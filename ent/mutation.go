@@ -23,6 +23,7 @@ import (
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/predicate"
+	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -47,6 +48,7 @@ const (
 	TypeMessage        = "Message"
 	TypeNumber         = "Number"
 	TypeOptOut         = "OptOut"
+	TypeQueue          = "Queue"
 	TypeSession        = "Session"
 	TypeTenant         = "Tenant"
 	TypeUser           = "User"
@@ -2571,33 +2573,38 @@ func (m *AttachmentMutation) ResetEdge(name string) error {
 // ChannelMutation represents an operation that mutates the Channel nodes in the graph.
 type ChannelMutation struct {
 	config
-	op                 Op
-	typ                string
-	id                 *uuid.UUID
-	created_at         *time.Time
-	updated_at         *time.Time
-	version            *int
-	addversion         *int
-	tenant_id          *uuid.UUID
-	kind               *channel.Kind
-	provider           *string
-	name               *string
-	address            *string
-	number_id          *uuid.UUID
-	credentials        *[]byte
-	credentials_hint   *string
-	hook_token         *string
-	status             *channel.Status
-	fault              *string
-	max_segments       *int
-	addmax_segments    *int
-	on_unknown         *channel.OnUnknown
-	inbound_checked_at *time.Time
-	due_at             *time.Time
-	clearedFields      map[string]struct{}
-	done               bool
-	oldValue           func(context.Context) (*Channel, error)
-	predicates         []predicate.Channel
+	op                   Op
+	typ                  string
+	id                   *uuid.UUID
+	created_at           *time.Time
+	updated_at           *time.Time
+	version              *int
+	addversion           *int
+	tenant_id            *uuid.UUID
+	kind                 *channel.Kind
+	provider             *string
+	name                 *string
+	address              *string
+	number_id            *uuid.UUID
+	credentials          *[]byte
+	credentials_hint     *string
+	hook_token           *string
+	status               *channel.Status
+	destination_type     *channel.DestinationType
+	destination_user_id  *uuid.UUID
+	destination_queue_id *uuid.UUID
+	restricted           *bool
+	blocked              *bool
+	fault                *string
+	max_segments         *int
+	addmax_segments      *int
+	on_unknown           *channel.OnUnknown
+	inbound_checked_at   *time.Time
+	due_at               *time.Time
+	clearedFields        map[string]struct{}
+	done                 bool
+	oldValue             func(context.Context) (*Channel, error)
+	predicates           []predicate.Channel
 }
 
 var _ ent.Mutation = (*ChannelMutation)(nil)
@@ -3231,6 +3238,212 @@ func (m *ChannelMutation) ResetStatus() {
 	m.status = nil
 }
 
+// SetDestinationType sets the "destination_type" field.
+func (m *ChannelMutation) SetDestinationType(ct channel.DestinationType) {
+	m.destination_type = &ct
+}
+
+// DestinationType returns the value of the "destination_type" field in the mutation.
+func (m *ChannelMutation) DestinationType() (r channel.DestinationType, exists bool) {
+	v := m.destination_type
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDestinationType returns the old "destination_type" field's value of the Channel entity.
+// If the Channel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ChannelMutation) OldDestinationType(ctx context.Context) (v channel.DestinationType, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDestinationType is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDestinationType requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDestinationType: %w", err)
+	}
+	return oldValue.DestinationType, nil
+}
+
+// ResetDestinationType resets all changes to the "destination_type" field.
+func (m *ChannelMutation) ResetDestinationType() {
+	m.destination_type = nil
+}
+
+// SetDestinationUserID sets the "destination_user_id" field.
+func (m *ChannelMutation) SetDestinationUserID(u uuid.UUID) {
+	m.destination_user_id = &u
+}
+
+// DestinationUserID returns the value of the "destination_user_id" field in the mutation.
+func (m *ChannelMutation) DestinationUserID() (r uuid.UUID, exists bool) {
+	v := m.destination_user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDestinationUserID returns the old "destination_user_id" field's value of the Channel entity.
+// If the Channel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ChannelMutation) OldDestinationUserID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDestinationUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDestinationUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDestinationUserID: %w", err)
+	}
+	return oldValue.DestinationUserID, nil
+}
+
+// ClearDestinationUserID clears the value of the "destination_user_id" field.
+func (m *ChannelMutation) ClearDestinationUserID() {
+	m.destination_user_id = nil
+	m.clearedFields[channel.FieldDestinationUserID] = struct{}{}
+}
+
+// DestinationUserIDCleared returns if the "destination_user_id" field was cleared in this mutation.
+func (m *ChannelMutation) DestinationUserIDCleared() bool {
+	_, ok := m.clearedFields[channel.FieldDestinationUserID]
+	return ok
+}
+
+// ResetDestinationUserID resets all changes to the "destination_user_id" field.
+func (m *ChannelMutation) ResetDestinationUserID() {
+	m.destination_user_id = nil
+	delete(m.clearedFields, channel.FieldDestinationUserID)
+}
+
+// SetDestinationQueueID sets the "destination_queue_id" field.
+func (m *ChannelMutation) SetDestinationQueueID(u uuid.UUID) {
+	m.destination_queue_id = &u
+}
+
+// DestinationQueueID returns the value of the "destination_queue_id" field in the mutation.
+func (m *ChannelMutation) DestinationQueueID() (r uuid.UUID, exists bool) {
+	v := m.destination_queue_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDestinationQueueID returns the old "destination_queue_id" field's value of the Channel entity.
+// If the Channel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ChannelMutation) OldDestinationQueueID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDestinationQueueID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDestinationQueueID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDestinationQueueID: %w", err)
+	}
+	return oldValue.DestinationQueueID, nil
+}
+
+// ClearDestinationQueueID clears the value of the "destination_queue_id" field.
+func (m *ChannelMutation) ClearDestinationQueueID() {
+	m.destination_queue_id = nil
+	m.clearedFields[channel.FieldDestinationQueueID] = struct{}{}
+}
+
+// DestinationQueueIDCleared returns if the "destination_queue_id" field was cleared in this mutation.
+func (m *ChannelMutation) DestinationQueueIDCleared() bool {
+	_, ok := m.clearedFields[channel.FieldDestinationQueueID]
+	return ok
+}
+
+// ResetDestinationQueueID resets all changes to the "destination_queue_id" field.
+func (m *ChannelMutation) ResetDestinationQueueID() {
+	m.destination_queue_id = nil
+	delete(m.clearedFields, channel.FieldDestinationQueueID)
+}
+
+// SetRestricted sets the "restricted" field.
+func (m *ChannelMutation) SetRestricted(b bool) {
+	m.restricted = &b
+}
+
+// Restricted returns the value of the "restricted" field in the mutation.
+func (m *ChannelMutation) Restricted() (r bool, exists bool) {
+	v := m.restricted
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRestricted returns the old "restricted" field's value of the Channel entity.
+// If the Channel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ChannelMutation) OldRestricted(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRestricted is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRestricted requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRestricted: %w", err)
+	}
+	return oldValue.Restricted, nil
+}
+
+// ResetRestricted resets all changes to the "restricted" field.
+func (m *ChannelMutation) ResetRestricted() {
+	m.restricted = nil
+}
+
+// SetBlocked sets the "blocked" field.
+func (m *ChannelMutation) SetBlocked(b bool) {
+	m.blocked = &b
+}
+
+// Blocked returns the value of the "blocked" field in the mutation.
+func (m *ChannelMutation) Blocked() (r bool, exists bool) {
+	v := m.blocked
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBlocked returns the old "blocked" field's value of the Channel entity.
+// If the Channel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ChannelMutation) OldBlocked(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBlocked is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBlocked requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBlocked: %w", err)
+	}
+	return oldValue.Blocked, nil
+}
+
+// ResetBlocked resets all changes to the "blocked" field.
+func (m *ChannelMutation) ResetBlocked() {
+	m.blocked = nil
+}
+
 // SetFault sets the "fault" field.
 func (m *ChannelMutation) SetFault(s string) {
 	m.fault = &s
@@ -3491,7 +3704,7 @@ func (m *ChannelMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ChannelMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 23)
 	if m.created_at != nil {
 		fields = append(fields, channel.FieldCreatedAt)
 	}
@@ -3530,6 +3743,21 @@ func (m *ChannelMutation) Fields() []string {
 	}
 	if m.status != nil {
 		fields = append(fields, channel.FieldStatus)
+	}
+	if m.destination_type != nil {
+		fields = append(fields, channel.FieldDestinationType)
+	}
+	if m.destination_user_id != nil {
+		fields = append(fields, channel.FieldDestinationUserID)
+	}
+	if m.destination_queue_id != nil {
+		fields = append(fields, channel.FieldDestinationQueueID)
+	}
+	if m.restricted != nil {
+		fields = append(fields, channel.FieldRestricted)
+	}
+	if m.blocked != nil {
+		fields = append(fields, channel.FieldBlocked)
 	}
 	if m.fault != nil {
 		fields = append(fields, channel.FieldFault)
@@ -3580,6 +3808,16 @@ func (m *ChannelMutation) Field(name string) (ent.Value, bool) {
 		return m.HookToken()
 	case channel.FieldStatus:
 		return m.Status()
+	case channel.FieldDestinationType:
+		return m.DestinationType()
+	case channel.FieldDestinationUserID:
+		return m.DestinationUserID()
+	case channel.FieldDestinationQueueID:
+		return m.DestinationQueueID()
+	case channel.FieldRestricted:
+		return m.Restricted()
+	case channel.FieldBlocked:
+		return m.Blocked()
 	case channel.FieldFault:
 		return m.Fault()
 	case channel.FieldMaxSegments:
@@ -3625,6 +3863,16 @@ func (m *ChannelMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldHookToken(ctx)
 	case channel.FieldStatus:
 		return m.OldStatus(ctx)
+	case channel.FieldDestinationType:
+		return m.OldDestinationType(ctx)
+	case channel.FieldDestinationUserID:
+		return m.OldDestinationUserID(ctx)
+	case channel.FieldDestinationQueueID:
+		return m.OldDestinationQueueID(ctx)
+	case channel.FieldRestricted:
+		return m.OldRestricted(ctx)
+	case channel.FieldBlocked:
+		return m.OldBlocked(ctx)
 	case channel.FieldFault:
 		return m.OldFault(ctx)
 	case channel.FieldMaxSegments:
@@ -3735,6 +3983,41 @@ func (m *ChannelMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetStatus(v)
 		return nil
+	case channel.FieldDestinationType:
+		v, ok := value.(channel.DestinationType)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDestinationType(v)
+		return nil
+	case channel.FieldDestinationUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDestinationUserID(v)
+		return nil
+	case channel.FieldDestinationQueueID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDestinationQueueID(v)
+		return nil
+	case channel.FieldRestricted:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRestricted(v)
+		return nil
+	case channel.FieldBlocked:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBlocked(v)
+		return nil
 	case channel.FieldFault:
 		v, ok := value.(string)
 		if !ok {
@@ -3836,6 +4119,12 @@ func (m *ChannelMutation) ClearedFields() []string {
 	if m.FieldCleared(channel.FieldHookToken) {
 		fields = append(fields, channel.FieldHookToken)
 	}
+	if m.FieldCleared(channel.FieldDestinationUserID) {
+		fields = append(fields, channel.FieldDestinationUserID)
+	}
+	if m.FieldCleared(channel.FieldDestinationQueueID) {
+		fields = append(fields, channel.FieldDestinationQueueID)
+	}
 	if m.FieldCleared(channel.FieldInboundCheckedAt) {
 		fields = append(fields, channel.FieldInboundCheckedAt)
 	}
@@ -3864,6 +4153,12 @@ func (m *ChannelMutation) ClearField(name string) error {
 		return nil
 	case channel.FieldHookToken:
 		m.ClearHookToken()
+		return nil
+	case channel.FieldDestinationUserID:
+		m.ClearDestinationUserID()
+		return nil
+	case channel.FieldDestinationQueueID:
+		m.ClearDestinationQueueID()
 		return nil
 	case channel.FieldInboundCheckedAt:
 		m.ClearInboundCheckedAt()
@@ -3917,6 +4212,21 @@ func (m *ChannelMutation) ResetField(name string) error {
 		return nil
 	case channel.FieldStatus:
 		m.ResetStatus()
+		return nil
+	case channel.FieldDestinationType:
+		m.ResetDestinationType()
+		return nil
+	case channel.FieldDestinationUserID:
+		m.ResetDestinationUserID()
+		return nil
+	case channel.FieldDestinationQueueID:
+		m.ResetDestinationQueueID()
+		return nil
+	case channel.FieldRestricted:
+		m.ResetRestricted()
+		return nil
+	case channel.FieldBlocked:
+		m.ResetBlocked()
 		return nil
 	case channel.FieldFault:
 		m.ResetFault()
@@ -6171,6 +6481,7 @@ type InteractionMutation struct {
 	needs_reply     *bool
 	unseen          *int
 	addunseen       *int
+	queue_id        *uuid.UUID
 	assignee_id     *uuid.UUID
 	preview         *string
 	last_message_at *time.Time
@@ -6687,6 +6998,55 @@ func (m *InteractionMutation) ResetUnseen() {
 	m.addunseen = nil
 }
 
+// SetQueueID sets the "queue_id" field.
+func (m *InteractionMutation) SetQueueID(u uuid.UUID) {
+	m.queue_id = &u
+}
+
+// QueueID returns the value of the "queue_id" field in the mutation.
+func (m *InteractionMutation) QueueID() (r uuid.UUID, exists bool) {
+	v := m.queue_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQueueID returns the old "queue_id" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldQueueID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQueueID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQueueID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQueueID: %w", err)
+	}
+	return oldValue.QueueID, nil
+}
+
+// ClearQueueID clears the value of the "queue_id" field.
+func (m *InteractionMutation) ClearQueueID() {
+	m.queue_id = nil
+	m.clearedFields[interaction.FieldQueueID] = struct{}{}
+}
+
+// QueueIDCleared returns if the "queue_id" field was cleared in this mutation.
+func (m *InteractionMutation) QueueIDCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldQueueID]
+	return ok
+}
+
+// ResetQueueID resets all changes to the "queue_id" field.
+func (m *InteractionMutation) ResetQueueID() {
+	m.queue_id = nil
+	delete(m.clearedFields, interaction.FieldQueueID)
+}
+
 // SetAssigneeID sets the "assignee_id" field.
 func (m *InteractionMutation) SetAssigneeID(u uuid.UUID) {
 	m.assignee_id = &u
@@ -6976,7 +7336,7 @@ func (m *InteractionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *InteractionMutation) Fields() []string {
-	fields := make([]string, 0, 16)
+	fields := make([]string, 0, 17)
 	if m.created_at != nil {
 		fields = append(fields, interaction.FieldCreatedAt)
 	}
@@ -7006,6 +7366,9 @@ func (m *InteractionMutation) Fields() []string {
 	}
 	if m.unseen != nil {
 		fields = append(fields, interaction.FieldUnseen)
+	}
+	if m.queue_id != nil {
+		fields = append(fields, interaction.FieldQueueID)
 	}
 	if m.assignee_id != nil {
 		fields = append(fields, interaction.FieldAssigneeID)
@@ -7053,6 +7416,8 @@ func (m *InteractionMutation) Field(name string) (ent.Value, bool) {
 		return m.NeedsReply()
 	case interaction.FieldUnseen:
 		return m.Unseen()
+	case interaction.FieldQueueID:
+		return m.QueueID()
 	case interaction.FieldAssigneeID:
 		return m.AssigneeID()
 	case interaction.FieldPreview:
@@ -7094,6 +7459,8 @@ func (m *InteractionMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldNeedsReply(ctx)
 	case interaction.FieldUnseen:
 		return m.OldUnseen(ctx)
+	case interaction.FieldQueueID:
+		return m.OldQueueID(ctx)
 	case interaction.FieldAssigneeID:
 		return m.OldAssigneeID(ctx)
 	case interaction.FieldPreview:
@@ -7184,6 +7551,13 @@ func (m *InteractionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetUnseen(v)
+		return nil
+	case interaction.FieldQueueID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQueueID(v)
 		return nil
 	case interaction.FieldAssigneeID:
 		v, ok := value.(uuid.UUID)
@@ -7284,6 +7658,9 @@ func (m *InteractionMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *InteractionMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(interaction.FieldQueueID) {
+		fields = append(fields, interaction.FieldQueueID)
+	}
 	if m.FieldCleared(interaction.FieldAssigneeID) {
 		fields = append(fields, interaction.FieldAssigneeID)
 	}
@@ -7307,6 +7684,9 @@ func (m *InteractionMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *InteractionMutation) ClearField(name string) error {
 	switch name {
+	case interaction.FieldQueueID:
+		m.ClearQueueID()
+		return nil
 	case interaction.FieldAssigneeID:
 		m.ClearAssigneeID()
 		return nil
@@ -7353,6 +7733,9 @@ func (m *InteractionMutation) ResetField(name string) error {
 		return nil
 	case interaction.FieldUnseen:
 		m.ResetUnseen()
+		return nil
+	case interaction.FieldQueueID:
+		m.ResetQueueID()
 		return nil
 	case interaction.FieldAssigneeID:
 		m.ResetAssigneeID()
@@ -9973,6 +10356,8 @@ type NumberMutation struct {
 	owner_id      *uuid.UUID
 	holder_id     *uuid.UUID
 	holder_path   *string
+	status        *number.Status
+	retired_at    *time.Time
 	clearedFields map[string]struct{}
 	done          bool
 	oldValue      func(context.Context) (*Number, error)
@@ -10463,6 +10848,91 @@ func (m *NumberMutation) ResetHolderPath() {
 	m.holder_path = nil
 }
 
+// SetStatus sets the "status" field.
+func (m *NumberMutation) SetStatus(n number.Status) {
+	m.status = &n
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *NumberMutation) Status() (r number.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the Number entity.
+// If the Number object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NumberMutation) OldStatus(ctx context.Context) (v number.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *NumberMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (m *NumberMutation) SetRetiredAt(t time.Time) {
+	m.retired_at = &t
+}
+
+// RetiredAt returns the value of the "retired_at" field in the mutation.
+func (m *NumberMutation) RetiredAt() (r time.Time, exists bool) {
+	v := m.retired_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRetiredAt returns the old "retired_at" field's value of the Number entity.
+// If the Number object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NumberMutation) OldRetiredAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRetiredAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRetiredAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRetiredAt: %w", err)
+	}
+	return oldValue.RetiredAt, nil
+}
+
+// ClearRetiredAt clears the value of the "retired_at" field.
+func (m *NumberMutation) ClearRetiredAt() {
+	m.retired_at = nil
+	m.clearedFields[number.FieldRetiredAt] = struct{}{}
+}
+
+// RetiredAtCleared returns if the "retired_at" field was cleared in this mutation.
+func (m *NumberMutation) RetiredAtCleared() bool {
+	_, ok := m.clearedFields[number.FieldRetiredAt]
+	return ok
+}
+
+// ResetRetiredAt resets all changes to the "retired_at" field.
+func (m *NumberMutation) ResetRetiredAt() {
+	m.retired_at = nil
+	delete(m.clearedFields, number.FieldRetiredAt)
+}
+
 // Where appends a list predicates to the NumberMutation builder.
 func (m *NumberMutation) Where(ps ...predicate.Number) {
 	m.predicates = append(m.predicates, ps...)
@@ -10497,7 +10967,7 @@ func (m *NumberMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *NumberMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 12)
 	if m.created_at != nil {
 		fields = append(fields, number.FieldCreatedAt)
 	}
@@ -10528,6 +10998,12 @@ func (m *NumberMutation) Fields() []string {
 	if m.holder_path != nil {
 		fields = append(fields, number.FieldHolderPath)
 	}
+	if m.status != nil {
+		fields = append(fields, number.FieldStatus)
+	}
+	if m.retired_at != nil {
+		fields = append(fields, number.FieldRetiredAt)
+	}
 	return fields
 }
 
@@ -10556,6 +11032,10 @@ func (m *NumberMutation) Field(name string) (ent.Value, bool) {
 		return m.HolderID()
 	case number.FieldHolderPath:
 		return m.HolderPath()
+	case number.FieldStatus:
+		return m.Status()
+	case number.FieldRetiredAt:
+		return m.RetiredAt()
 	}
 	return nil, false
 }
@@ -10585,6 +11065,10 @@ func (m *NumberMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldHolderID(ctx)
 	case number.FieldHolderPath:
 		return m.OldHolderPath(ctx)
+	case number.FieldStatus:
+		return m.OldStatus(ctx)
+	case number.FieldRetiredAt:
+		return m.OldRetiredAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown Number field %s", name)
 }
@@ -10664,6 +11148,20 @@ func (m *NumberMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetHolderPath(v)
 		return nil
+	case number.FieldStatus:
+		v, ok := value.(number.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case number.FieldRetiredAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRetiredAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Number field %s", name)
 }
@@ -10708,7 +11206,11 @@ func (m *NumberMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *NumberMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(number.FieldRetiredAt) {
+		fields = append(fields, number.FieldRetiredAt)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -10721,6 +11223,11 @@ func (m *NumberMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *NumberMutation) ClearField(name string) error {
+	switch name {
+	case number.FieldRetiredAt:
+		m.ClearRetiredAt()
+		return nil
+	}
 	return fmt.Errorf("unknown Number nullable field %s", name)
 }
 
@@ -10757,6 +11264,12 @@ func (m *NumberMutation) ResetField(name string) error {
 		return nil
 	case number.FieldHolderPath:
 		m.ResetHolderPath()
+		return nil
+	case number.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case number.FieldRetiredAt:
+		m.ResetRetiredAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Number field %s", name)
@@ -11630,6 +12143,666 @@ func (m *OptOutMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *OptOutMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown OptOut edge %s", name)
+}
+
+// QueueMutation represents an operation that mutates the Queue nodes in the graph.
+type QueueMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_at    *time.Time
+	updated_at    *time.Time
+	version       *int
+	addversion    *int
+	tenant_id     *uuid.UUID
+	name          *string
+	archived_at   *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Queue, error)
+	predicates    []predicate.Queue
+}
+
+var _ ent.Mutation = (*QueueMutation)(nil)
+
+// queueOption allows management of the mutation configuration using functional options.
+type queueOption func(*QueueMutation)
+
+// newQueueMutation creates new mutation for the Queue entity.
+func newQueueMutation(c config, op Op, opts ...queueOption) *QueueMutation {
+	m := &QueueMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeQueue,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withQueueID sets the ID field of the mutation.
+func withQueueID(id uuid.UUID) queueOption {
+	return func(m *QueueMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Queue
+		)
+		m.oldValue = func(ctx context.Context) (*Queue, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Queue.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withQueue sets the old Queue of the mutation.
+func withQueue(node *Queue) queueOption {
+	return func(m *QueueMutation) {
+		m.oldValue = func(context.Context) (*Queue, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m QueueMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m QueueMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Queue entities.
+func (m *QueueMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *QueueMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *QueueMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Queue.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *QueueMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *QueueMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *QueueMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *QueueMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *QueueMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *QueueMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *QueueMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *QueueMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *QueueMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *QueueMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *QueueMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *QueueMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *QueueMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *QueueMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetName sets the "name" field.
+func (m *QueueMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *QueueMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *QueueMutation) ResetName() {
+	m.name = nil
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (m *QueueMutation) SetArchivedAt(t time.Time) {
+	m.archived_at = &t
+}
+
+// ArchivedAt returns the value of the "archived_at" field in the mutation.
+func (m *QueueMutation) ArchivedAt() (r time.Time, exists bool) {
+	v := m.archived_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchivedAt returns the old "archived_at" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldArchivedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchivedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchivedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchivedAt: %w", err)
+	}
+	return oldValue.ArchivedAt, nil
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (m *QueueMutation) ClearArchivedAt() {
+	m.archived_at = nil
+	m.clearedFields[queue.FieldArchivedAt] = struct{}{}
+}
+
+// ArchivedAtCleared returns if the "archived_at" field was cleared in this mutation.
+func (m *QueueMutation) ArchivedAtCleared() bool {
+	_, ok := m.clearedFields[queue.FieldArchivedAt]
+	return ok
+}
+
+// ResetArchivedAt resets all changes to the "archived_at" field.
+func (m *QueueMutation) ResetArchivedAt() {
+	m.archived_at = nil
+	delete(m.clearedFields, queue.FieldArchivedAt)
+}
+
+// Where appends a list predicates to the QueueMutation builder.
+func (m *QueueMutation) Where(ps ...predicate.Queue) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the QueueMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *QueueMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Queue, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *QueueMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *QueueMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Queue).
+func (m *QueueMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *QueueMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.created_at != nil {
+		fields = append(fields, queue.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, queue.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, queue.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, queue.FieldTenantID)
+	}
+	if m.name != nil {
+		fields = append(fields, queue.FieldName)
+	}
+	if m.archived_at != nil {
+		fields = append(fields, queue.FieldArchivedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *QueueMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case queue.FieldCreatedAt:
+		return m.CreatedAt()
+	case queue.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case queue.FieldVersion:
+		return m.Version()
+	case queue.FieldTenantID:
+		return m.TenantID()
+	case queue.FieldName:
+		return m.Name()
+	case queue.FieldArchivedAt:
+		return m.ArchivedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *QueueMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case queue.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case queue.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case queue.FieldVersion:
+		return m.OldVersion(ctx)
+	case queue.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case queue.FieldName:
+		return m.OldName(ctx)
+	case queue.FieldArchivedAt:
+		return m.OldArchivedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Queue field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *QueueMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case queue.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case queue.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case queue.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case queue.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case queue.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case queue.FieldArchivedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchivedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Queue field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *QueueMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, queue.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *QueueMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case queue.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *QueueMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case queue.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Queue numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *QueueMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(queue.FieldArchivedAt) {
+		fields = append(fields, queue.FieldArchivedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *QueueMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *QueueMutation) ClearField(name string) error {
+	switch name {
+	case queue.FieldArchivedAt:
+		m.ClearArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Queue nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *QueueMutation) ResetField(name string) error {
+	switch name {
+	case queue.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case queue.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case queue.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case queue.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case queue.FieldName:
+		m.ResetName()
+		return nil
+	case queue.FieldArchivedAt:
+		m.ResetArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Queue field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *QueueMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *QueueMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *QueueMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *QueueMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *QueueMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *QueueMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *QueueMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Queue unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *QueueMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Queue edge %s", name)
 }
 
 // SessionMutation represents an operation that mutates the Session nodes in the graph.

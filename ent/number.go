@@ -37,7 +37,11 @@ type Number struct {
 	// HolderID holds the value of the "holder_id" field.
 	HolderID uuid.UUID `json:"holder_id,omitempty"`
 	// HolderPath holds the value of the "holder_path" field.
-	HolderPath   string `json:"holder_path,omitempty"`
+	HolderPath string `json:"holder_path,omitempty"`
+	// inactive numbers receive and do not send; retired ones have left the inventory
+	Status number.Status `json:"status,omitempty"`
+	// RetiredAt holds the value of the "retired_at" field.
+	RetiredAt    *time.Time `json:"retired_at,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -50,9 +54,9 @@ func (*Number) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case number.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case number.FieldAddress, number.FieldProvider, number.FieldHookToken, number.FieldHolderPath:
+		case number.FieldAddress, number.FieldProvider, number.FieldHookToken, number.FieldHolderPath, number.FieldStatus:
 			values[i] = new(sql.NullString)
-		case number.FieldCreatedAt, number.FieldUpdatedAt:
+		case number.FieldCreatedAt, number.FieldUpdatedAt, number.FieldRetiredAt:
 			values[i] = new(sql.NullTime)
 		case number.FieldID, number.FieldOwnerID, number.FieldHolderID:
 			values[i] = new(uuid.UUID)
@@ -137,6 +141,19 @@ func (_m *Number) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.HolderPath = value.String
 			}
+		case number.FieldStatus:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field status", values[i])
+			} else if value.Valid {
+				_m.Status = number.Status(value.String)
+			}
+		case number.FieldRetiredAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field retired_at", values[i])
+			} else if value.Valid {
+				_m.RetiredAt = new(time.Time)
+				*_m.RetiredAt = value.Time
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -200,6 +217,14 @@ func (_m *Number) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("holder_path=")
 	builder.WriteString(_m.HolderPath)
+	builder.WriteString(", ")
+	builder.WriteString("status=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Status))
+	builder.WriteString(", ")
+	if v := _m.RetiredAt; v != nil {
+		builder.WriteString("retired_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -89,6 +89,34 @@ func (_c *NumberCreate) SetHolderPath(v string) *NumberCreate {
 	return _c
 }
 
+// SetStatus sets the "status" field.
+func (_c *NumberCreate) SetStatus(v number.Status) *NumberCreate {
+	_c.mutation.SetStatus(v)
+	return _c
+}
+
+// SetNillableStatus sets the "status" field if the given value is not nil.
+func (_c *NumberCreate) SetNillableStatus(v *number.Status) *NumberCreate {
+	if v != nil {
+		_c.SetStatus(*v)
+	}
+	return _c
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (_c *NumberCreate) SetRetiredAt(v time.Time) *NumberCreate {
+	_c.mutation.SetRetiredAt(v)
+	return _c
+}
+
+// SetNillableRetiredAt sets the "retired_at" field if the given value is not nil.
+func (_c *NumberCreate) SetNillableRetiredAt(v *time.Time) *NumberCreate {
+	if v != nil {
+		_c.SetRetiredAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *NumberCreate) SetID(v uuid.UUID) *NumberCreate {
 	_c.mutation.SetID(v)
@@ -134,6 +162,10 @@ func (_c *NumberCreate) defaults() {
 		v := number.DefaultVersion
 		_c.mutation.SetVersion(v)
 	}
+	if _, ok := _c.mutation.Status(); !ok {
+		v := number.DefaultStatus
+		_c.mutation.SetStatus(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -167,6 +199,14 @@ func (_c *NumberCreate) check() error {
 	}
 	if _, ok := _c.mutation.HolderPath(); !ok {
 		return &ValidationError{Name: "holder_path", err: errors.New(`ent: missing required field "Number.holder_path"`)}
+	}
+	if _, ok := _c.mutation.Status(); !ok {
+		return &ValidationError{Name: "status", err: errors.New(`ent: missing required field "Number.status"`)}
+	}
+	if v, ok := _c.mutation.Status(); ok {
+		if err := number.StatusValidator(v); err != nil {
+			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Number.status": %w`, err)}
+		}
 	}
 	return nil
 }
@@ -242,6 +282,14 @@ func (_c *NumberCreate) createSpec() (*Number, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.HolderPath(); ok {
 		_spec.SetField(number.FieldHolderPath, field.TypeString, value)
 		_node.HolderPath = value
+	}
+	if value, ok := _c.mutation.Status(); ok {
+		_spec.SetField(number.FieldStatus, field.TypeEnum, value)
+		_node.Status = value
+	}
+	if value, ok := _c.mutation.RetiredAt(); ok {
+		_spec.SetField(number.FieldRetiredAt, field.TypeTime, value)
+		_node.RetiredAt = &value
 	}
 	return _node, _spec
 }

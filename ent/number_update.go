@@ -99,6 +99,40 @@ func (_u *NumberUpdate) SetNillableHolderPath(v *string) *NumberUpdate {
 	return _u
 }
 
+// SetStatus sets the "status" field.
+func (_u *NumberUpdate) SetStatus(v number.Status) *NumberUpdate {
+	_u.mutation.SetStatus(v)
+	return _u
+}
+
+// SetNillableStatus sets the "status" field if the given value is not nil.
+func (_u *NumberUpdate) SetNillableStatus(v *number.Status) *NumberUpdate {
+	if v != nil {
+		_u.SetStatus(*v)
+	}
+	return _u
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (_u *NumberUpdate) SetRetiredAt(v time.Time) *NumberUpdate {
+	_u.mutation.SetRetiredAt(v)
+	return _u
+}
+
+// SetNillableRetiredAt sets the "retired_at" field if the given value is not nil.
+func (_u *NumberUpdate) SetNillableRetiredAt(v *time.Time) *NumberUpdate {
+	if v != nil {
+		_u.SetRetiredAt(*v)
+	}
+	return _u
+}
+
+// ClearRetiredAt clears the value of the "retired_at" field.
+func (_u *NumberUpdate) ClearRetiredAt() *NumberUpdate {
+	_u.mutation.ClearRetiredAt()
+	return _u
+}
+
 // Mutation returns the NumberMutation object of the builder.
 func (_u *NumberUpdate) Mutation() *NumberMutation {
 	return _u.mutation
@@ -131,6 +165,16 @@ func (_u *NumberUpdate) ExecX(ctx context.Context) {
 	}
 }
 
+// check runs all checks and user-defined validators on the builder.
+func (_u *NumberUpdate) check() error {
+	if v, ok := _u.mutation.Status(); ok {
+		if err := number.StatusValidator(v); err != nil {
+			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Number.status": %w`, err)}
+		}
+	}
+	return nil
+}
+
 // Modify adds a statement modifier for attaching custom logic to the UPDATE statement.
 func (_u *NumberUpdate) Modify(modifiers ...func(u *sql.UpdateBuilder)) *NumberUpdate {
 	_u.modifiers = append(_u.modifiers, modifiers...)
@@ -138,6 +182,9 @@ func (_u *NumberUpdate) Modify(modifiers ...func(u *sql.UpdateBuilder)) *NumberU
 }
 
 func (_u *NumberUpdate) sqlSave(ctx context.Context) (_node int, err error) {
+	if err := _u.check(); err != nil {
+		return _node, err
+	}
 	_spec := sqlgraph.NewUpdateSpec(number.Table, number.Columns, sqlgraph.NewFieldSpec(number.FieldID, field.TypeUUID))
 	if ps := _u.mutation.predicates; len(ps) > 0 {
 		_spec.Predicate = func(selector *sql.Selector) {
@@ -163,6 +210,15 @@ func (_u *NumberUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.HolderPath(); ok {
 		_spec.SetField(number.FieldHolderPath, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Status(); ok {
+		_spec.SetField(number.FieldStatus, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.RetiredAt(); ok {
+		_spec.SetField(number.FieldRetiredAt, field.TypeTime, value)
+	}
+	if _u.mutation.RetiredAtCleared() {
+		_spec.ClearField(number.FieldRetiredAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -255,6 +311,40 @@ func (_u *NumberUpdateOne) SetNillableHolderPath(v *string) *NumberUpdateOne {
 	return _u
 }
 
+// SetStatus sets the "status" field.
+func (_u *NumberUpdateOne) SetStatus(v number.Status) *NumberUpdateOne {
+	_u.mutation.SetStatus(v)
+	return _u
+}
+
+// SetNillableStatus sets the "status" field if the given value is not nil.
+func (_u *NumberUpdateOne) SetNillableStatus(v *number.Status) *NumberUpdateOne {
+	if v != nil {
+		_u.SetStatus(*v)
+	}
+	return _u
+}
+
+// SetRetiredAt sets the "retired_at" field.
+func (_u *NumberUpdateOne) SetRetiredAt(v time.Time) *NumberUpdateOne {
+	_u.mutation.SetRetiredAt(v)
+	return _u
+}
+
+// SetNillableRetiredAt sets the "retired_at" field if the given value is not nil.
+func (_u *NumberUpdateOne) SetNillableRetiredAt(v *time.Time) *NumberUpdateOne {
+	if v != nil {
+		_u.SetRetiredAt(*v)
+	}
+	return _u
+}
+
+// ClearRetiredAt clears the value of the "retired_at" field.
+func (_u *NumberUpdateOne) ClearRetiredAt() *NumberUpdateOne {
+	_u.mutation.ClearRetiredAt()
+	return _u
+}
+
 // Mutation returns the NumberMutation object of the builder.
 func (_u *NumberUpdateOne) Mutation() *NumberMutation {
 	return _u.mutation
@@ -300,6 +390,16 @@ func (_u *NumberUpdateOne) ExecX(ctx context.Context) {
 	}
 }
 
+// check runs all checks and user-defined validators on the builder.
+func (_u *NumberUpdateOne) check() error {
+	if v, ok := _u.mutation.Status(); ok {
+		if err := number.StatusValidator(v); err != nil {
+			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Number.status": %w`, err)}
+		}
+	}
+	return nil
+}
+
 // Modify adds a statement modifier for attaching custom logic to the UPDATE statement.
 func (_u *NumberUpdateOne) Modify(modifiers ...func(u *sql.UpdateBuilder)) *NumberUpdateOne {
 	_u.modifiers = append(_u.modifiers, modifiers...)
@@ -307,6 +407,9 @@ func (_u *NumberUpdateOne) Modify(modifiers ...func(u *sql.UpdateBuilder)) *Numb
 }
 
 func (_u *NumberUpdateOne) sqlSave(ctx context.Context) (_node *Number, err error) {
+	if err := _u.check(); err != nil {
+		return _node, err
+	}
 	_spec := sqlgraph.NewUpdateSpec(number.Table, number.Columns, sqlgraph.NewFieldSpec(number.FieldID, field.TypeUUID))
 	id, ok := _u.mutation.ID()
 	if !ok {
@@ -349,6 +452,15 @@ func (_u *NumberUpdateOne) sqlSave(ctx context.Context) (_node *Number, err erro
 	}
 	if value, ok := _u.mutation.HolderPath(); ok {
 		_spec.SetField(number.FieldHolderPath, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Status(); ok {
+		_spec.SetField(number.FieldStatus, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.RetiredAt(); ok {
+		_spec.SetField(number.FieldRetiredAt, field.TypeTime, value)
+	}
+	if _u.mutation.RetiredAtCleared() {
+		_spec.ClearField(number.FieldRetiredAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Number{config: _u.config}

@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/schema"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
@@ -90,12 +91,20 @@ func init() {
 	channelDescCredentialsHint := channelFields[6].Descriptor()
 	// channel.DefaultCredentialsHint holds the default value on creation for the credentials_hint field.
 	channel.DefaultCredentialsHint = channelDescCredentialsHint.Default.(string)
+	// channelDescRestricted is the schema descriptor for restricted field.
+	channelDescRestricted := channelFields[12].Descriptor()
+	// channel.DefaultRestricted holds the default value on creation for the restricted field.
+	channel.DefaultRestricted = channelDescRestricted.Default.(bool)
+	// channelDescBlocked is the schema descriptor for blocked field.
+	channelDescBlocked := channelFields[13].Descriptor()
+	// channel.DefaultBlocked holds the default value on creation for the blocked field.
+	channel.DefaultBlocked = channelDescBlocked.Default.(bool)
 	// channelDescFault is the schema descriptor for fault field.
-	channelDescFault := channelFields[9].Descriptor()
+	channelDescFault := channelFields[14].Descriptor()
 	// channel.DefaultFault holds the default value on creation for the fault field.
 	channel.DefaultFault = channelDescFault.Default.(string)
 	// channelDescMaxSegments is the schema descriptor for max_segments field.
-	channelDescMaxSegments := channelFields[10].Descriptor()
+	channelDescMaxSegments := channelFields[15].Descriptor()
 	// channel.DefaultMaxSegments holds the default value on creation for the max_segments field.
 	channel.DefaultMaxSegments = channelDescMaxSegments.Default.(int)
 	contactMixin := schema.Contact{}.Mixin()
@@ -147,11 +156,11 @@ func init() {
 	// interaction.DefaultUnseen holds the default value on creation for the unseen field.
 	interaction.DefaultUnseen = interactionDescUnseen.Default.(int)
 	// interactionDescPreview is the schema descriptor for preview field.
-	interactionDescPreview := interactionFields[7].Descriptor()
+	interactionDescPreview := interactionFields[8].Descriptor()
 	// interaction.DefaultPreview holds the default value on creation for the preview field.
 	interaction.DefaultPreview = interactionDescPreview.Default.(string)
 	// interactionDescCloseReason is the schema descriptor for close_reason field.
-	interactionDescCloseReason := interactionFields[11].Descriptor()
+	interactionDescCloseReason := interactionFields[12].Descriptor()
 	// interaction.DefaultCloseReason holds the default value on creation for the close_reason field.
 	interaction.DefaultCloseReason = interactionDescCloseReason.Default.(string)
 	messageMixin := schema.Message{}.Mixin()
@@ -225,6 +234,15 @@ func init() {
 	optoutDescKeyword := optoutFields[3].Descriptor()
 	// optout.DefaultKeyword holds the default value on creation for the keyword field.
 	optout.DefaultKeyword = optoutDescKeyword.Default.(string)
+	queueMixin := schema.Queue{}.Mixin()
+	queueMixinFields0 := queueMixin[0].Fields()
+	_ = queueMixinFields0
+	queueFields := schema.Queue{}.Fields()
+	_ = queueFields
+	// queueDescVersion is the schema descriptor for version field.
+	queueDescVersion := queueMixinFields0[3].Descriptor()
+	// queue.DefaultVersion holds the default value on creation for the version field.
+	queue.DefaultVersion = queueDescVersion.Default.(int)
 	sessionMixin := schema.Session{}.Mixin()
 	sessionMixinFields0 := sessionMixin[0].Fields()
 	_ = sessionMixinFields0

@@ -34,6 +34,8 @@ type Tx struct {
 	Number *NumberClient
 	// OptOut is the client for interacting with the OptOut builders.
 	OptOut *OptOutClient
+	// Queue is the client for interacting with the Queue builders.
+	Queue *QueueClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -181,6 +183,7 @@ func (tx *Tx) init() {
 	tx.Message = NewMessageClient(tx.config)
 	tx.Number = NewNumberClient(tx.config)
 	tx.OptOut = NewOptOutClient(tx.config)
+	tx.Queue = NewQueueClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.User = NewUserClient(tx.config)

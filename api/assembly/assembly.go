@@ -21,6 +21,7 @@ import (
 	"github.com/trellishq/trellis/api/inbox"
 	"github.com/trellishq/trellis/api/ingress"
 	"github.com/trellishq/trellis/api/op"
+	apiqueues "github.com/trellishq/trellis/api/queues"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/channels"
@@ -42,6 +43,7 @@ import (
 	"github.com/trellishq/trellis/messaging/contacts"
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/messaging/queues"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -177,7 +179,6 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		return nil, err
 	}
 	lines := channels.New(channels.Config{Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL})
-	inventory := numbers.New(numbers.Config{Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL})
 	known := contacts.New(c.Store, log)
 	wishes := consent.New(c.Store, log)
 	pictures := attachments.New(attachments.Config{
@@ -191,6 +192,9 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures, Meter: tree,
 		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
 		Observe: func(provider, status string) { c.Metrics.Message(provider, status, 1) },
+	})
+	inventory := numbers.New(numbers.Config{
+		Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL, Conversations: conversations,
 	})
 	in := intake.New(intake.Config{
 		Store: c.Store, Channels: lines, Consent: wishes, Interactions: conversations,
@@ -217,8 +221,13 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	apichannels.Register(p.Surface, apichannels.Config{
 		Channels: lines, Numbers: inventory, Adapters: c.Adapters,
 		Configures: func(ctx context.Context) bool { return people.May(ctx, authz.ChannelsWrite) },
+		Viewer: func(ctx context.Context) channels.Viewer {
+			caller := callerOf(ctx)
+			return channels.Viewer{UserID: caller.UserID, Narrow: caller.OwnOnly}
+		},
 	})
 	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
+	apiqueues.Register(p.Surface, queues.New(c.Store, log))
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})
 	registerHealth(p.Surface, c)

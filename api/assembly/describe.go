@@ -7,6 +7,7 @@ import (
 	"github.com/trellishq/trellis/api/inbox"
 	"github.com/trellishq/trellis/api/ingress"
 	"github.com/trellishq/trellis/api/op"
+	apiqueues "github.com/trellishq/trellis/api/queues"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 )
 
@@ -30,6 +31,7 @@ func tags() []op.Tag {
 		{Name: apichannels.NumbersTag, Description: "The operator's telephone numbers and their way down the tree."},
 		{Name: apichannels.Tag, Description: "A tenant's connections to the outside."},
 		{Name: apicontacts.Tag, Description: "The people outside, and their wish to be left alone."},
+		{Name: apiqueues.Tag, Description: "Places where conversations wait, and who answers there."},
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
 		{Name: ingress.Tag, Description: "What providers call."},

@@ -27,6 +27,8 @@ type Config struct {
 	// Configures tells whether the caller may change channels: only he is shown
 	// where callbacks go, which is half of what proves them.
 	Configures func(context.Context) bool
+	// Viewer says who looks: agents and users see what is available to them.
+	Viewer func(context.Context) channels.Viewer
 }
 
 type handlers struct{ Config }
@@ -36,8 +38,9 @@ func Register(s *op.Surface, c Config) {
 	h := handlers{c}
 	op.Register(s, authz.ChannelsRead, op.Spec{
 		ID: "listChannels", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/channels", Tag: Tag,
-		Summary:     "List channels",
-		Description: "Lists the tenant's channels in use: its own provider accounts and the numbers that it holds, oldest first.",
+		Summary: "List channels",
+		Description: "Lists the tenant's channels in use: its own provider accounts and the numbers that it holds, oldest first. " +
+			"Agents and users are shown those that were made available to them; for them all others do not exist.",
 	}, h.list)
 	op.Register(s, authz.ChannelsWrite, op.Spec{
 		ID: "createChannel", Method: http.MethodPost, Path: "/v1/tenants/{tenant_id}/channels", Tag: Tag, Status: http.StatusCreated,
@@ -54,7 +57,7 @@ func Register(s *op.Surface, c Config) {
 		ID: "updateChannel", Method: http.MethodPatch, Path: "/v1/tenants/{tenant_id}/channels/{channel_id}", Tag: Tag,
 		Summary:     "Change a channel",
 		Description: "Changes the fields that are sent. New credentials are tried at the provider first.",
-		Codes:       []fault.Code{fault.CodeCredentialsRejected, fault.CodeProviderUnreachable, fault.CodeWrongState, fault.CodeConflict, fault.CodeInvalidAddress},
+		Codes:       []fault.Code{fault.CodeCredentialsRejected, fault.CodeProviderUnreachable, fault.CodeWrongState, fault.CodeConflict, fault.CodeInvalidAddress, fault.CodeNotFound},
 	}, h.update, op.Before(h.checkChange))
 	op.Register(s, authz.ChannelsRead, op.Spec{
 		ID: "getChannelCapabilities", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/channels/{channel_id}/capabilities", Tag: Tag,
@@ -64,6 +67,7 @@ func Register(s *op.Surface, c Config) {
 		ID: "listProviders", Method: http.MethodGet, Path: "/v1/providers", Tag: Tag,
 		Summary: "List providers", Description: "Lists the SMS providers that can be connected, with the credentials each asks for and what it can do.",
 	}, h.providers)
+	h.registerMembers(s)
 	registerNumbers(s, h)
 }
 
@@ -95,6 +99,31 @@ func capabilitiesView(c provider.Capabilities) Capabilities {
 	return out
 }
 
+// Destination is where a channel's inbound messages go.
+type Destination struct {
+	Type string     `json:"type" enum:"tenant,user,queue" doc:"tenant: the common inbox of administrators and managers; user: an agent, manager or user, whose own number it is then; queue: its members."`
+	ID   *uuid.UUID `json:"id,omitempty" nullable:"true" doc:"The user or the queue; null for the tenant."`
+}
+
+func destinationView(d channels.Destination) Destination {
+	out := Destination{Type: d.Type}
+	if d.ID != uuid.Nil {
+		out.ID = &d.ID
+	}
+	return out
+}
+
+func (d *Destination) destination() *channels.Destination {
+	if d == nil {
+		return nil
+	}
+	out := &channels.Destination{Type: d.Type}
+	if d.ID != nil {
+		out.ID = *d.ID
+	}
+	return out
+}
+
 // Channel is a channel as clients see it.
 type Channel struct {
 	ID              uuid.UUID    `json:"id" doc:"The channel."`
@@ -105,6 +134,9 @@ type Channel struct {
 	Status          string       `json:"status" enum:"active,inactive,released" doc:"inactive channels receive and do not send; released ones are history: the number has moved on."`
 	NumberID        *uuid.UUID   `json:"number_id" nullable:"true" doc:"The operator's number behind the channel, null for an account of the tenant's own."`
 	CredentialsHint string       `json:"credentials_hint" maxLength:"2000" doc:"Which account it is: identifiers, and the last four characters of secrets. Empty where the operator has the account." example:"account_sid AC0123456789abcdef0123456789abcdef, auth_token …9f3a"`
+	Destination     Destination  `json:"destination" doc:"Where inbound messages go."`
+	Restricted      bool         `json:"restricted" doc:"Agents and users may use the channel who are its members (setChannelMembers)."`
+	Blocked         bool         `json:"blocked" doc:"The operator has switched off the number behind the channel: it receives and does not send."`
 	Fault           string       `json:"fault" maxLength:"500" doc:"Why the provider refuses the account; empty while it does not." example:""`
 	MaxSegments     int          `json:"max_segments" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message." example:"10"`
 	OnUnknown       string       `json:"on_unknown" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it: fail sends at most once, resend at least once."`
@@ -121,7 +153,7 @@ func (h handlers) channelView(ctx context.Context, c channels.Channel) Channel {
 	}
 	return Channel{
 		ID: c.ID, Kind: c.Kind, Provider: string(c.Provider), Name: c.Name, Address: c.Address, Status: c.Status,
-		NumberID: c.NumberID, CredentialsHint: c.CredentialsHint, Fault: c.Fault, MaxSegments: c.MaxSegments,
+		NumberID: c.NumberID, CredentialsHint: c.CredentialsHint, Destination: destinationView(c.Destination), Restricted: c.Restricted, Blocked: c.Blocked, Fault: c.Fault, MaxSegments: c.MaxSegments,
 		OnUnknown: c.OnUnknown, InboundURL: c.InboundURL, StatusURL: c.StatusURL, Capabilities: capabilitiesView(c.Capabilities),
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
@@ -138,7 +170,7 @@ func (h handlers) list(ctx context.Context, in *ListChannelsInput) (*op.List[Cha
 	if err != nil {
 		return nil, err
 	}
-	rows, err := h.Channels.List(ctx, after.After(), in.Fetch())
+	rows, err := h.Channels.List(ctx, h.Viewer(ctx), after.After(), in.Fetch())
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +240,7 @@ func (h handlers) channelShown(ctx context.Context, c channels.Channel, err erro
 }
 
 func (h handlers) get(ctx context.Context, in *ChannelPath) (*ChannelShown, error) {
-	c, err := h.Channels.Get(ctx, in.ChannelID)
+	c, err := h.Channels.GetFor(ctx, h.Viewer(ctx), in.ChannelID)
 	return h.channelShown(ctx, c, err)
 }
 
@@ -218,6 +250,7 @@ type UpdateChannel struct {
 	Status      op.Optional[string] `json:"status,omitzero" nullable:"false" enum:"active,inactive" doc:"inactive channels receive and do not send."`
 	MaxSegments op.Optional[int]    `json:"max_segments,omitzero" nullable:"false" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message." example:"10"`
 	OnUnknown   op.Optional[string] `json:"on_unknown,omitzero" nullable:"false" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it."`
+	Destination *Destination        `json:"destination,omitempty" doc:"Where inbound messages go. What is somebody's already stays his."`
 	Credentials *Credentials        `json:"credentials,omitempty" writeOnly:"true" doc:"All credentials anew."`
 }
 
@@ -231,7 +264,7 @@ type UpdateChannelInput struct {
 func (in *UpdateChannelInput) change() channels.Change {
 	c := channels.Change{
 		Name: in.Body.Name.Pointer(), Status: in.Body.Status.Pointer(), MaxSegments: in.Body.MaxSegments.Pointer(),
-		OnUnknown: in.Body.OnUnknown.Pointer(),
+		OnUnknown: in.Body.OnUnknown.Pointer(), Destination: in.Body.Destination.destination(),
 	}
 	if in.Body.Credentials != nil {
 		c.Credentials = in.Body.Credentials.byName()
@@ -254,7 +287,7 @@ type CapabilitiesShown struct {
 }
 
 func (h handlers) capabilities(ctx context.Context, in *ChannelPath) (*CapabilitiesShown, error) {
-	c, err := h.Channels.Get(ctx, in.ChannelID)
+	c, err := h.Channels.GetFor(ctx, h.Viewer(ctx), in.ChannelID)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/trellishq/trellis/api/op"
 	"github.com/trellishq/trellis/api/path"
 	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/messaging/consent"
 	"github.com/trellishq/trellis/messaging/contacts"
 )
@@ -43,6 +44,14 @@ func Register(s *op.Surface, c Config) {
 		Description: "Lists who asked a channel to be left alone, by a keyword such as STOP or at the carrier, oldest first. " +
 			"START ends an opt-out; it is kept with its end. Opt-outs hold for bulk messages; a live answer to one person stays possible.",
 	}, h.optOuts)
+	op.Register(s, authz.OptOutsRead, op.Spec{
+		ID: "checkOptOuts", Method: http.MethodPost, Path: "/v1/tenants/{tenant_id}/opt-outs/check", Tag: Tag,
+		Summary: "Check who may be sent bulk messages",
+		Description: "Tells for each address whether bulk messages may go to it from a channel. Nothing is changed. " +
+			"Whoever texted STOP to a number of the operator's stays `suppressed` when the number has moved on to another tenant, " +
+			"until he texts START to it; to whom he had texted it, and when, is not told.",
+		Codes: []fault.Code{fault.CodeNotFound},
+	}, h.checkOptOuts)
 }
 
 // Contact is a person as clients see him.
@@ -126,4 +135,44 @@ func (h handlers) optOuts(ctx context.Context, in *ListOptOutsInput) (*op.List[O
 	return op.Listing(ctx, in.Page, rows, func(o consent.OptOut) OptOut {
 		return OptOut{o.ID, o.ChannelID, o.Address, o.Source, o.Keyword, o.CreatedAt, o.EndedAt}
 	}, func(o consent.OptOut) path.Key { return path.Key{ID: o.ID} })
+}
+
+// CheckOptOuts is the body of checkOptOuts.
+type CheckOptOuts struct {
+	ChannelID uuid.UUID `json:"channel_id" doc:"The channel that would send."`
+	Addresses []string  `json:"addresses" minItems:"1" maxItems:"200" maxLength:"16" pattern:"^(\\+[1-9][0-9]{1,14}|[0-9]{3,8})$" doc:"Telephone numbers in E.164, or short codes." example:"+15145550199"`
+}
+
+// CheckOptOutsInput is the input of checkOptOuts.
+type CheckOptOutsInput struct {
+	path.Tenant
+	Body CheckOptOuts
+}
+
+// BulkVerdict says whether bulk messages may go to an address.
+type BulkVerdict struct {
+	Address string `json:"address" maxLength:"16" doc:"As it was asked for." example:"+15145550199"`
+	Bulk    string `json:"bulk" enum:"allowed,opted_out,suppressed" doc:"opted_out: the person asked this channel to be left alone; suppressed: he asked the number, while somebody else held it."`
+}
+
+// BulkVerdicts is a list that never has a second page.
+type BulkVerdicts struct {
+	Items []BulkVerdict `json:"items" maxItems:"200" doc:"A verdict for each address, in the order of the request."`
+}
+
+// BulkVerdictsShown is the output of checkOptOuts.
+type BulkVerdictsShown struct {
+	Body BulkVerdicts
+}
+
+func (h handlers) checkOptOuts(ctx context.Context, in *CheckOptOutsInput) (*BulkVerdictsShown, error) {
+	verdicts, err := h.Consent.Bulk(ctx, in.Body.ChannelID, in.Body.Addresses)
+	if err != nil {
+		return nil, err
+	}
+	out := BulkVerdicts{Items: make([]BulkVerdict, 0, len(in.Body.Addresses))}
+	for _, address := range in.Body.Addresses {
+		out.Items = append(out.Items, BulkVerdict{address, string(verdicts[address])})
+	}
+	return &BulkVerdictsShown{out}, nil
 }

@@ -21,6 +21,7 @@ type Interaction struct {
 	NeedsReply    bool       `json:"needs_reply" doc:"The last message is the customer's."`
 	Unseen        int        `json:"unseen" format:"int32" minimum:"0" maximum:"2147483647" doc:"Messages of the customer that nobody has confirmed to have read." example:"1"`
 	AssigneeID    *uuid.UUID `json:"assignee_id" nullable:"true" doc:"The user whose interaction it is, or null."`
+	QueueID       *uuid.UUID `json:"queue_id" nullable:"true" doc:"The queue that it came into, or null."`
 	Preview       string     `json:"preview" maxLength:"100" doc:"The start of the last message." example:"Are you open today?"`
 	LastMessageAt time.Time  `json:"last_message_at" doc:"When the last message was written."`
 	ClosedAt      *time.Time `json:"closed_at" doc:"When it was closed, or null."`
@@ -33,7 +34,7 @@ type Interaction struct {
 func interactionView(i interactions.Interaction) Interaction {
 	return Interaction{
 		ID: i.ID, ChannelID: i.ChannelID, ContactID: i.ContactID, Address: i.Address, Status: string(i.Status),
-		NeedsReply: i.NeedsReply, Unseen: i.Unseen, AssigneeID: i.AssigneeID, Preview: i.Preview,
+		NeedsReply: i.NeedsReply, Unseen: i.Unseen, AssigneeID: i.AssigneeID, QueueID: i.QueueID, Preview: i.Preview,
 		LastMessageAt: i.LastMessageAt, ClosedAt: i.ClosedAt, ClosedByID: i.ClosedByID, CloseReason: i.CloseReason,
 		CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
 	}
@@ -48,6 +49,7 @@ type ListInteractionsInput struct {
 	ChannelID  []string  `query:"channel_id,explode" maxItems:"50" format:"uuid" doc:"Only these channels."`
 	ContactID  uuid.UUID `query:"contact_id" doc:"Only this person."`
 	AssigneeID uuid.UUID `query:"assignee_id" doc:"Only what is assigned to this user."`
+	QueueID    []string  `query:"queue_id,explode" maxItems:"50" format:"uuid" doc:"Only what came into these queues."`
 	Address    string    `query:"address" maxLength:"16" pattern:"^[+0-9A-Za-z ._-]*$" doc:"Only this number, short code or sender's name of the other side, in full." example:"+15145550199"`
 	Unseen     bool      `query:"unseen" doc:"Only interactions with messages that nobody has confirmed to have read."`
 	From       time.Time `query:"from" doc:"Only interactions whose last message is not older."`
@@ -62,6 +64,9 @@ func (in *ListInteractionsInput) filter() interactions.Filter {
 	for _, text := range in.ChannelID {
 		// The document's format has let nothing else through.
 		f.ChannelIDs = append(f.ChannelIDs, uuid.MustParse(text))
+	}
+	for _, text := range in.QueueID {
+		f.QueueIDs = append(f.QueueIDs, uuid.MustParse(text))
 	}
 	for _, s := range in.Status {
 		f.Statuses = append(f.Statuses, interactions.Status(s))

@@ -35,7 +35,7 @@ const (
 )
 
 // ownOnly is said of every operation that narrows rows by role.
-const ownOnly = " Agents and users reach the interactions that are assigned to them; for them all others do not exist."
+const ownOnly = " Agents and users reach the interactions that are assigned to them, and those that nobody has been given in queues of which they are members; for them all others do not exist."
 
 // sendCodes are the ways in which a message can be refused.
 var sendCodes = []fault.Code{

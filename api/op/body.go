@@ -107,6 +107,10 @@ func (rq *request) readBody() error {
 		}
 		return nil
 	}
+	if len(bytes.TrimSpace(raw)) == 0 && o.spec.BodyOptional {
+		raw = []byte("{}")
+		r.Header.Set("Content-Type", mediaJSON)
+	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return malformed("The request needs a JSON body.")
 	}

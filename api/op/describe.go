@@ -214,6 +214,7 @@ func (s *Surface) completeBody(o *operation, h *huma.Operation, i *inspection) {
 		media := h.RequestBody.Content[mediaJSON]
 		i.schema("body", media.Schema)
 		o.bodySchema = media.Schema
+		h.RequestBody.Required = !o.spec.BodyOptional
 		s.illustrate(mediaJSON, media)
 		if o.spec.Method == http.MethodPatch {
 			h.RequestBody.Content[mediaMergePatch] = media

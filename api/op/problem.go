@@ -65,7 +65,9 @@ type Problem struct {
 	Quota         string `json:"quota,omitempty" maxLength:"64" doc:"The quota that stands in the way, with quota_exceeded and limit_too_high." example:"messages_per_month"`
 	Challenge     string `json:"challenge,omitempty" maxLength:"128" doc:"Of a sign-in that goes on with a second step: send it with the code to completeSession." example:"trl_challenge_c2lnbi1pbi10aGF0LXdhaXRzLWZvci1pdHMtY29kZS4u"`
 	// ViolatedPolicies is named as the type quota-exceeded asks for.
-	ViolatedPolicies []string       `json:"violated-policies,omitempty" maxItems:"10" maxLength:"64" doc:"The limits that the request would exceed, as RateLimit-Policy names them." example:"default"`
+	ViolatedPolicies []string `json:"violated-policies,omitempty" maxItems:"10" maxLength:"64" doc:"The limits that the request would exceed, as RateLimit-Policy names them." example:"default"`
+	// OpenInteractions is left out where there are none.
+	OpenInteractions int            `json:"open_interactions,omitempty" format:"int32" minimum:"1" maximum:"2147483647" doc:"How many conversations stand in the way, with interactions_open." example:"3"`
 	Errors           []ProblemField `json:"errors,omitempty" maxItems:"50" doc:"The parts of the request that are wrong."`
 }
 
@@ -135,6 +137,7 @@ func (s *Surface) problemOf(rq *request, err error) *Problem {
 		CurrentStatus:    f.Present,
 		Challenge:        f.Challenge,
 		ViolatedPolicies: rq.violated,
+		OpenInteractions: f.OpenInteractions,
 	}
 	switch f.Code {
 	case fault.CodeNotEntitled:

@@ -33,6 +33,8 @@ type Spec struct {
 	Status int
 	// Codes are the faults it can return beyond those that its shape implies.
 	Codes []fault.Code
+	// BodyOptional takes a request without a body for one with an empty object.
+	BodyOptional bool
 	// MaxBodyBytes is 1 MiB if it is left out, and 20 MiB for uploads.
 	MaxBodyBytes int64
 	// Consumes are the content types that inputs with Raw expect, for the

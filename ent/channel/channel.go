@@ -39,6 +39,16 @@ const (
 	FieldHookToken = "hook_token"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
+	// FieldDestinationType holds the string denoting the destination_type field in the database.
+	FieldDestinationType = "destination_type"
+	// FieldDestinationUserID holds the string denoting the destination_user_id field in the database.
+	FieldDestinationUserID = "destination_user_id"
+	// FieldDestinationQueueID holds the string denoting the destination_queue_id field in the database.
+	FieldDestinationQueueID = "destination_queue_id"
+	// FieldRestricted holds the string denoting the restricted field in the database.
+	FieldRestricted = "restricted"
+	// FieldBlocked holds the string denoting the blocked field in the database.
+	FieldBlocked = "blocked"
 	// FieldFault holds the string denoting the fault field in the database.
 	FieldFault = "fault"
 	// FieldMaxSegments holds the string denoting the max_segments field in the database.
@@ -69,6 +79,11 @@ var Columns = []string{
 	FieldCredentialsHint,
 	FieldHookToken,
 	FieldStatus,
+	FieldDestinationType,
+	FieldDestinationUserID,
+	FieldDestinationQueueID,
+	FieldRestricted,
+	FieldBlocked,
 	FieldFault,
 	FieldMaxSegments,
 	FieldOnUnknown,
@@ -91,6 +106,10 @@ var (
 	DefaultVersion int
 	// DefaultCredentialsHint holds the default value on creation for the "credentials_hint" field.
 	DefaultCredentialsHint string
+	// DefaultRestricted holds the default value on creation for the "restricted" field.
+	DefaultRestricted bool
+	// DefaultBlocked holds the default value on creation for the "blocked" field.
+	DefaultBlocked bool
 	// DefaultFault holds the default value on creation for the "fault" field.
 	DefaultFault string
 	// DefaultMaxSegments holds the default value on creation for the "max_segments" field.
@@ -143,6 +162,33 @@ func StatusValidator(s Status) error {
 		return nil
 	default:
 		return fmt.Errorf("channel: invalid enum value for status field: %q", s)
+	}
+}
+
+// DestinationType defines the type for the "destination_type" enum field.
+type DestinationType string
+
+// DestinationTypeTenant is the default value of the DestinationType enum.
+const DefaultDestinationType = DestinationTypeTenant
+
+// DestinationType values.
+const (
+	DestinationTypeTenant DestinationType = "tenant"
+	DestinationTypeUser   DestinationType = "user"
+	DestinationTypeQueue  DestinationType = "queue"
+)
+
+func (dt DestinationType) String() string {
+	return string(dt)
+}
+
+// DestinationTypeValidator is a validator for the "destination_type" field enum values. It is called by the builders before save.
+func DestinationTypeValidator(dt DestinationType) error {
+	switch dt {
+	case DestinationTypeTenant, DestinationTypeUser, DestinationTypeQueue:
+		return nil
+	default:
+		return fmt.Errorf("channel: invalid enum value for destination_type field: %q", dt)
 	}
 }
 
@@ -238,6 +284,31 @@ func ByHookToken(opts ...sql.OrderTermOption) OrderOption {
 // ByStatus orders the results by the status field.
 func ByStatus(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldStatus, opts...).ToFunc()
+}
+
+// ByDestinationType orders the results by the destination_type field.
+func ByDestinationType(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDestinationType, opts...).ToFunc()
+}
+
+// ByDestinationUserID orders the results by the destination_user_id field.
+func ByDestinationUserID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDestinationUserID, opts...).ToFunc()
+}
+
+// ByDestinationQueueID orders the results by the destination_queue_id field.
+func ByDestinationQueueID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDestinationQueueID, opts...).ToFunc()
+}
+
+// ByRestricted orders the results by the restricted field.
+func ByRestricted(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRestricted, opts...).ToFunc()
+}
+
+// ByBlocked orders the results by the blocked field.
+func ByBlocked(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBlocked, opts...).ToFunc()
 }
 
 // ByFault orders the results by the fault field.

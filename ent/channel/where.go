@@ -110,6 +110,26 @@ func HookToken(v string) predicate.Channel {
 	return predicate.Channel(sql.FieldEQ(FieldHookToken, v))
 }
 
+// DestinationUserID applies equality check predicate on the "destination_user_id" field. It's identical to DestinationUserIDEQ.
+func DestinationUserID(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldDestinationUserID, v))
+}
+
+// DestinationQueueID applies equality check predicate on the "destination_queue_id" field. It's identical to DestinationQueueIDEQ.
+func DestinationQueueID(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldDestinationQueueID, v))
+}
+
+// Restricted applies equality check predicate on the "restricted" field. It's identical to RestrictedEQ.
+func Restricted(v bool) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldRestricted, v))
+}
+
+// Blocked applies equality check predicate on the "blocked" field. It's identical to BlockedEQ.
+func Blocked(v bool) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldBlocked, v))
+}
+
 // Fault applies equality check predicate on the "fault" field. It's identical to FaultEQ.
 func Fault(v string) predicate.Channel {
 	return predicate.Channel(sql.FieldEQ(FieldFault, v))
@@ -763,6 +783,146 @@ func StatusIn(vs ...Status) predicate.Channel {
 // StatusNotIn applies the NotIn predicate on the "status" field.
 func StatusNotIn(vs ...Status) predicate.Channel {
 	return predicate.Channel(sql.FieldNotIn(FieldStatus, vs...))
+}
+
+// DestinationTypeEQ applies the EQ predicate on the "destination_type" field.
+func DestinationTypeEQ(v DestinationType) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldDestinationType, v))
+}
+
+// DestinationTypeNEQ applies the NEQ predicate on the "destination_type" field.
+func DestinationTypeNEQ(v DestinationType) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldDestinationType, v))
+}
+
+// DestinationTypeIn applies the In predicate on the "destination_type" field.
+func DestinationTypeIn(vs ...DestinationType) predicate.Channel {
+	return predicate.Channel(sql.FieldIn(FieldDestinationType, vs...))
+}
+
+// DestinationTypeNotIn applies the NotIn predicate on the "destination_type" field.
+func DestinationTypeNotIn(vs ...DestinationType) predicate.Channel {
+	return predicate.Channel(sql.FieldNotIn(FieldDestinationType, vs...))
+}
+
+// DestinationUserIDEQ applies the EQ predicate on the "destination_user_id" field.
+func DestinationUserIDEQ(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldDestinationUserID, v))
+}
+
+// DestinationUserIDNEQ applies the NEQ predicate on the "destination_user_id" field.
+func DestinationUserIDNEQ(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldDestinationUserID, v))
+}
+
+// DestinationUserIDIn applies the In predicate on the "destination_user_id" field.
+func DestinationUserIDIn(vs ...uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldIn(FieldDestinationUserID, vs...))
+}
+
+// DestinationUserIDNotIn applies the NotIn predicate on the "destination_user_id" field.
+func DestinationUserIDNotIn(vs ...uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldNotIn(FieldDestinationUserID, vs...))
+}
+
+// DestinationUserIDGT applies the GT predicate on the "destination_user_id" field.
+func DestinationUserIDGT(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldGT(FieldDestinationUserID, v))
+}
+
+// DestinationUserIDGTE applies the GTE predicate on the "destination_user_id" field.
+func DestinationUserIDGTE(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldGTE(FieldDestinationUserID, v))
+}
+
+// DestinationUserIDLT applies the LT predicate on the "destination_user_id" field.
+func DestinationUserIDLT(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldLT(FieldDestinationUserID, v))
+}
+
+// DestinationUserIDLTE applies the LTE predicate on the "destination_user_id" field.
+func DestinationUserIDLTE(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldLTE(FieldDestinationUserID, v))
+}
+
+// DestinationUserIDIsNil applies the IsNil predicate on the "destination_user_id" field.
+func DestinationUserIDIsNil() predicate.Channel {
+	return predicate.Channel(sql.FieldIsNull(FieldDestinationUserID))
+}
+
+// DestinationUserIDNotNil applies the NotNil predicate on the "destination_user_id" field.
+func DestinationUserIDNotNil() predicate.Channel {
+	return predicate.Channel(sql.FieldNotNull(FieldDestinationUserID))
+}
+
+// DestinationQueueIDEQ applies the EQ predicate on the "destination_queue_id" field.
+func DestinationQueueIDEQ(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldDestinationQueueID, v))
+}
+
+// DestinationQueueIDNEQ applies the NEQ predicate on the "destination_queue_id" field.
+func DestinationQueueIDNEQ(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldDestinationQueueID, v))
+}
+
+// DestinationQueueIDIn applies the In predicate on the "destination_queue_id" field.
+func DestinationQueueIDIn(vs ...uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldIn(FieldDestinationQueueID, vs...))
+}
+
+// DestinationQueueIDNotIn applies the NotIn predicate on the "destination_queue_id" field.
+func DestinationQueueIDNotIn(vs ...uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldNotIn(FieldDestinationQueueID, vs...))
+}
+
+// DestinationQueueIDGT applies the GT predicate on the "destination_queue_id" field.
+func DestinationQueueIDGT(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldGT(FieldDestinationQueueID, v))
+}
+
+// DestinationQueueIDGTE applies the GTE predicate on the "destination_queue_id" field.
+func DestinationQueueIDGTE(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldGTE(FieldDestinationQueueID, v))
+}
+
+// DestinationQueueIDLT applies the LT predicate on the "destination_queue_id" field.
+func DestinationQueueIDLT(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldLT(FieldDestinationQueueID, v))
+}
+
+// DestinationQueueIDLTE applies the LTE predicate on the "destination_queue_id" field.
+func DestinationQueueIDLTE(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldLTE(FieldDestinationQueueID, v))
+}
+
+// DestinationQueueIDIsNil applies the IsNil predicate on the "destination_queue_id" field.
+func DestinationQueueIDIsNil() predicate.Channel {
+	return predicate.Channel(sql.FieldIsNull(FieldDestinationQueueID))
+}
+
+// DestinationQueueIDNotNil applies the NotNil predicate on the "destination_queue_id" field.
+func DestinationQueueIDNotNil() predicate.Channel {
+	return predicate.Channel(sql.FieldNotNull(FieldDestinationQueueID))
+}
+
+// RestrictedEQ applies the EQ predicate on the "restricted" field.
+func RestrictedEQ(v bool) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldRestricted, v))
+}
+
+// RestrictedNEQ applies the NEQ predicate on the "restricted" field.
+func RestrictedNEQ(v bool) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldRestricted, v))
+}
+
+// BlockedEQ applies the EQ predicate on the "blocked" field.
+func BlockedEQ(v bool) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldBlocked, v))
+}
+
+// BlockedNEQ applies the NEQ predicate on the "blocked" field.
+func BlockedNEQ(v bool) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldBlocked, v))
 }
 
 // FaultEQ applies the EQ predicate on the "fault" field.

@@ -129,6 +129,18 @@ func (f OptOutFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, erro
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OptOutMutation", m)
 }
 
+// The QueueFunc type is an adapter to allow the use of ordinary
+// function as Queue mutator.
+type QueueFunc func(context.Context, *ent.QueueMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f QueueFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.QueueMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.QueueMutation", m)
+}
+
 // The SessionFunc type is an adapter to allow the use of ordinary
 // function as Session mutator.
 type SessionFunc func(context.Context, *ent.SessionMutation) (ent.Value, error)

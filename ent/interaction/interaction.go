@@ -33,6 +33,8 @@ const (
 	FieldNeedsReply = "needs_reply"
 	// FieldUnseen holds the string denoting the unseen field in the database.
 	FieldUnseen = "unseen"
+	// FieldQueueID holds the string denoting the queue_id field in the database.
+	FieldQueueID = "queue_id"
 	// FieldAssigneeID holds the string denoting the assignee_id field in the database.
 	FieldAssigneeID = "assignee_id"
 	// FieldPreview holds the string denoting the preview field in the database.
@@ -62,6 +64,7 @@ var Columns = []string{
 	FieldStatus,
 	FieldNeedsReply,
 	FieldUnseen,
+	FieldQueueID,
 	FieldAssigneeID,
 	FieldPreview,
 	FieldLastMessageAt,
@@ -173,6 +176,11 @@ func ByNeedsReply(opts ...sql.OrderTermOption) OrderOption {
 // ByUnseen orders the results by the unseen field.
 func ByUnseen(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldUnseen, opts...).ToFunc()
+}
+
+// ByQueueID orders the results by the queue_id field.
+func ByQueueID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQueueID, opts...).ToFunc()
 }
 
 // ByAssigneeID orders the results by the assignee_id field.

@@ -100,6 +100,11 @@ func Unseen(v int) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldUnseen, v))
 }
 
+// QueueID applies equality check predicate on the "queue_id" field. It's identical to QueueIDEQ.
+func QueueID(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldQueueID, v))
+}
+
 // AssigneeID applies equality check predicate on the "assignee_id" field. It's identical to AssigneeIDEQ.
 func AssigneeID(v uuid.UUID) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldAssigneeID, v))
@@ -503,6 +508,56 @@ func UnseenLT(v int) predicate.Interaction {
 // UnseenLTE applies the LTE predicate on the "unseen" field.
 func UnseenLTE(v int) predicate.Interaction {
 	return predicate.Interaction(sql.FieldLTE(FieldUnseen, v))
+}
+
+// QueueIDEQ applies the EQ predicate on the "queue_id" field.
+func QueueIDEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldQueueID, v))
+}
+
+// QueueIDNEQ applies the NEQ predicate on the "queue_id" field.
+func QueueIDNEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldQueueID, v))
+}
+
+// QueueIDIn applies the In predicate on the "queue_id" field.
+func QueueIDIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldQueueID, vs...))
+}
+
+// QueueIDNotIn applies the NotIn predicate on the "queue_id" field.
+func QueueIDNotIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldQueueID, vs...))
+}
+
+// QueueIDGT applies the GT predicate on the "queue_id" field.
+func QueueIDGT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldQueueID, v))
+}
+
+// QueueIDGTE applies the GTE predicate on the "queue_id" field.
+func QueueIDGTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldQueueID, v))
+}
+
+// QueueIDLT applies the LT predicate on the "queue_id" field.
+func QueueIDLT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldQueueID, v))
+}
+
+// QueueIDLTE applies the LTE predicate on the "queue_id" field.
+func QueueIDLTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldQueueID, v))
+}
+
+// QueueIDIsNil applies the IsNil predicate on the "queue_id" field.
+func QueueIDIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldQueueID))
+}
+
+// QueueIDNotNil applies the NotNil predicate on the "queue_id" field.
+func QueueIDNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldQueueID))
 }
 
 // AssigneeIDEQ applies the EQ predicate on the "assignee_id" field.

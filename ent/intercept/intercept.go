@@ -19,6 +19,7 @@ import (
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/predicate"
+	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -350,6 +351,33 @@ func (f TraverseOptOut) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.OptOutQuery", q)
 }
 
+// The QueueFunc type is an adapter to allow the use of ordinary function as a Querier.
+type QueueFunc func(context.Context, *ent.QueueQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f QueueFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.QueueQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.QueueQuery", q)
+}
+
+// The TraverseQueue type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseQueue func(context.Context, *ent.QueueQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseQueue) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseQueue) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.QueueQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.QueueQuery", q)
+}
+
 // The SessionFunc type is an adapter to allow the use of ordinary function as a Querier.
 type SessionFunc func(context.Context, *ent.SessionQuery) (ent.Value, error)
 
@@ -454,6 +482,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.NumberQuery, predicate.Number, number.OrderOption]{typ: ent.TypeNumber, tq: q}, nil
 	case *ent.OptOutQuery:
 		return &query[*ent.OptOutQuery, predicate.OptOut, optout.OrderOption]{typ: ent.TypeOptOut, tq: q}, nil
+	case *ent.QueueQuery:
+		return &query[*ent.QueueQuery, predicate.Queue, queue.OrderOption]{typ: ent.TypeQueue, tq: q}, nil
 	case *ent.SessionQuery:
 		return &query[*ent.SessionQuery, predicate.Session, session.OrderOption]{typ: ent.TypeSession, tq: q}, nil
 	case *ent.TenantQuery:

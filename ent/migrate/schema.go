@@ -98,6 +98,11 @@ var (
 		{Name: "credentials_hint", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "hook_token", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"active", "inactive", "released"}, Default: "active"},
+		{Name: "destination_type", Type: field.TypeEnum, Enums: []string{"tenant", "user", "queue"}, Default: "tenant"},
+		{Name: "destination_user_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "destination_queue_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "restricted", Type: field.TypeBool, Default: false},
+		{Name: "blocked", Type: field.TypeBool, Default: false},
 		{Name: "fault", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "max_segments", Type: field.TypeInt, Default: 10},
 		{Name: "on_unknown", Type: field.TypeEnum, Enums: []string{"fail", "resend"}, Default: "fail"},
@@ -228,6 +233,7 @@ var (
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"waiting_agent", "open", "waiting_customer", "solved", "closed"}},
 		{Name: "needs_reply", Type: field.TypeBool},
 		{Name: "unseen", Type: field.TypeInt, Default: 0},
+		{Name: "queue_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "assignee_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "preview", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "last_message_at", Type: field.TypeTime},
@@ -249,7 +255,7 @@ var (
 			{
 				Name:    "interaction_tenant_id_last_message_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[13], InteractionsColumns[0]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[14], InteractionsColumns[0]},
 			},
 			{
 				Name:    "interaction_tenant_id_contact_id",
@@ -259,7 +265,7 @@ var (
 			{
 				Name:    "interaction_tenant_id_assignee_id_last_message_at",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[11], InteractionsColumns[13]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[12], InteractionsColumns[14]},
 			},
 		},
 	}
@@ -337,6 +343,8 @@ var (
 		{Name: "owner_id", Type: field.TypeUUID},
 		{Name: "holder_id", Type: field.TypeUUID},
 		{Name: "holder_path", Type: field.TypeString, Size: 2147483647},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"active", "inactive", "retired"}, Default: "active"},
+		{Name: "retired_at", Type: field.TypeTime, Nullable: true},
 	}
 	// NumbersTable holds the schema information for the "numbers" table.
 	NumbersTable = &schema.Table{
@@ -344,11 +352,6 @@ var (
 		Columns:    NumbersColumns,
 		PrimaryKey: []*schema.Column{NumbersColumns[0]},
 		Indexes: []*schema.Index{
-			{
-				Name:    "number_address",
-				Unique:  true,
-				Columns: []*schema.Column{NumbersColumns[4]},
-			},
 			{
 				Name:    "number_hook_token",
 				Unique:  true,
@@ -389,6 +392,29 @@ var (
 				Name:    "optout_tenant_id_channel_id_address",
 				Unique:  false,
 				Columns: []*schema.Column{OptOutsColumns[4], OptOutsColumns[5], OptOutsColumns[6]},
+			},
+		},
+	}
+	// QueuesColumns holds the columns for the "queues" table.
+	QueuesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+	}
+	// QueuesTable holds the schema information for the "queues" table.
+	QueuesTable = &schema.Table{
+		Name:       "queues",
+		Columns:    QueuesColumns,
+		PrimaryKey: []*schema.Column{QueuesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "queue_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{QueuesColumns[4], QueuesColumns[0]},
 			},
 		},
 	}
@@ -516,6 +542,7 @@ var (
 		MessagesTable,
 		NumbersTable,
 		OptOutsTable,
+		QueuesTable,
 		SessionsTable,
 		TenantsTable,
 		UsersTable,

@@ -3,6 +3,8 @@
 package number
 
 import (
+	"fmt"
+
 	"entgo.io/ent/dialect/sql"
 )
 
@@ -31,6 +33,10 @@ const (
 	FieldHolderID = "holder_id"
 	// FieldHolderPath holds the string denoting the holder_path field in the database.
 	FieldHolderPath = "holder_path"
+	// FieldStatus holds the string denoting the status field in the database.
+	FieldStatus = "status"
+	// FieldRetiredAt holds the string denoting the retired_at field in the database.
+	FieldRetiredAt = "retired_at"
 	// Table holds the table name of the number in the database.
 	Table = "numbers"
 )
@@ -48,6 +54,8 @@ var Columns = []string{
 	FieldOwnerID,
 	FieldHolderID,
 	FieldHolderPath,
+	FieldStatus,
+	FieldRetiredAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -64,6 +72,33 @@ var (
 	// DefaultVersion holds the default value on creation for the "version" field.
 	DefaultVersion int
 )
+
+// Status defines the type for the "status" enum field.
+type Status string
+
+// StatusActive is the default value of the Status enum.
+const DefaultStatus = StatusActive
+
+// Status values.
+const (
+	StatusActive   Status = "active"
+	StatusInactive Status = "inactive"
+	StatusRetired  Status = "retired"
+)
+
+func (s Status) String() string {
+	return string(s)
+}
+
+// StatusValidator is a validator for the "status" field enum values. It is called by the builders before save.
+func StatusValidator(s Status) error {
+	switch s {
+	case StatusActive, StatusInactive, StatusRetired:
+		return nil
+	default:
+		return fmt.Errorf("number: invalid enum value for status field: %q", s)
+	}
+}
 
 // OrderOption defines the ordering options for the Number queries.
 type OrderOption func(*sql.Selector)
@@ -116,4 +151,14 @@ func ByHolderID(opts ...sql.OrderTermOption) OrderOption {
 // ByHolderPath orders the results by the holder_path field.
 func ByHolderPath(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldHolderPath, opts...).ToFunc()
+}
+
+// ByStatus orders the results by the status field.
+func ByStatus(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStatus, opts...).ToFunc()
+}
+
+// ByRetiredAt orders the results by the retired_at field.
+func ByRetiredAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRetiredAt, opts...).ToFunc()
 }

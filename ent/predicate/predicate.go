@@ -36,6 +36,9 @@ type Number func(*sql.Selector)
 // OptOut is the predicate function for optout builders.
 type OptOut func(*sql.Selector)
 
+// Queue is the predicate function for queue builders.
+type Queue func(*sql.Selector)
+
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)
 

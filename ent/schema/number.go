@@ -27,13 +27,15 @@ func (Number) Fields() []ent.Field {
 		field.UUID("owner_id", uuid.UUID{}).Immutable().Comment("the operator, whose carrier account it is"),
 		field.UUID("holder_id", uuid.UUID{}),
 		field.Text("holder_path"),
+		field.Enum("status").Values("active", "inactive", "retired").Default("active").
+			Comment("inactive numbers receive and do not send; retired ones have left the inventory"),
+		field.Time("retired_at").Optional().Nillable(),
 	}
 }
 
 // Indexes of Number.
 func (Number) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("address").Unique(),
 		index.Fields("hook_token").Unique(),
 		index.Fields("holder_id"),
 	}

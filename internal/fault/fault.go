@@ -59,6 +59,8 @@ type Fault struct {
 	Present string
 	// Subject names the entitlement or the quota that it is about.
 	Subject string
+	// OpenInteractions is how many conversations stand in the way.
+	OpenInteractions int
 
 	cause error
 }
@@ -122,6 +124,14 @@ func (f *Fault) About(subject string) *Fault {
 func (f *Fault) WithChallenge(challenge string) *Fault {
 	c := *f
 	c.Challenge = challenge
+	return &c
+}
+
+// Holding returns a copy of the fault that says how many conversations stand in
+// the way.
+func (f *Fault) Holding(openInteractions int) *Fault {
+	c := *f
+	c.OpenInteractions = openInteractions
 	return &c
 }
 

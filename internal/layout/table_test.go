@@ -37,7 +37,7 @@ var layers = []layer{
 	{packages: []string{"channels/numbers"}},
 
 	// Conversations: imports go up this list only.
-	{packages: []string{"messaging/contacts", "messaging/consent"}},
+	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/queues"}},
 	{packages: []string{"messaging/attachments"}},
 	{packages: []string{"messaging/interactions"}},
 	{packages: []string{"messaging/intake"}},

@@ -283,10 +283,12 @@ func copyOf(client, original reflect.Value, owner scope.Scope, suffix string) re
 		switch column {
 		case "id":
 			continue
-		case "tenant_id":
+		case "tenant_id", "holder_id":
 			value = owner.TenantID
-		case "path", "holder_path":
+		case "path":
 			value = owner.Path + fresh.String() + "/"
+		case "holder_path": // a number stands where its holder stands
+			value = owner.Path
 		}
 		if err := mutation.SetField(column, value); err != nil {
 			panic(fmt.Sprintf("%s: %v", column, err))

@@ -123,6 +123,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	t.Helper()
 	const phone, theirPhone = "+12025550100", "+12025550199"
 	user, channel, contact, interaction, message := id.New(), id.New(), id.New(), id.New(), id.New()
+	queue := id.New()
 	put := func(table string, r row) {
 		t.Helper()
 		r["tenant_id"] = sc.TenantID
@@ -146,10 +147,13 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"name": "key", "hash": `\x0` + string(rune('0'+once)), "hint": "tr_…", "permissions": []string{"contacts:read"},
 		"creator_id": user, "expires_at": testkit.Start.Add(time.Hour),
 	})
+	entity("queues", row{"id": queue, "name": "Orders"})
+	put("queue_members", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start})
 	entity("channels", row{
 		"id": channel, "kind": "sms", "provider": "sim", "name": "Desk", "address": phone,
 		"credentials": `\x01`, "hook_token": "channel-" + mark,
 	})
+	put("channel_members", row{"channel_id": channel, "user_id": user, "created_at": testkit.Start})
 	entity("contacts", row{"id": contact, "name": "Bob", "channel_id": channel})
 	entity("contact_addresses", row{"contact_id": contact, "kind": "phone", "value": theirPhone, "linked_at": testkit.Start})
 	entity("interactions", row{

@@ -39,7 +39,8 @@ type OptOut struct {
 }
 
 // Heard acts on a whole message's keyword in the running transaction. STOP
-// three times is one opt-out; START without one does nothing.
+// three times is one opt-out; START without one does nothing. On a number of
+// the operator's both hold for whoever has the number later.
 func (s *Service) Heard(ctx context.Context, tenantID, channelID uuid.UUID, address, body string) error {
 	switch Keyword(body) {
 	case Stop:
@@ -57,6 +58,9 @@ func (s *Service) RefusedByCarrier(ctx context.Context, tenantID, channelID uuid
 }
 
 func (s *Service) begin(ctx context.Context, tenantID, channelID uuid.UUID, address string, source optout.Source, keyword string) error {
+	if err := s.suppress(ctx, tenantID, channelID, address, source); err != nil {
+		return err
+	}
 	rowID, now := id.New(), s.store.Now()
 	// A decorated keyword may hold bytes that the database does not take.
 	keyword = strings.ToValidUTF8(keyword, "\uFFFD")
@@ -76,6 +80,9 @@ func (s *Service) begin(ctx context.Context, tenantID, channelID uuid.UUID, addr
 }
 
 func (s *Service) end(ctx context.Context, tenantID, channelID uuid.UUID, address string) error {
+	if err := s.unsuppress(ctx, tenantID, channelID, address); err != nil {
+		return err
+	}
 	rows, err := store.Query(ctx, `
 		UPDATE opt_outs SET ended_at = $1, updated_at = $1, version = version + 1
 		WHERE tenant_id = $2 AND channel_id = $3 AND address = $4 AND ended_at IS NULL

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -123,6 +124,9 @@ func (s *Service) HandleChannel(ctx context.Context, channelID uuid.UUID) error 
 		s.log.WarnContext(ctx, "a provider's list of received messages could not be read", "channel_id", channelID, "error", err)
 		return nil
 	}
+	if found, err = s.heardHere(ctx, channelID, found); err != nil {
+		return err
+	}
 	if err := s.recover(ctx, channelID, gap, found); err != nil {
 		return err
 	}
@@ -149,4 +153,43 @@ func (s *Service) recover(ctx context.Context, channelID uuid.UUID, gap channels
 		store.AfterCommit(ctx, s.wake)
 		return nil
 	})
+}
+
+// heardHere leaves out of a number's list what a former holder of the number has
+// taken in already. Times alone do not tell: the provider's clock is not ours,
+// and around the moment of a move a message would be heard by both.
+func (s *Service) heardHere(ctx context.Context, channelID uuid.UUID, found []provider.Inbound) ([]provider.Inbound, error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, len(found))
+	for i, in := range found {
+		keys[i] = in.EventKey
+	}
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	elsewhere := map[string]bool{}
+	err = s.store.Read(scope.System(ctx, "telling apart what a number's holders have heard"), func(ctx context.Context) error {
+		rows, err := store.Query(ctx, `
+			SELECT e.event_key
+			FROM channels here
+			JOIN channels there ON there.number_id = here.number_id AND there.id <> here.id
+			JOIN provider_events e ON e.tenant_id = there.tenant_id AND e.channel_id = there.id AND e.kind = 'inbound'
+			WHERE here.id = $1 AND e.event_key IN (SELECT jsonb_array_elements_text($2::jsonb))`, channelID, string(list))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var key string
+			if err := rows.Scan(&key); err != nil {
+				return err
+			}
+			elsewhere[key] = true
+		}
+		return rows.Err()
+	})
+	return slices.DeleteFunc(found, func(in provider.Inbound) bool { return elsewhere[in.EventKey] }), err
 }

@@ -180,7 +180,7 @@ func (s *Service) lastChecks(ctx context.Context, row *ent.Message) (channels.Li
 	switch {
 	case fault.Is(err, fault.CodeChannelInactive), err == nil && line.Channel.Status == string(channel.StatusReleased):
 		return channels.Line{}, &provider.Error{Class: provider.ClassSender, Code: "channel_not_owned", Message: "The number has moved on to another holder."}, nil
-	case err == nil && line.Channel.Status == string(channel.StatusInactive):
+	case err == nil && (line.Channel.Blocked || line.Channel.Status == string(channel.StatusInactive)):
 		return channels.Line{}, &provider.Error{Class: provider.ClassSender, Code: "channel_inactive", Message: "The channel was switched off."}, nil
 	}
 	return line, nil, err

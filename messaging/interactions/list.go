@@ -25,6 +25,7 @@ type Filter struct {
 	ChannelIDs []uuid.UUID
 	ContactID  uuid.UUID
 	AssigneeID uuid.UUID
+	QueueIDs   []uuid.UUID
 	// Unseen keeps to what nobody has marked as read.
 	Unseen bool
 	// Address of the other side, whole.
@@ -44,7 +45,11 @@ type Position struct {
 func (s *Service) List(ctx context.Context, c Caller, f Filter, after Position, limit int) ([]Interaction, error) {
 	var out []Interaction
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		q := visible(s.store.Ent(ctx).Interaction.Query(), c).Where(f.conditions()...)
+		q, err := s.visible(ctx, c)
+		if err != nil {
+			return err
+		}
+		q.Where(f.conditions()...)
 		if after.ID != uuid.Nil {
 			q.Where(behind(after))
 		}
@@ -82,6 +87,9 @@ func (f Filter) conditions() []predicate.Interaction {
 	if f.AssigneeID != uuid.Nil {
 		out = append(out, interaction.AssigneeID(f.AssigneeID))
 	}
+	if len(f.QueueIDs) > 0 {
+		out = append(out, interaction.QueueIDIn(f.QueueIDs...))
+	}
 	if f.Unseen {
 		out = append(out, interaction.UnseenGT(0))
 	}
@@ -102,7 +110,7 @@ func (f Filter) conditions() []predicate.Interaction {
 func (s *Service) Messages(ctx context.Context, c Caller, interactionID, after uuid.UUID, oldestFirst bool, limit int) ([]Message, error) {
 	var out []Message
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		seen, err := visible(s.store.Ent(ctx).Interaction.Query(), c).Where(interaction.ID(interactionID)).Exist(ctx)
+		seen, err := s.sees(ctx, c, interactionID)
 		if err != nil {
 			return err
 		}
@@ -184,7 +192,7 @@ func (s *Service) visibleMessage(ctx context.Context, c Caller, messageID uuid.U
 	if err != nil {
 		return nil, err
 	}
-	seen, err := visible(s.store.Ent(ctx).Interaction.Query(), c).Where(interaction.ID(row.InteractionID)).Exist(ctx)
+	seen, err := s.sees(ctx, c, row.InteractionID)
 	if err == nil && !seen {
 		err = fault.Missing("message")
 	}

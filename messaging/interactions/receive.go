@@ -39,6 +39,9 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 	if err != nil {
 		return err
 	}
+	if conversation, err = s.route(ctx, through, conversation); err != nil {
+		return err
+	}
 	row, err := s.insertInbound(ctx, messageID, through, conversation, in, recovered)
 	if err != nil {
 		return err

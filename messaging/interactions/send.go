@@ -96,6 +96,10 @@ func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to R
 	var out Message
 	d.ownUploads = c.OwnOnly
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		viewer := channels.Viewer{UserID: c.UserID, Narrow: c.OwnOnly}
+		if _, err := s.channels.GetFor(ctx, viewer, channelID); err != nil {
+			return err
+		}
 		through, err := s.sendingChannel(ctx, channelID)
 		if err != nil {
 			return err
@@ -146,7 +150,7 @@ func othersConversation() error {
 
 // mustSee refuses what a message's own conversation does not show to the caller.
 func (s *Service) mustSee(ctx context.Context, c Caller, interactionID uuid.UUID) error {
-	seen, err := visible(s.store.Ent(ctx).Interaction.Query(), c).Where(interaction.ID(interactionID)).Exist(ctx)
+	seen, err := s.sees(ctx, c, interactionID)
 	if err == nil && !seen {
 		err = othersConversation()
 	}
@@ -226,9 +230,13 @@ func (s *Service) resend(ctx context.Context, c Caller, old *ent.Message) (Messa
 
 // sendingChannel loads a channel that may send.
 func (s *Service) sendingChannel(ctx context.Context, channelID uuid.UUID) (channels.Channel, error) {
-	through, err := s.channels.Get(ctx, channelID)
+	through, err := s.channels.Hold(ctx, channelID)
 	if err != nil {
 		return channels.Channel{}, err
+	}
+	if through.Blocked {
+		return channels.Channel{}, fault.New(fault.Conflict, fault.CodeChannelInactive,
+			"The operator has switched the number off.").Showing("blocked")
 	}
 	if through.Status != string(channel.StatusActive) {
 		return channels.Channel{}, fault.New(fault.Conflict, fault.CodeChannelInactive,

@@ -21,6 +21,7 @@ import (
 // Log is where facts are published.
 type Log interface {
 	Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error
+	PublishMany(ctx context.Context, kind, objectKind string, objectIDs []uuid.UUID, data any) error
 }
 
 // Meter counts what the scope's tenant sends, in the running transaction.
@@ -86,23 +87,20 @@ func New(c Config) *Service {
 type Caller struct {
 	// UserID is nil for the program itself.
 	UserID uuid.UUID
-	// OwnOnly callers reach only what is assigned to them.
+	// OwnOnly callers reach only what is assigned to them, and what waits in
+	// their queues.
 	OwnOnly bool
-}
-
-// visible keeps a query to what the caller may see.
-func visible(q *ent.InteractionQuery, c Caller) *ent.InteractionQuery {
-	if c.OwnOnly {
-		q.Where(interaction.AssigneeID(c.UserID))
-	}
-	return q
 }
 
 // Get returns one interaction that the caller may see. Faults: CodeNotFound.
 func (s *Service) Get(ctx context.Context, c Caller, interactionID uuid.UUID) (Interaction, error) {
 	var out Interaction
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		row, err := visible(s.store.Ent(ctx).Interaction.Query(), c).Where(interaction.ID(interactionID)).Only(ctx)
+		q, err := s.visible(ctx, c)
+		if err != nil {
+			return err
+		}
+		row, err := q.Where(interaction.ID(interactionID)).Only(ctx)
 		if ent.IsNotFound(err) {
 			return fault.Missing("interaction")
 		}
@@ -116,8 +114,11 @@ func (s *Service) Get(ctx context.Context, c Caller, interactionID uuid.UUID) (I
 
 // lock loads an interaction for a change, in the running transaction.
 func (s *Service) lock(ctx context.Context, c Caller, interactionID uuid.UUID) (*ent.Interaction, error) {
-	row, err := visible(s.store.Ent(ctx).Interaction.Query(), c).
-		Where(interaction.ID(interactionID)).ForUpdate().Only(ctx)
+	q, err := s.visible(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	row, err := q.Where(interaction.ID(interactionID)).ForUpdate().Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, fault.Missing("interaction")
 	}

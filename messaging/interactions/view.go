@@ -24,6 +24,7 @@ type Interaction struct {
 	NeedsReply    bool
 	Unseen        int
 	AssigneeID    *uuid.UUID
+	QueueID       *uuid.UUID
 	Preview       string
 	LastMessageAt time.Time
 	ClosedAt      *time.Time
@@ -67,7 +68,7 @@ func interactionView(row *ent.Interaction) Interaction {
 	return Interaction{
 		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
 		ChannelID: row.ChannelID, ContactID: row.ContactID, Address: row.Address, Status: row.Status,
-		NeedsReply: row.NeedsReply, Unseen: row.Unseen, AssigneeID: row.AssigneeID, Preview: row.Preview,
+		NeedsReply: row.NeedsReply, Unseen: row.Unseen, AssigneeID: row.AssigneeID, QueueID: row.QueueID, Preview: row.Preview,
 		LastMessageAt: row.LastMessageAt, ClosedAt: row.ClosedAt, ClosedByID: row.ClosedByID, CloseReason: row.CloseReason,
 	}
 }

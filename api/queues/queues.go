@@ -1,0 +1,203 @@
+// Package queues serves the places where conversations wait, and who answers
+// there.
+package queues
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/api/op"
+	"github.com/trellishq/trellis/api/path"
+	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/messaging/queues"
+)
+
+// Tag is the chapter of queues in the document.
+const Tag = "Queues"
+
+type handlers struct{ queues *queues.Service }
+
+const (
+	listPath  = "/v1/tenants/{tenant_id}/queues"
+	queuePath = listPath + "/{queue_id}"
+)
+
+// Register opens the operations on queues.
+func Register(s *op.Surface, service *queues.Service) {
+	h := handlers{service}
+	op.Register(s, authz.QueuesRead, op.Spec{
+		ID: "listQueues", Method: http.MethodGet, Path: listPath, Tag: Tag,
+		Summary: "List queues", Description: "Lists the tenant's queues in use, or those that were archived, oldest first.",
+	}, h.list)
+	op.Register(s, authz.QueuesWrite, op.Spec{
+		ID: "createQueue", Method: http.MethodPost, Path: listPath, Tag: Tag, Status: http.StatusCreated,
+		Summary: "Create a queue",
+		Description: "Makes a queue without members. Conversations come into it by a channel whose destination it is. " +
+			"The name is unique among the tenant's queues in use, in capitals or not.",
+		Codes: []fault.Code{fault.CodeNameTaken},
+	}, h.create)
+	op.Register(s, authz.QueuesRead, op.Spec{
+		ID: "getQueue", Method: http.MethodGet, Path: queuePath, Tag: Tag,
+		Summary: "Show a queue", Description: "Shows one queue; an archived one as well.",
+	}, h.get)
+	op.Register(s, authz.QueuesWrite, op.Spec{
+		ID: "updateQueue", Method: http.MethodPatch, Path: queuePath, Tag: Tag,
+		Summary: "Rename a queue", Description: "Changes the name of a queue in use.",
+		Codes: []fault.Code{fault.CodeNameTaken, fault.CodeWrongState},
+	}, h.update)
+	op.Register(s, authz.QueuesWrite, op.Spec{
+		ID: "archiveQueue", Method: http.MethodPost, Path: queuePath + "/archive", Tag: Tag,
+		Summary: "Archive a queue",
+		Description: "Takes a queue out of use and frees its name. What waits in it stays with its members. " +
+			"While a channel delivers to the queue it is refused.",
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeConflict},
+	}, h.archive)
+	op.Register(s, authz.QueuesRead, op.Spec{
+		ID: "getQueueMembers", Method: http.MethodGet, Path: queuePath + "/members", Tag: Tag,
+		Summary: "Show a queue's members", Description: "Names the agents and managers who answer in a queue.",
+	}, h.members)
+	op.Register(s, authz.QueuesWrite, op.Spec{
+		ID: "setQueueMembers", Method: http.MethodPut, Path: queuePath + "/members", Tag: Tag,
+		Summary: "Set a queue's members",
+		Description: "Says who answers in a queue from now on: active agents and managers of the tenant. " +
+			"An agent sees the conversations of his queues that nobody has been given, beside his own.",
+		Codes: []fault.Code{fault.CodeNotFound, fault.CodeWrongState},
+	}, h.setMembers)
+}
+
+// Queue is a queue as clients see it.
+type Queue struct {
+	ID         uuid.UUID  `json:"id" doc:"The queue."`
+	Name       string     `json:"name" maxLength:"200" doc:"What people call it." example:"Orders"`
+	ArchivedAt *time.Time `json:"archived_at" doc:"When it was taken out of use, or null."`
+	CreatedAt  time.Time  `json:"created_at" doc:"When it was made."`
+	UpdatedAt  time.Time  `json:"updated_at" doc:"When it was changed last."`
+}
+
+func view(q queues.Queue) Queue { return Queue{q.ID, q.Name, q.ArchivedAt, q.CreatedAt, q.UpdatedAt} }
+
+// ListInput is the input of listQueues.
+type ListInput struct {
+	path.Tenant
+	op.Page
+	View string `query:"view" enum:"active,archived" default:"active" doc:"Those in use, or those that were archived."`
+}
+
+func (h handlers) list(ctx context.Context, in *ListInput) (*op.List[Queue], error) {
+	after, err := op.After[path.Key](ctx, in.Page)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := h.queues.List(ctx, in.View == "archived", after.After(), in.Fetch())
+	if err != nil {
+		return nil, err
+	}
+	return op.Listing(ctx, in.Page, rows, view, func(q queues.Queue) path.Key { return path.Key{ID: q.ID} })
+}
+
+// CreateQueue is the body of createQueue.
+type CreateQueue struct {
+	Name string `json:"name" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+}
+
+// CreateInput is the input of createQueue.
+type CreateInput struct {
+	path.Tenant
+	Body CreateQueue
+}
+
+// Created is the output of createQueue.
+type Created struct {
+	op.Location
+	op.ETag
+	Body Queue
+}
+
+func (h handlers) create(ctx context.Context, in *CreateInput) (*Created, error) {
+	q, err := h.queues.Create(ctx, in.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &Created{op.At("/v1/tenants/%s/queues/%s", in.TenantID, q.ID), op.Version(int64(q.Version)), view(q)}, nil
+}
+
+// Path names one queue.
+type Path struct {
+	path.Tenant
+	QueueID uuid.UUID `path:"queue_id" doc:"The queue."`
+}
+
+// Shown is the output of operations that show one queue.
+type Shown struct {
+	op.ETag
+	Body Queue
+}
+
+func shown(q queues.Queue, err error) (*Shown, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &Shown{op.Version(int64(q.Version)), view(q)}, nil
+}
+
+func (h handlers) get(ctx context.Context, in *Path) (*Shown, error) {
+	return shown(h.queues.Get(ctx, in.QueueID))
+}
+
+// UpdateQueue is the body of updateQueue.
+type UpdateQueue struct {
+	Name op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+}
+
+// UpdateInput is the input of updateQueue.
+type UpdateInput struct {
+	Path
+	op.IfMatch
+	Body UpdateQueue
+}
+
+func (h handlers) update(ctx context.Context, in *UpdateInput) (*Shown, error) {
+	return shown(h.queues.Rename(ctx, in.QueueID, in.Body.Name.Pointer(), in.Check))
+}
+
+func (h handlers) archive(ctx context.Context, in *Path) (*Shown, error) {
+	return shown(h.queues.Archive(ctx, in.QueueID))
+}
+
+// Members are who answers in a queue.
+type Members struct {
+	UserIDs []uuid.UUID `json:"user_ids" maxItems:"500" doc:"Agents and managers of the tenant, in no special order."`
+}
+
+// MembersShown is the output of operations on members.
+type MembersShown struct {
+	Body Members
+}
+
+func membersShown(userIDs []uuid.UUID, err error) (*MembersShown, error) {
+	if err != nil {
+		return nil, err
+	}
+	if userIDs == nil {
+		userIDs = []uuid.UUID{}
+	}
+	return &MembersShown{Members{userIDs}}, nil
+}
+
+func (h handlers) members(ctx context.Context, in *Path) (*MembersShown, error) {
+	return membersShown(h.queues.Members(ctx, in.QueueID))
+}
+
+// SetMembersInput is the input of setQueueMembers.
+type SetMembersInput struct {
+	Path
+	Body Members
+}
+
+func (h handlers) setMembers(ctx context.Context, in *SetMembersInput) (*MembersShown, error) {
+	return membersShown(h.queues.SetMembers(ctx, in.QueueID, in.Body.UserIDs))
+}

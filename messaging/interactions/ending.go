@@ -1,0 +1,71 @@
+package interactions
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants/scope"
+)
+
+// OpenOn counts the conversations over a channel that are not closed, in the
+// running transaction.
+func (s *Service) OpenOn(ctx context.Context, channelID uuid.UUID) (int, error) {
+	return s.store.Ent(ctx).Interaction.Query().
+		Where(interaction.ChannelID(channelID), interaction.StatusNEQ(Closed)).Count(ctx)
+}
+
+// EndOn closes all conversations over a channel and takes back what waits to be
+// sent through it, in the running transaction, which holds the channel's lock.
+// What a worker has in its hands by now takes its way. However many there are,
+// it is a few statements: every status but closed leads to closed (Next), so
+// nobody has to look at each.
+func (s *Service) EndOn(ctx context.Context, channelID uuid.UUID, reason string) error {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.store.Now()
+	closed, err := idsFrom(ctx, `
+		UPDATE interactions
+		SET status = 'closed', closed_at = $1, closed_by_id = NULL, close_reason = $2, updated_at = $1, version = version + 1
+		WHERE tenant_id = $3 AND channel_id = $4 AND status <> 'closed'
+		RETURNING id`, now, reason, sc.TenantID, channelID)
+	if err != nil {
+		return err
+	}
+	canceled, err := idsFrom(ctx, `
+		UPDATE messages
+		SET status = 'canceled', due_at = NULL, failed_at = $1, error_class = '', error_code = $2,
+		    error_message = 'The number was taken away before the message was handed over.',
+		    updated_at = $1, version = version + 1
+		WHERE tenant_id = $3 AND channel_id = $4 AND status = 'queued'
+		RETURNING id`, now, reason, sc.TenantID, channelID)
+	if err != nil {
+		return err
+	}
+	if err := s.events.PublishMany(ctx, "interaction.closed", "interaction", closed, map[string]any{"reason": reason}); err != nil {
+		return err
+	}
+	return s.events.PublishMany(ctx, "message.canceled", "message", canceled,
+		map[string]any{"channel_id": channelID, "status": Canceled, "reason": reason})
+}
+
+// idsFrom runs a statement and returns the ids that it returns.
+func idsFrom(ctx context.Context, statement string, args ...any) (out []uuid.UUID, err error) {
+	rows, err := store.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var found uuid.UUID
+		if err := rows.Scan(&found); err != nil {
+			return nil, err
+		}
+		out = append(out, found)
+	}
+	return out, rows.Err()
+}
