@@ -22,7 +22,7 @@ func entitlements(t *testing.T, by *apitest.Client, at apitest.Tenant) (granted,
 	return granted, effective
 }
 
-// Covers: TEN-01 TEN-16 LIC-03
+// Covers: TEN-01 TEN-16
 func TestEntitlementsFlowDownTheTree(t *testing.T) {
 	t.Parallel()
 	p := apitest.Start(t)

@@ -16,8 +16,9 @@ import (
 // tree he may see from there. uuid.Nil is the caller's own tenant.
 //
 // A tenant outside of the caller's reach is not_found, in the same words as one
-// that does not exist. Within reach it is forbidden, naming the permission, and
-// not_entitled where the tenant lacks the service that the permission is about.
+// that does not exist. Within reach it is not_entitled where the tenant lacks the
+// service that the permission is about, whatever the caller's rights, and
+// forbidden, naming the permission, where he has not got it.
 // A suspended tenant is tenant_suspended for its own people and for its
 // content; those above it go on administering it.
 func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permission, tenantID uuid.UUID) (context.Context, error) {
@@ -33,10 +34,10 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 		return nil, fault.Missing("tenant")
 	case p.Restriction != "" && permission != authz.SignedIn:
 		return nil, p.Restriction.fault()
-	case !p.May(permission, node.Path):
-		return nil, lacks(permission)
 	case !node.Entitlements.Has(permission.Needs()):
 		return nil, tenants.NotEntitled(permission.Needs())
+	case !p.May(permission, node.Path):
+		return nil, lacks(permission)
 	case node.Suspended() && (node.ID == p.TenantID || !permission.Administrative()):
 		return nil, errSuspended
 	}

@@ -252,3 +252,44 @@ func TestTheConfigurationIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// What a tenant has not been given is refused by its name, to everybody who may
+// know the tenant; what it has is a matter of rights.
+//
+// Covers: TEN-15 TEN-16 LIC-03
+func TestAdmitAsksForEntitlements(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	const campaigns authz.Permission = "campaigns:write"
+	callers := []identity.Principal{
+		w.person(t, w.operator, authz.Operator, "staff"), w.person(t, w.l1, authz.TenantAdmin, "admin"),
+		w.person(t, w.customer, authz.TenantAdmin, "admin"), w.person(t, w.customer, authz.Agent, "agent"),
+	}
+	try := func(code fault.Code, subject string) {
+		t.Helper()
+		for _, p := range callers {
+			_, err := w.Admit(t.Context(), p, campaigns, w.customer.ID)
+			wantCode(t, err, code)
+			if f, _ := fault.As(err); f != nil && f.Subject != subject {
+				t.Errorf("the fault is about %q, want %q", f.Subject, subject)
+			}
+		}
+	}
+	grant := func(at tenants.Tenant, on bool) {
+		t.Helper()
+		change := tenants.AllowanceChange{Entitlements: map[authz.Entitlement]bool{authz.Bulk: on}}
+		if _, err := w.tree.SetAllowance(program(t.Context(), at), at.ID, change, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	try(fault.CodeNotEntitled, "bulk")
+	grant(w.l1, true)
+	try(fault.CodeNotEntitled, "bulk")
+	grant(w.customer, true)
+	try(fault.CodeForbidden, "") // there are no campaigns yet, and so no right to them
+	grant(w.l1, false)
+	try(fault.CodeNotEntitled, "bulk")
+	// A stranger is told nothing.
+	_, err := w.Admit(t.Context(), w.person(t, w.other, authz.TenantAdmin, "admin"), campaigns, w.customer.ID)
+	wantCode(t, err, fault.CodeNotFound)
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/tenant"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -188,7 +189,9 @@ func (s *Service) allow(ctx context.Context, present *ent.Tenant, c AllowanceCha
 		return nil, fmt.Errorf("changing what a tenant has: %w", err)
 	}
 	store.AfterCommit(ctx, s.nodes.Clear)
-	return row, s.log.Publish(ctx, "tenant.allowance_updated", "tenant", row.ID, allowanceData(row))
+	return row, s.log.Publish(ctx, "tenant.allowance_updated", "tenant", row.ID, events.Change{
+		Data: allowanceData(row), Before: allowanceData(present), After: allowanceData(row),
+	})
 }
 
 // firstAllowance is what a new node below a parent is given.
