@@ -43,7 +43,13 @@ var withIDs = map[string]asked{
 	"setUserPassword":    {body: fixed(apitest.Body{"password": "Another-horse-8-battery"})},
 	"getUserPermissions": {}, "getRole": {}, "updateRole": {body: fixed(apitest.Body{"description": "Changed"})}, "deleteRole": {},
 	"listUserSessions": {}, "endUserSessions": {}, "endUserSession": {}, "resetSecondFactor": {}, "endMySession": {},
-	"getAPIKey": {}, "revokeAPIKey": {},
+	"getAPIKey": {}, "revokeAPIKey": {}, "rotateAPIKey": {body: fixed(apitest.Body{})},
+	"createAPIKey": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"name": "Key", "permissions": []string{"channels:read"}, "channel_ids": []string{ids["channel_ids"]}}
+	}},
+	"updateAPIKey": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"name": "Renamed", "channel_ids": []string{ids["channel_ids"]}}
+	}},
 	"getNumber": {by: byReseller}, "reclaimNumber": {by: byReseller},
 	"listNumbers": {by: byReseller}, "listNumberHistory": {by: byReseller}, "returnNumber": {by: byReseller},
 	"updateNumber": {by: byReseller, body: fixed(apitest.Body{"status": "inactive"})}, "retireNumber": {by: byReseller},
@@ -129,6 +135,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	return map[string]string{
 		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "user_ids": n.user,
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
+		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
 		"attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
 		"parent_id": n.parent.ID.String(), "tenant_id": n.ID.String(),

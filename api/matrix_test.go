@@ -176,6 +176,8 @@ var matrix = map[string]rule{
 	"listAPIKeys":  {own: "ORT", below: "OR"},
 	"getAPIKey":    {own: "ORT", below: "OR", prepare: keyOf},
 	"createAPIKey": {own: "ORT", below: "OR", body: sends(apitest.Body{"name": "Key", "permissions": []string{"channels:read"}})},
+	"updateAPIKey": {own: "ORT", below: "OR", prepare: keyOf, body: sends(apitest.Body{"name": "Renamed"})},
+	"rotateAPIKey": {own: "ORT", below: "OR", prepare: keyOf, body: sends(apitest.Body{})},
 	"revokeAPIKey": {own: "ORT", below: "OR", prepare: keyOf},
 
 	"listNumbers": {own: "OR", below: "OR"},

@@ -29,12 +29,26 @@ type APIKey struct {
 	TenantID uuid.UUID `json:"tenant_id,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
+	// Mode holds the value of the "mode" field.
+	Mode apikey.Mode `json:"mode,omitempty"`
 	// SHA-256 of the key
 	Hash []byte `json:"-"`
 	// prefix and last four characters
 	Hint string `json:"hint,omitempty"`
+	// of the key before the last rotation
+	PreviousHash []byte `json:"-"`
+	// until when that is good
+	PreviousUntil *time.Time `json:"previous_until,omitempty"`
+	// RotatedAt holds the value of the "rotated_at" field.
+	RotatedAt *time.Time `json:"rotated_at,omitempty"`
 	// Permissions holds the value of the "permissions" field.
 	Permissions []string `json:"permissions,omitempty"`
+	// the channels that it is kept to; null for all
+	ChannelIds []uuid.UUID `json:"channel_ids,omitempty"`
+	// networks that it may be used from; empty for all
+	AllowedAddresses []string `json:"allowed_addresses,omitempty"`
+	// web sites that it may be used from; empty for those of the tenant
+	AllowedOrigins []string `json:"allowed_origins,omitempty"`
 	// CreatorID holds the value of the "creator_id" field.
 	CreatorID uuid.UUID `json:"creator_id,omitempty"`
 	// ExpiresAt holds the value of the "expires_at" field.
@@ -51,13 +65,13 @@ func (*APIKey) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case apikey.FieldHash, apikey.FieldPermissions:
+		case apikey.FieldHash, apikey.FieldPreviousHash, apikey.FieldPermissions, apikey.FieldChannelIds, apikey.FieldAllowedAddresses, apikey.FieldAllowedOrigins:
 			values[i] = new([]byte)
 		case apikey.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case apikey.FieldName, apikey.FieldHint:
+		case apikey.FieldName, apikey.FieldMode, apikey.FieldHint:
 			values[i] = new(sql.NullString)
-		case apikey.FieldCreatedAt, apikey.FieldUpdatedAt, apikey.FieldExpiresAt, apikey.FieldLastUsedAt, apikey.FieldRevokedAt:
+		case apikey.FieldCreatedAt, apikey.FieldUpdatedAt, apikey.FieldPreviousUntil, apikey.FieldRotatedAt, apikey.FieldExpiresAt, apikey.FieldLastUsedAt, apikey.FieldRevokedAt:
 			values[i] = new(sql.NullTime)
 		case apikey.FieldID, apikey.FieldTenantID, apikey.FieldCreatorID:
 			values[i] = new(uuid.UUID)
@@ -112,6 +126,12 @@ func (_m *APIKey) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Name = value.String
 			}
+		case apikey.FieldMode:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field mode", values[i])
+			} else if value.Valid {
+				_m.Mode = apikey.Mode(value.String)
+			}
 		case apikey.FieldHash:
 			if value, ok := values[i].(*[]byte); !ok {
 				return fmt.Errorf("unexpected type %T for field hash", values[i])
@@ -124,12 +144,56 @@ func (_m *APIKey) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Hint = value.String
 			}
+		case apikey.FieldPreviousHash:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field previous_hash", values[i])
+			} else if value != nil {
+				_m.PreviousHash = *value
+			}
+		case apikey.FieldPreviousUntil:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field previous_until", values[i])
+			} else if value.Valid {
+				_m.PreviousUntil = new(time.Time)
+				*_m.PreviousUntil = value.Time
+			}
+		case apikey.FieldRotatedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field rotated_at", values[i])
+			} else if value.Valid {
+				_m.RotatedAt = new(time.Time)
+				*_m.RotatedAt = value.Time
+			}
 		case apikey.FieldPermissions:
 			if value, ok := values[i].(*[]byte); !ok {
 				return fmt.Errorf("unexpected type %T for field permissions", values[i])
 			} else if value != nil && len(*value) > 0 {
 				if err := json.Unmarshal(*value, &_m.Permissions); err != nil {
 					return fmt.Errorf("unmarshal field permissions: %w", err)
+				}
+			}
+		case apikey.FieldChannelIds:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field channel_ids", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.ChannelIds); err != nil {
+					return fmt.Errorf("unmarshal field channel_ids: %w", err)
+				}
+			}
+		case apikey.FieldAllowedAddresses:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field allowed_addresses", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.AllowedAddresses); err != nil {
+					return fmt.Errorf("unmarshal field allowed_addresses: %w", err)
+				}
+			}
+		case apikey.FieldAllowedOrigins:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field allowed_origins", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.AllowedOrigins); err != nil {
+					return fmt.Errorf("unmarshal field allowed_origins: %w", err)
 				}
 			}
 		case apikey.FieldCreatorID:
@@ -209,13 +273,37 @@ func (_m *APIKey) String() string {
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
 	builder.WriteString(", ")
+	builder.WriteString("mode=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Mode))
+	builder.WriteString(", ")
 	builder.WriteString("hash=<sensitive>")
 	builder.WriteString(", ")
 	builder.WriteString("hint=")
 	builder.WriteString(_m.Hint)
 	builder.WriteString(", ")
+	builder.WriteString("previous_hash=<sensitive>")
+	builder.WriteString(", ")
+	if v := _m.PreviousUntil; v != nil {
+		builder.WriteString("previous_until=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.RotatedAt; v != nil {
+		builder.WriteString("rotated_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
 	builder.WriteString("permissions=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Permissions))
+	builder.WriteString(", ")
+	builder.WriteString("channel_ids=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ChannelIds))
+	builder.WriteString(", ")
+	builder.WriteString("allowed_addresses=")
+	builder.WriteString(fmt.Sprintf("%v", _m.AllowedAddresses))
+	builder.WriteString(", ")
+	builder.WriteString("allowed_origins=")
+	builder.WriteString(fmt.Sprintf("%v", _m.AllowedOrigins))
 	builder.WriteString(", ")
 	builder.WriteString("creator_id=")
 	builder.WriteString(fmt.Sprintf("%v", _m.CreatorID))

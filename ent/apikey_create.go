@@ -59,6 +59,20 @@ func (_c *APIKeyCreate) SetName(v string) *APIKeyCreate {
 	return _c
 }
 
+// SetMode sets the "mode" field.
+func (_c *APIKeyCreate) SetMode(v apikey.Mode) *APIKeyCreate {
+	_c.mutation.SetMode(v)
+	return _c
+}
+
+// SetNillableMode sets the "mode" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableMode(v *apikey.Mode) *APIKeyCreate {
+	if v != nil {
+		_c.SetMode(*v)
+	}
+	return _c
+}
+
 // SetHash sets the "hash" field.
 func (_c *APIKeyCreate) SetHash(v []byte) *APIKeyCreate {
 	_c.mutation.SetHash(v)
@@ -71,9 +85,61 @@ func (_c *APIKeyCreate) SetHint(v string) *APIKeyCreate {
 	return _c
 }
 
+// SetPreviousHash sets the "previous_hash" field.
+func (_c *APIKeyCreate) SetPreviousHash(v []byte) *APIKeyCreate {
+	_c.mutation.SetPreviousHash(v)
+	return _c
+}
+
+// SetPreviousUntil sets the "previous_until" field.
+func (_c *APIKeyCreate) SetPreviousUntil(v time.Time) *APIKeyCreate {
+	_c.mutation.SetPreviousUntil(v)
+	return _c
+}
+
+// SetNillablePreviousUntil sets the "previous_until" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillablePreviousUntil(v *time.Time) *APIKeyCreate {
+	if v != nil {
+		_c.SetPreviousUntil(*v)
+	}
+	return _c
+}
+
+// SetRotatedAt sets the "rotated_at" field.
+func (_c *APIKeyCreate) SetRotatedAt(v time.Time) *APIKeyCreate {
+	_c.mutation.SetRotatedAt(v)
+	return _c
+}
+
+// SetNillableRotatedAt sets the "rotated_at" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableRotatedAt(v *time.Time) *APIKeyCreate {
+	if v != nil {
+		_c.SetRotatedAt(*v)
+	}
+	return _c
+}
+
 // SetPermissions sets the "permissions" field.
 func (_c *APIKeyCreate) SetPermissions(v []string) *APIKeyCreate {
 	_c.mutation.SetPermissions(v)
+	return _c
+}
+
+// SetChannelIds sets the "channel_ids" field.
+func (_c *APIKeyCreate) SetChannelIds(v []uuid.UUID) *APIKeyCreate {
+	_c.mutation.SetChannelIds(v)
+	return _c
+}
+
+// SetAllowedAddresses sets the "allowed_addresses" field.
+func (_c *APIKeyCreate) SetAllowedAddresses(v []string) *APIKeyCreate {
+	_c.mutation.SetAllowedAddresses(v)
+	return _c
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (_c *APIKeyCreate) SetAllowedOrigins(v []string) *APIKeyCreate {
+	_c.mutation.SetAllowedOrigins(v)
 	return _c
 }
 
@@ -162,6 +228,18 @@ func (_c *APIKeyCreate) defaults() {
 		v := apikey.DefaultVersion
 		_c.mutation.SetVersion(v)
 	}
+	if _, ok := _c.mutation.Mode(); !ok {
+		v := apikey.DefaultMode
+		_c.mutation.SetMode(v)
+	}
+	if _, ok := _c.mutation.AllowedAddresses(); !ok {
+		v := apikey.DefaultAllowedAddresses
+		_c.mutation.SetAllowedAddresses(v)
+	}
+	if _, ok := _c.mutation.AllowedOrigins(); !ok {
+		v := apikey.DefaultAllowedOrigins
+		_c.mutation.SetAllowedOrigins(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -180,6 +258,14 @@ func (_c *APIKeyCreate) check() error {
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "APIKey.name"`)}
+	}
+	if _, ok := _c.mutation.Mode(); !ok {
+		return &ValidationError{Name: "mode", err: errors.New(`ent: missing required field "APIKey.mode"`)}
+	}
+	if v, ok := _c.mutation.Mode(); ok {
+		if err := apikey.ModeValidator(v); err != nil {
+			return &ValidationError{Name: "mode", err: fmt.Errorf(`ent: validator failed for field "APIKey.mode": %w`, err)}
+		}
 	}
 	if _, ok := _c.mutation.Hash(); !ok {
 		return &ValidationError{Name: "hash", err: errors.New(`ent: missing required field "APIKey.hash"`)}
@@ -251,6 +337,10 @@ func (_c *APIKeyCreate) createSpec() (*APIKey, *sqlgraph.CreateSpec) {
 		_spec.SetField(apikey.FieldName, field.TypeString, value)
 		_node.Name = value
 	}
+	if value, ok := _c.mutation.Mode(); ok {
+		_spec.SetField(apikey.FieldMode, field.TypeEnum, value)
+		_node.Mode = value
+	}
 	if value, ok := _c.mutation.Hash(); ok {
 		_spec.SetField(apikey.FieldHash, field.TypeBytes, value)
 		_node.Hash = value
@@ -259,9 +349,33 @@ func (_c *APIKeyCreate) createSpec() (*APIKey, *sqlgraph.CreateSpec) {
 		_spec.SetField(apikey.FieldHint, field.TypeString, value)
 		_node.Hint = value
 	}
+	if value, ok := _c.mutation.PreviousHash(); ok {
+		_spec.SetField(apikey.FieldPreviousHash, field.TypeBytes, value)
+		_node.PreviousHash = value
+	}
+	if value, ok := _c.mutation.PreviousUntil(); ok {
+		_spec.SetField(apikey.FieldPreviousUntil, field.TypeTime, value)
+		_node.PreviousUntil = &value
+	}
+	if value, ok := _c.mutation.RotatedAt(); ok {
+		_spec.SetField(apikey.FieldRotatedAt, field.TypeTime, value)
+		_node.RotatedAt = &value
+	}
 	if value, ok := _c.mutation.Permissions(); ok {
 		_spec.SetField(apikey.FieldPermissions, field.TypeJSON, value)
 		_node.Permissions = value
+	}
+	if value, ok := _c.mutation.ChannelIds(); ok {
+		_spec.SetField(apikey.FieldChannelIds, field.TypeJSON, value)
+		_node.ChannelIds = value
+	}
+	if value, ok := _c.mutation.AllowedAddresses(); ok {
+		_spec.SetField(apikey.FieldAllowedAddresses, field.TypeJSON, value)
+		_node.AllowedAddresses = value
+	}
+	if value, ok := _c.mutation.AllowedOrigins(); ok {
+		_spec.SetField(apikey.FieldAllowedOrigins, field.TypeJSON, value)
+		_node.AllowedOrigins = value
 	}
 	if value, ok := _c.mutation.CreatorID(); ok {
 		_spec.SetField(apikey.FieldCreatorID, field.TypeUUID, value)

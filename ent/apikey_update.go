@@ -10,7 +10,9 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
+	"github.com/google/uuid"
 	"github.com/trellishq/trellis/ent/apikey"
 	"github.com/trellishq/trellis/ent/predicate"
 )
@@ -75,6 +77,120 @@ func (_u *APIKeyUpdate) SetNillableName(v *string) *APIKeyUpdate {
 	if v != nil {
 		_u.SetName(*v)
 	}
+	return _u
+}
+
+// SetHash sets the "hash" field.
+func (_u *APIKeyUpdate) SetHash(v []byte) *APIKeyUpdate {
+	_u.mutation.SetHash(v)
+	return _u
+}
+
+// SetHint sets the "hint" field.
+func (_u *APIKeyUpdate) SetHint(v string) *APIKeyUpdate {
+	_u.mutation.SetHint(v)
+	return _u
+}
+
+// SetNillableHint sets the "hint" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableHint(v *string) *APIKeyUpdate {
+	if v != nil {
+		_u.SetHint(*v)
+	}
+	return _u
+}
+
+// SetPreviousHash sets the "previous_hash" field.
+func (_u *APIKeyUpdate) SetPreviousHash(v []byte) *APIKeyUpdate {
+	_u.mutation.SetPreviousHash(v)
+	return _u
+}
+
+// ClearPreviousHash clears the value of the "previous_hash" field.
+func (_u *APIKeyUpdate) ClearPreviousHash() *APIKeyUpdate {
+	_u.mutation.ClearPreviousHash()
+	return _u
+}
+
+// SetPreviousUntil sets the "previous_until" field.
+func (_u *APIKeyUpdate) SetPreviousUntil(v time.Time) *APIKeyUpdate {
+	_u.mutation.SetPreviousUntil(v)
+	return _u
+}
+
+// SetNillablePreviousUntil sets the "previous_until" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillablePreviousUntil(v *time.Time) *APIKeyUpdate {
+	if v != nil {
+		_u.SetPreviousUntil(*v)
+	}
+	return _u
+}
+
+// ClearPreviousUntil clears the value of the "previous_until" field.
+func (_u *APIKeyUpdate) ClearPreviousUntil() *APIKeyUpdate {
+	_u.mutation.ClearPreviousUntil()
+	return _u
+}
+
+// SetRotatedAt sets the "rotated_at" field.
+func (_u *APIKeyUpdate) SetRotatedAt(v time.Time) *APIKeyUpdate {
+	_u.mutation.SetRotatedAt(v)
+	return _u
+}
+
+// SetNillableRotatedAt sets the "rotated_at" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableRotatedAt(v *time.Time) *APIKeyUpdate {
+	if v != nil {
+		_u.SetRotatedAt(*v)
+	}
+	return _u
+}
+
+// ClearRotatedAt clears the value of the "rotated_at" field.
+func (_u *APIKeyUpdate) ClearRotatedAt() *APIKeyUpdate {
+	_u.mutation.ClearRotatedAt()
+	return _u
+}
+
+// SetChannelIds sets the "channel_ids" field.
+func (_u *APIKeyUpdate) SetChannelIds(v []uuid.UUID) *APIKeyUpdate {
+	_u.mutation.SetChannelIds(v)
+	return _u
+}
+
+// AppendChannelIds appends value to the "channel_ids" field.
+func (_u *APIKeyUpdate) AppendChannelIds(v []uuid.UUID) *APIKeyUpdate {
+	_u.mutation.AppendChannelIds(v)
+	return _u
+}
+
+// ClearChannelIds clears the value of the "channel_ids" field.
+func (_u *APIKeyUpdate) ClearChannelIds() *APIKeyUpdate {
+	_u.mutation.ClearChannelIds()
+	return _u
+}
+
+// SetAllowedAddresses sets the "allowed_addresses" field.
+func (_u *APIKeyUpdate) SetAllowedAddresses(v []string) *APIKeyUpdate {
+	_u.mutation.SetAllowedAddresses(v)
+	return _u
+}
+
+// AppendAllowedAddresses appends value to the "allowed_addresses" field.
+func (_u *APIKeyUpdate) AppendAllowedAddresses(v []string) *APIKeyUpdate {
+	_u.mutation.AppendAllowedAddresses(v)
+	return _u
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (_u *APIKeyUpdate) SetAllowedOrigins(v []string) *APIKeyUpdate {
+	_u.mutation.SetAllowedOrigins(v)
+	return _u
+}
+
+// AppendAllowedOrigins appends value to the "allowed_origins" field.
+func (_u *APIKeyUpdate) AppendAllowedOrigins(v []string) *APIKeyUpdate {
+	_u.mutation.AppendAllowedOrigins(v)
 	return _u
 }
 
@@ -191,6 +307,57 @@ func (_u *APIKeyUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(apikey.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Hash(); ok {
+		_spec.SetField(apikey.FieldHash, field.TypeBytes, value)
+	}
+	if value, ok := _u.mutation.Hint(); ok {
+		_spec.SetField(apikey.FieldHint, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PreviousHash(); ok {
+		_spec.SetField(apikey.FieldPreviousHash, field.TypeBytes, value)
+	}
+	if _u.mutation.PreviousHashCleared() {
+		_spec.ClearField(apikey.FieldPreviousHash, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.PreviousUntil(); ok {
+		_spec.SetField(apikey.FieldPreviousUntil, field.TypeTime, value)
+	}
+	if _u.mutation.PreviousUntilCleared() {
+		_spec.ClearField(apikey.FieldPreviousUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.RotatedAt(); ok {
+		_spec.SetField(apikey.FieldRotatedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RotatedAtCleared() {
+		_spec.ClearField(apikey.FieldRotatedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ChannelIds(); ok {
+		_spec.SetField(apikey.FieldChannelIds, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedChannelIds(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apikey.FieldChannelIds, value)
+		})
+	}
+	if _u.mutation.ChannelIdsCleared() {
+		_spec.ClearField(apikey.FieldChannelIds, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.AllowedAddresses(); ok {
+		_spec.SetField(apikey.FieldAllowedAddresses, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedAllowedAddresses(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apikey.FieldAllowedAddresses, value)
+		})
+	}
+	if value, ok := _u.mutation.AllowedOrigins(); ok {
+		_spec.SetField(apikey.FieldAllowedOrigins, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedAllowedOrigins(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apikey.FieldAllowedOrigins, value)
+		})
+	}
 	if value, ok := _u.mutation.ExpiresAt(); ok {
 		_spec.SetField(apikey.FieldExpiresAt, field.TypeTime, value)
 	}
@@ -274,6 +441,120 @@ func (_u *APIKeyUpdateOne) SetNillableName(v *string) *APIKeyUpdateOne {
 	if v != nil {
 		_u.SetName(*v)
 	}
+	return _u
+}
+
+// SetHash sets the "hash" field.
+func (_u *APIKeyUpdateOne) SetHash(v []byte) *APIKeyUpdateOne {
+	_u.mutation.SetHash(v)
+	return _u
+}
+
+// SetHint sets the "hint" field.
+func (_u *APIKeyUpdateOne) SetHint(v string) *APIKeyUpdateOne {
+	_u.mutation.SetHint(v)
+	return _u
+}
+
+// SetNillableHint sets the "hint" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableHint(v *string) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetHint(*v)
+	}
+	return _u
+}
+
+// SetPreviousHash sets the "previous_hash" field.
+func (_u *APIKeyUpdateOne) SetPreviousHash(v []byte) *APIKeyUpdateOne {
+	_u.mutation.SetPreviousHash(v)
+	return _u
+}
+
+// ClearPreviousHash clears the value of the "previous_hash" field.
+func (_u *APIKeyUpdateOne) ClearPreviousHash() *APIKeyUpdateOne {
+	_u.mutation.ClearPreviousHash()
+	return _u
+}
+
+// SetPreviousUntil sets the "previous_until" field.
+func (_u *APIKeyUpdateOne) SetPreviousUntil(v time.Time) *APIKeyUpdateOne {
+	_u.mutation.SetPreviousUntil(v)
+	return _u
+}
+
+// SetNillablePreviousUntil sets the "previous_until" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillablePreviousUntil(v *time.Time) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetPreviousUntil(*v)
+	}
+	return _u
+}
+
+// ClearPreviousUntil clears the value of the "previous_until" field.
+func (_u *APIKeyUpdateOne) ClearPreviousUntil() *APIKeyUpdateOne {
+	_u.mutation.ClearPreviousUntil()
+	return _u
+}
+
+// SetRotatedAt sets the "rotated_at" field.
+func (_u *APIKeyUpdateOne) SetRotatedAt(v time.Time) *APIKeyUpdateOne {
+	_u.mutation.SetRotatedAt(v)
+	return _u
+}
+
+// SetNillableRotatedAt sets the "rotated_at" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableRotatedAt(v *time.Time) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetRotatedAt(*v)
+	}
+	return _u
+}
+
+// ClearRotatedAt clears the value of the "rotated_at" field.
+func (_u *APIKeyUpdateOne) ClearRotatedAt() *APIKeyUpdateOne {
+	_u.mutation.ClearRotatedAt()
+	return _u
+}
+
+// SetChannelIds sets the "channel_ids" field.
+func (_u *APIKeyUpdateOne) SetChannelIds(v []uuid.UUID) *APIKeyUpdateOne {
+	_u.mutation.SetChannelIds(v)
+	return _u
+}
+
+// AppendChannelIds appends value to the "channel_ids" field.
+func (_u *APIKeyUpdateOne) AppendChannelIds(v []uuid.UUID) *APIKeyUpdateOne {
+	_u.mutation.AppendChannelIds(v)
+	return _u
+}
+
+// ClearChannelIds clears the value of the "channel_ids" field.
+func (_u *APIKeyUpdateOne) ClearChannelIds() *APIKeyUpdateOne {
+	_u.mutation.ClearChannelIds()
+	return _u
+}
+
+// SetAllowedAddresses sets the "allowed_addresses" field.
+func (_u *APIKeyUpdateOne) SetAllowedAddresses(v []string) *APIKeyUpdateOne {
+	_u.mutation.SetAllowedAddresses(v)
+	return _u
+}
+
+// AppendAllowedAddresses appends value to the "allowed_addresses" field.
+func (_u *APIKeyUpdateOne) AppendAllowedAddresses(v []string) *APIKeyUpdateOne {
+	_u.mutation.AppendAllowedAddresses(v)
+	return _u
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (_u *APIKeyUpdateOne) SetAllowedOrigins(v []string) *APIKeyUpdateOne {
+	_u.mutation.SetAllowedOrigins(v)
+	return _u
+}
+
+// AppendAllowedOrigins appends value to the "allowed_origins" field.
+func (_u *APIKeyUpdateOne) AppendAllowedOrigins(v []string) *APIKeyUpdateOne {
+	_u.mutation.AppendAllowedOrigins(v)
 	return _u
 }
 
@@ -419,6 +700,57 @@ func (_u *APIKeyUpdateOne) sqlSave(ctx context.Context) (_node *APIKey, err erro
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(apikey.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Hash(); ok {
+		_spec.SetField(apikey.FieldHash, field.TypeBytes, value)
+	}
+	if value, ok := _u.mutation.Hint(); ok {
+		_spec.SetField(apikey.FieldHint, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PreviousHash(); ok {
+		_spec.SetField(apikey.FieldPreviousHash, field.TypeBytes, value)
+	}
+	if _u.mutation.PreviousHashCleared() {
+		_spec.ClearField(apikey.FieldPreviousHash, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.PreviousUntil(); ok {
+		_spec.SetField(apikey.FieldPreviousUntil, field.TypeTime, value)
+	}
+	if _u.mutation.PreviousUntilCleared() {
+		_spec.ClearField(apikey.FieldPreviousUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.RotatedAt(); ok {
+		_spec.SetField(apikey.FieldRotatedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RotatedAtCleared() {
+		_spec.ClearField(apikey.FieldRotatedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ChannelIds(); ok {
+		_spec.SetField(apikey.FieldChannelIds, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedChannelIds(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apikey.FieldChannelIds, value)
+		})
+	}
+	if _u.mutation.ChannelIdsCleared() {
+		_spec.ClearField(apikey.FieldChannelIds, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.AllowedAddresses(); ok {
+		_spec.SetField(apikey.FieldAllowedAddresses, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedAllowedAddresses(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apikey.FieldAllowedAddresses, value)
+		})
+	}
+	if value, ok := _u.mutation.AllowedOrigins(); ok {
+		_spec.SetField(apikey.FieldAllowedOrigins, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedAllowedOrigins(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, apikey.FieldAllowedOrigins, value)
+		})
 	}
 	if value, ok := _u.mutation.ExpiresAt(); ok {
 		_spec.SetField(apikey.FieldExpiresAt, field.TypeTime, value)

@@ -57,27 +57,37 @@ const (
 // APIKeyMutation represents an operation that mutates the APIKey nodes in the graph.
 type APIKeyMutation struct {
 	config
-	op                Op
-	typ               string
-	id                *uuid.UUID
-	created_at        *time.Time
-	updated_at        *time.Time
-	version           *int
-	addversion        *int
-	tenant_id         *uuid.UUID
-	name              *string
-	hash              *[]byte
-	hint              *string
-	permissions       *[]string
-	appendpermissions []string
-	creator_id        *uuid.UUID
-	expires_at        *time.Time
-	last_used_at      *time.Time
-	revoked_at        *time.Time
-	clearedFields     map[string]struct{}
-	done              bool
-	oldValue          func(context.Context) (*APIKey, error)
-	predicates        []predicate.APIKey
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	created_at              *time.Time
+	updated_at              *time.Time
+	version                 *int
+	addversion              *int
+	tenant_id               *uuid.UUID
+	name                    *string
+	mode                    *apikey.Mode
+	hash                    *[]byte
+	hint                    *string
+	previous_hash           *[]byte
+	previous_until          *time.Time
+	rotated_at              *time.Time
+	permissions             *[]string
+	appendpermissions       []string
+	channel_ids             *[]uuid.UUID
+	appendchannel_ids       []uuid.UUID
+	allowed_addresses       *[]string
+	appendallowed_addresses []string
+	allowed_origins         *[]string
+	appendallowed_origins   []string
+	creator_id              *uuid.UUID
+	expires_at              *time.Time
+	last_used_at            *time.Time
+	revoked_at              *time.Time
+	clearedFields           map[string]struct{}
+	done                    bool
+	oldValue                func(context.Context) (*APIKey, error)
+	predicates              []predicate.APIKey
 }
 
 var _ ent.Mutation = (*APIKeyMutation)(nil)
@@ -384,6 +394,42 @@ func (m *APIKeyMutation) ResetName() {
 	m.name = nil
 }
 
+// SetMode sets the "mode" field.
+func (m *APIKeyMutation) SetMode(a apikey.Mode) {
+	m.mode = &a
+}
+
+// Mode returns the value of the "mode" field in the mutation.
+func (m *APIKeyMutation) Mode() (r apikey.Mode, exists bool) {
+	v := m.mode
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMode returns the old "mode" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldMode(ctx context.Context) (v apikey.Mode, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMode: %w", err)
+	}
+	return oldValue.Mode, nil
+}
+
+// ResetMode resets all changes to the "mode" field.
+func (m *APIKeyMutation) ResetMode() {
+	m.mode = nil
+}
+
 // SetHash sets the "hash" field.
 func (m *APIKeyMutation) SetHash(b []byte) {
 	m.hash = &b
@@ -456,6 +502,153 @@ func (m *APIKeyMutation) ResetHint() {
 	m.hint = nil
 }
 
+// SetPreviousHash sets the "previous_hash" field.
+func (m *APIKeyMutation) SetPreviousHash(b []byte) {
+	m.previous_hash = &b
+}
+
+// PreviousHash returns the value of the "previous_hash" field in the mutation.
+func (m *APIKeyMutation) PreviousHash() (r []byte, exists bool) {
+	v := m.previous_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPreviousHash returns the old "previous_hash" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldPreviousHash(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPreviousHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPreviousHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPreviousHash: %w", err)
+	}
+	return oldValue.PreviousHash, nil
+}
+
+// ClearPreviousHash clears the value of the "previous_hash" field.
+func (m *APIKeyMutation) ClearPreviousHash() {
+	m.previous_hash = nil
+	m.clearedFields[apikey.FieldPreviousHash] = struct{}{}
+}
+
+// PreviousHashCleared returns if the "previous_hash" field was cleared in this mutation.
+func (m *APIKeyMutation) PreviousHashCleared() bool {
+	_, ok := m.clearedFields[apikey.FieldPreviousHash]
+	return ok
+}
+
+// ResetPreviousHash resets all changes to the "previous_hash" field.
+func (m *APIKeyMutation) ResetPreviousHash() {
+	m.previous_hash = nil
+	delete(m.clearedFields, apikey.FieldPreviousHash)
+}
+
+// SetPreviousUntil sets the "previous_until" field.
+func (m *APIKeyMutation) SetPreviousUntil(t time.Time) {
+	m.previous_until = &t
+}
+
+// PreviousUntil returns the value of the "previous_until" field in the mutation.
+func (m *APIKeyMutation) PreviousUntil() (r time.Time, exists bool) {
+	v := m.previous_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPreviousUntil returns the old "previous_until" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldPreviousUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPreviousUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPreviousUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPreviousUntil: %w", err)
+	}
+	return oldValue.PreviousUntil, nil
+}
+
+// ClearPreviousUntil clears the value of the "previous_until" field.
+func (m *APIKeyMutation) ClearPreviousUntil() {
+	m.previous_until = nil
+	m.clearedFields[apikey.FieldPreviousUntil] = struct{}{}
+}
+
+// PreviousUntilCleared returns if the "previous_until" field was cleared in this mutation.
+func (m *APIKeyMutation) PreviousUntilCleared() bool {
+	_, ok := m.clearedFields[apikey.FieldPreviousUntil]
+	return ok
+}
+
+// ResetPreviousUntil resets all changes to the "previous_until" field.
+func (m *APIKeyMutation) ResetPreviousUntil() {
+	m.previous_until = nil
+	delete(m.clearedFields, apikey.FieldPreviousUntil)
+}
+
+// SetRotatedAt sets the "rotated_at" field.
+func (m *APIKeyMutation) SetRotatedAt(t time.Time) {
+	m.rotated_at = &t
+}
+
+// RotatedAt returns the value of the "rotated_at" field in the mutation.
+func (m *APIKeyMutation) RotatedAt() (r time.Time, exists bool) {
+	v := m.rotated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRotatedAt returns the old "rotated_at" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldRotatedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRotatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRotatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRotatedAt: %w", err)
+	}
+	return oldValue.RotatedAt, nil
+}
+
+// ClearRotatedAt clears the value of the "rotated_at" field.
+func (m *APIKeyMutation) ClearRotatedAt() {
+	m.rotated_at = nil
+	m.clearedFields[apikey.FieldRotatedAt] = struct{}{}
+}
+
+// RotatedAtCleared returns if the "rotated_at" field was cleared in this mutation.
+func (m *APIKeyMutation) RotatedAtCleared() bool {
+	_, ok := m.clearedFields[apikey.FieldRotatedAt]
+	return ok
+}
+
+// ResetRotatedAt resets all changes to the "rotated_at" field.
+func (m *APIKeyMutation) ResetRotatedAt() {
+	m.rotated_at = nil
+	delete(m.clearedFields, apikey.FieldRotatedAt)
+}
+
 // SetPermissions sets the "permissions" field.
 func (m *APIKeyMutation) SetPermissions(s []string) {
 	m.permissions = &s
@@ -505,6 +698,173 @@ func (m *APIKeyMutation) AppendedPermissions() ([]string, bool) {
 func (m *APIKeyMutation) ResetPermissions() {
 	m.permissions = nil
 	m.appendpermissions = nil
+}
+
+// SetChannelIds sets the "channel_ids" field.
+func (m *APIKeyMutation) SetChannelIds(u []uuid.UUID) {
+	m.channel_ids = &u
+	m.appendchannel_ids = nil
+}
+
+// ChannelIds returns the value of the "channel_ids" field in the mutation.
+func (m *APIKeyMutation) ChannelIds() (r []uuid.UUID, exists bool) {
+	v := m.channel_ids
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChannelIds returns the old "channel_ids" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldChannelIds(ctx context.Context) (v []uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChannelIds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChannelIds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChannelIds: %w", err)
+	}
+	return oldValue.ChannelIds, nil
+}
+
+// AppendChannelIds adds u to the "channel_ids" field.
+func (m *APIKeyMutation) AppendChannelIds(u []uuid.UUID) {
+	m.appendchannel_ids = append(m.appendchannel_ids, u...)
+}
+
+// AppendedChannelIds returns the list of values that were appended to the "channel_ids" field in this mutation.
+func (m *APIKeyMutation) AppendedChannelIds() ([]uuid.UUID, bool) {
+	if len(m.appendchannel_ids) == 0 {
+		return nil, false
+	}
+	return m.appendchannel_ids, true
+}
+
+// ClearChannelIds clears the value of the "channel_ids" field.
+func (m *APIKeyMutation) ClearChannelIds() {
+	m.channel_ids = nil
+	m.appendchannel_ids = nil
+	m.clearedFields[apikey.FieldChannelIds] = struct{}{}
+}
+
+// ChannelIdsCleared returns if the "channel_ids" field was cleared in this mutation.
+func (m *APIKeyMutation) ChannelIdsCleared() bool {
+	_, ok := m.clearedFields[apikey.FieldChannelIds]
+	return ok
+}
+
+// ResetChannelIds resets all changes to the "channel_ids" field.
+func (m *APIKeyMutation) ResetChannelIds() {
+	m.channel_ids = nil
+	m.appendchannel_ids = nil
+	delete(m.clearedFields, apikey.FieldChannelIds)
+}
+
+// SetAllowedAddresses sets the "allowed_addresses" field.
+func (m *APIKeyMutation) SetAllowedAddresses(s []string) {
+	m.allowed_addresses = &s
+	m.appendallowed_addresses = nil
+}
+
+// AllowedAddresses returns the value of the "allowed_addresses" field in the mutation.
+func (m *APIKeyMutation) AllowedAddresses() (r []string, exists bool) {
+	v := m.allowed_addresses
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAllowedAddresses returns the old "allowed_addresses" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldAllowedAddresses(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAllowedAddresses is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAllowedAddresses requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAllowedAddresses: %w", err)
+	}
+	return oldValue.AllowedAddresses, nil
+}
+
+// AppendAllowedAddresses adds s to the "allowed_addresses" field.
+func (m *APIKeyMutation) AppendAllowedAddresses(s []string) {
+	m.appendallowed_addresses = append(m.appendallowed_addresses, s...)
+}
+
+// AppendedAllowedAddresses returns the list of values that were appended to the "allowed_addresses" field in this mutation.
+func (m *APIKeyMutation) AppendedAllowedAddresses() ([]string, bool) {
+	if len(m.appendallowed_addresses) == 0 {
+		return nil, false
+	}
+	return m.appendallowed_addresses, true
+}
+
+// ResetAllowedAddresses resets all changes to the "allowed_addresses" field.
+func (m *APIKeyMutation) ResetAllowedAddresses() {
+	m.allowed_addresses = nil
+	m.appendallowed_addresses = nil
+}
+
+// SetAllowedOrigins sets the "allowed_origins" field.
+func (m *APIKeyMutation) SetAllowedOrigins(s []string) {
+	m.allowed_origins = &s
+	m.appendallowed_origins = nil
+}
+
+// AllowedOrigins returns the value of the "allowed_origins" field in the mutation.
+func (m *APIKeyMutation) AllowedOrigins() (r []string, exists bool) {
+	v := m.allowed_origins
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAllowedOrigins returns the old "allowed_origins" field's value of the APIKey entity.
+// If the APIKey object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *APIKeyMutation) OldAllowedOrigins(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAllowedOrigins is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAllowedOrigins requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAllowedOrigins: %w", err)
+	}
+	return oldValue.AllowedOrigins, nil
+}
+
+// AppendAllowedOrigins adds s to the "allowed_origins" field.
+func (m *APIKeyMutation) AppendAllowedOrigins(s []string) {
+	m.appendallowed_origins = append(m.appendallowed_origins, s...)
+}
+
+// AppendedAllowedOrigins returns the list of values that were appended to the "allowed_origins" field in this mutation.
+func (m *APIKeyMutation) AppendedAllowedOrigins() ([]string, bool) {
+	if len(m.appendallowed_origins) == 0 {
+		return nil, false
+	}
+	return m.appendallowed_origins, true
+}
+
+// ResetAllowedOrigins resets all changes to the "allowed_origins" field.
+func (m *APIKeyMutation) ResetAllowedOrigins() {
+	m.allowed_origins = nil
+	m.appendallowed_origins = nil
 }
 
 // SetCreatorID sets the "creator_id" field.
@@ -711,7 +1071,7 @@ func (m *APIKeyMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *APIKeyMutation) Fields() []string {
-	fields := make([]string, 0, 12)
+	fields := make([]string, 0, 19)
 	if m.created_at != nil {
 		fields = append(fields, apikey.FieldCreatedAt)
 	}
@@ -727,14 +1087,35 @@ func (m *APIKeyMutation) Fields() []string {
 	if m.name != nil {
 		fields = append(fields, apikey.FieldName)
 	}
+	if m.mode != nil {
+		fields = append(fields, apikey.FieldMode)
+	}
 	if m.hash != nil {
 		fields = append(fields, apikey.FieldHash)
 	}
 	if m.hint != nil {
 		fields = append(fields, apikey.FieldHint)
 	}
+	if m.previous_hash != nil {
+		fields = append(fields, apikey.FieldPreviousHash)
+	}
+	if m.previous_until != nil {
+		fields = append(fields, apikey.FieldPreviousUntil)
+	}
+	if m.rotated_at != nil {
+		fields = append(fields, apikey.FieldRotatedAt)
+	}
 	if m.permissions != nil {
 		fields = append(fields, apikey.FieldPermissions)
+	}
+	if m.channel_ids != nil {
+		fields = append(fields, apikey.FieldChannelIds)
+	}
+	if m.allowed_addresses != nil {
+		fields = append(fields, apikey.FieldAllowedAddresses)
+	}
+	if m.allowed_origins != nil {
+		fields = append(fields, apikey.FieldAllowedOrigins)
 	}
 	if m.creator_id != nil {
 		fields = append(fields, apikey.FieldCreatorID)
@@ -766,12 +1147,26 @@ func (m *APIKeyMutation) Field(name string) (ent.Value, bool) {
 		return m.TenantID()
 	case apikey.FieldName:
 		return m.Name()
+	case apikey.FieldMode:
+		return m.Mode()
 	case apikey.FieldHash:
 		return m.Hash()
 	case apikey.FieldHint:
 		return m.Hint()
+	case apikey.FieldPreviousHash:
+		return m.PreviousHash()
+	case apikey.FieldPreviousUntil:
+		return m.PreviousUntil()
+	case apikey.FieldRotatedAt:
+		return m.RotatedAt()
 	case apikey.FieldPermissions:
 		return m.Permissions()
+	case apikey.FieldChannelIds:
+		return m.ChannelIds()
+	case apikey.FieldAllowedAddresses:
+		return m.AllowedAddresses()
+	case apikey.FieldAllowedOrigins:
+		return m.AllowedOrigins()
 	case apikey.FieldCreatorID:
 		return m.CreatorID()
 	case apikey.FieldExpiresAt:
@@ -799,12 +1194,26 @@ func (m *APIKeyMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldTenantID(ctx)
 	case apikey.FieldName:
 		return m.OldName(ctx)
+	case apikey.FieldMode:
+		return m.OldMode(ctx)
 	case apikey.FieldHash:
 		return m.OldHash(ctx)
 	case apikey.FieldHint:
 		return m.OldHint(ctx)
+	case apikey.FieldPreviousHash:
+		return m.OldPreviousHash(ctx)
+	case apikey.FieldPreviousUntil:
+		return m.OldPreviousUntil(ctx)
+	case apikey.FieldRotatedAt:
+		return m.OldRotatedAt(ctx)
 	case apikey.FieldPermissions:
 		return m.OldPermissions(ctx)
+	case apikey.FieldChannelIds:
+		return m.OldChannelIds(ctx)
+	case apikey.FieldAllowedAddresses:
+		return m.OldAllowedAddresses(ctx)
+	case apikey.FieldAllowedOrigins:
+		return m.OldAllowedOrigins(ctx)
 	case apikey.FieldCreatorID:
 		return m.OldCreatorID(ctx)
 	case apikey.FieldExpiresAt:
@@ -857,6 +1266,13 @@ func (m *APIKeyMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetName(v)
 		return nil
+	case apikey.FieldMode:
+		v, ok := value.(apikey.Mode)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMode(v)
+		return nil
 	case apikey.FieldHash:
 		v, ok := value.([]byte)
 		if !ok {
@@ -871,12 +1287,54 @@ func (m *APIKeyMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetHint(v)
 		return nil
+	case apikey.FieldPreviousHash:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPreviousHash(v)
+		return nil
+	case apikey.FieldPreviousUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPreviousUntil(v)
+		return nil
+	case apikey.FieldRotatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRotatedAt(v)
+		return nil
 	case apikey.FieldPermissions:
 		v, ok := value.([]string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetPermissions(v)
+		return nil
+	case apikey.FieldChannelIds:
+		v, ok := value.([]uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChannelIds(v)
+		return nil
+	case apikey.FieldAllowedAddresses:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAllowedAddresses(v)
+		return nil
+	case apikey.FieldAllowedOrigins:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAllowedOrigins(v)
 		return nil
 	case apikey.FieldCreatorID:
 		v, ok := value.(uuid.UUID)
@@ -951,6 +1409,18 @@ func (m *APIKeyMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *APIKeyMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(apikey.FieldPreviousHash) {
+		fields = append(fields, apikey.FieldPreviousHash)
+	}
+	if m.FieldCleared(apikey.FieldPreviousUntil) {
+		fields = append(fields, apikey.FieldPreviousUntil)
+	}
+	if m.FieldCleared(apikey.FieldRotatedAt) {
+		fields = append(fields, apikey.FieldRotatedAt)
+	}
+	if m.FieldCleared(apikey.FieldChannelIds) {
+		fields = append(fields, apikey.FieldChannelIds)
+	}
 	if m.FieldCleared(apikey.FieldLastUsedAt) {
 		fields = append(fields, apikey.FieldLastUsedAt)
 	}
@@ -971,6 +1441,18 @@ func (m *APIKeyMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *APIKeyMutation) ClearField(name string) error {
 	switch name {
+	case apikey.FieldPreviousHash:
+		m.ClearPreviousHash()
+		return nil
+	case apikey.FieldPreviousUntil:
+		m.ClearPreviousUntil()
+		return nil
+	case apikey.FieldRotatedAt:
+		m.ClearRotatedAt()
+		return nil
+	case apikey.FieldChannelIds:
+		m.ClearChannelIds()
+		return nil
 	case apikey.FieldLastUsedAt:
 		m.ClearLastUsedAt()
 		return nil
@@ -1000,14 +1482,35 @@ func (m *APIKeyMutation) ResetField(name string) error {
 	case apikey.FieldName:
 		m.ResetName()
 		return nil
+	case apikey.FieldMode:
+		m.ResetMode()
+		return nil
 	case apikey.FieldHash:
 		m.ResetHash()
 		return nil
 	case apikey.FieldHint:
 		m.ResetHint()
 		return nil
+	case apikey.FieldPreviousHash:
+		m.ResetPreviousHash()
+		return nil
+	case apikey.FieldPreviousUntil:
+		m.ResetPreviousUntil()
+		return nil
+	case apikey.FieldRotatedAt:
+		m.ResetRotatedAt()
+		return nil
 	case apikey.FieldPermissions:
 		m.ResetPermissions()
+		return nil
+	case apikey.FieldChannelIds:
+		m.ResetChannelIds()
+		return nil
+	case apikey.FieldAllowedAddresses:
+		m.ResetAllowedAddresses()
+		return nil
+	case apikey.FieldAllowedOrigins:
+		m.ResetAllowedOrigins()
 		return nil
 	case apikey.FieldCreatorID:
 		m.ResetCreatorID()

@@ -33,6 +33,14 @@ func init() {
 	apikeyDescVersion := apikeyMixinFields0[3].Descriptor()
 	// apikey.DefaultVersion holds the default value on creation for the version field.
 	apikey.DefaultVersion = apikeyDescVersion.Default.(int)
+	// apikeyDescAllowedAddresses is the schema descriptor for allowed_addresses field.
+	apikeyDescAllowedAddresses := apikeyFields[9].Descriptor()
+	// apikey.DefaultAllowedAddresses holds the default value on creation for the allowed_addresses field.
+	apikey.DefaultAllowedAddresses = apikeyDescAllowedAddresses.Default.([]string)
+	// apikeyDescAllowedOrigins is the schema descriptor for allowed_origins field.
+	apikeyDescAllowedOrigins := apikeyFields[10].Descriptor()
+	// apikey.DefaultAllowedOrigins holds the default value on creation for the allowed_origins field.
+	apikey.DefaultAllowedOrigins = apikeyDescAllowedOrigins.Default.([]string)
 	attachmentMixin := schema.Attachment{}.Mixin()
 	attachmentMixinFields0 := attachmentMixin[0].Fields()
 	_ = attachmentMixinFields0

@@ -3,7 +3,9 @@ package identity
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -140,6 +142,36 @@ type keyRow struct {
 	expiresAt    time.Time
 	lastUsedAt   *time.Time
 	revoked      bool
+	// present is false for the text from before the last rotation, which is good
+	// until previousUntil.
+	present       bool
+	previousUntil *time.Time
+	// As they are stored: lists in JSON, or null.
+	channels, addresses, origins []byte
+}
+
+// end is when the text that was presented ends.
+func (k keyRow) end() time.Time {
+	if !k.present && k.previousUntil != nil && k.previousUntil.Before(k.expiresAt) {
+		return *k.previousUntil
+	}
+	return k.expiresAt
+}
+
+// limits are what the key is kept to.
+func (k keyRow) limits() (KeyLimits, error) {
+	var l KeyLimits
+	var addresses []string
+	for column, to := range map[*[]byte]any{&k.channels: &l.ChannelIDs, &k.addresses: &addresses, &k.origins: &l.AllowedOrigins} {
+		if *column == nil {
+			continue
+		}
+		if err := json.Unmarshal(*column, to); err != nil {
+			return KeyLimits{}, fmt.Errorf("reading what a key is kept to: %w", err)
+		}
+	}
+	l.AllowedAddresses = networks(addresses)
+	return l, nil
 }
 
 func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Principal, error) {
@@ -148,15 +180,17 @@ func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Princ
 	err := s.authenticating(ctx, func(ctx context.Context) error {
 		return store.QueryRow(ctx, []any{
 			&key.id, &key.tenantID, &key.name, &key.permissions, &key.expiresAt, &key.lastUsedAt, &key.revoked,
+			&key.present, &key.previousUntil, &key.channels, &key.addresses, &key.origins,
 			&creator.id, &creator.tenantID, &creator.login, &creator.name, &creator.status, &creator.role,
 			&creator.custom, &creator.denied, &creator.granted,
 		}, `
 			SELECT k.id, k.tenant_id, k.name, k.permissions, k.expires_at, k.last_used_at, k.revoked_at IS NOT NULL,
+			       k.hash = $1, k.previous_until, k.channel_ids, k.allowed_addresses, k.allowed_origins,
 			       u.id, u.tenant_id, u.login, u.name, u.status, u.role, r.permissions, u.denied, u.granted
 			FROM api_keys k
 			JOIN users u ON u.id = k.creator_id
 			LEFT JOIN custom_roles r ON r.tenant_id = u.tenant_id AND r.id = u.custom_role_id
-			WHERE k.hash = $1`, digest[:])
+			WHERE k.hash = $1 OR k.previous_hash = $1`, digest[:])
 	})
 	switch {
 	case err != nil:
@@ -179,11 +213,16 @@ func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Princ
 	if err != nil {
 		return Principal{}, err
 	}
+	limits, err := key.limits()
+	if err != nil {
+		return Principal{}, err
+	}
 	s.noteUse(ctx, key)
 	return Principal{
 		Kind: scope.ActorKey, UserID: creator.id, KeyID: key.id, TenantID: node.ID, Path: node.Path,
 		Role: roleAt(home.Kind, creator.role), Rights: narrowed(rights, given, node.Path), creator: rights,
-		Login: creator.login, UserName: creator.name, KeyName: key.name, ExpiresAt: key.expiresAt,
+		Login: creator.login, UserName: creator.name, KeyName: key.name, ExpiresAt: key.end(),
+		Limits: limits,
 	}, nil
 }
 

@@ -46,6 +46,9 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 	}
 	ctx = tenants.WithReach(ctx, tenants.Reach{Home: p.Path, Below: p.Rights.Below.Has(permission)})
 	ctx = scope.With(ctx, scope.Scope{TenantID: node.ID, Path: node.Path, Actor: p.Actor()})
+	if len(p.Limits.ChannelIDs) > 0 {
+		ctx = scope.OnlyChannels(ctx, p.Limits.ChannelIDs)
+	}
 	return With(ctx, p), nil
 }
 

@@ -30,20 +30,25 @@ type APIKey struct {
 	// Hint is by what its owner recognises the key: trl_live_…a1b2.
 	Hint        string
 	Permissions []authz.Permission
-	CreatorID   uuid.UUID
-	ExpiresAt   time.Time
+	KeyLimits
+	CreatorID uuid.UUID
+	ExpiresAt time.Time
 	// LastUsedAt is exact to about a minute; nil for a key never used.
 	LastUsedAt *time.Time
 	RevokedAt  *time.Time
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	Version    int
+	// RotatedAt is when the key was exchanged last, and PreviousUntil until when
+	// the one before it is good; nil for a key that never was.
+	RotatedAt, PreviousUntil *time.Time
+	CreatedAt                time.Time
+	UpdatedAt                time.Time
+	Version                  int
 }
 
 func viewKey(k *ent.APIKey) APIKey {
 	return APIKey{
 		ID: k.ID, TenantID: k.TenantID, Name: k.Name, Hint: k.Hint, Permissions: toPermissions(k.Permissions),
-		CreatorID: k.CreatorID, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt,
+		KeyLimits: limitsOf(k), CreatorID: k.CreatorID, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt,
+		RotatedAt: k.RotatedAt, PreviousUntil: k.PreviousUntil,
 		CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, Version: k.Version,
 	}
 }
@@ -61,6 +66,8 @@ type NewKey struct {
 	Name string
 	// Permissions are one or more of authz.Permissions.
 	Permissions []authz.Permission
+	// KeyLimits of a key that makes keys stick to what it makes.
+	KeyLimits
 	// ExpiresAt is at most a year from now, and that if it is zero.
 	ExpiresAt time.Time
 }
@@ -74,7 +81,8 @@ type CreatedKey struct {
 // CreateKey makes a key that is bound to the scope's tenant. It fails with
 // validation_failed, and with permission_not_grantable for a permission that
 // the caller does not have there, and not_entitled where the tenant has no API.
-// A key that makes keys is such a caller; what it makes does not outlive it.
+// A key that makes keys is such a caller; what it makes does not outlive it, nor
+// reach beyond what it is kept to itself.
 func (s *Service) CreateKey(ctx context.Context, n NewKey) (CreatedKey, error) {
 	creator, node, err := s.keyCreator(ctx)
 	if err != nil {
@@ -94,9 +102,17 @@ func (s *Service) CreateKey(ctx context.Context, n NewKey) (CreatedKey, error) {
 	hash := sha256.Sum256([]byte(text))
 	made := CreatedKey{Text: secret.NewString(text)}
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
-		row, err := s.cfg.Store.Ent(ctx).APIKey.Create().
+		if err := s.checkChannels(ctx, n.ChannelIDs); err != nil {
+			return err
+		}
+		create := s.cfg.Store.Ent(ctx).APIKey.Create().
 			SetName(n.Name).SetHash(hash[:]).SetHint(keyPrefix + "…" + secret.Last4(text)).
-			SetPermissions(words).SetCreatorID(creator.UserID).SetExpiresAt(n.ExpiresAt).Save(ctx)
+			SetPermissions(words).SetCreatorID(creator.UserID).SetExpiresAt(n.ExpiresAt).
+			SetAllowedAddresses(n.addresses()).SetAllowedOrigins(n.AllowedOrigins)
+		if len(n.ChannelIDs) > 0 {
+			create.SetChannelIds(n.ChannelIDs)
+		}
+		row, err := create.Save(ctx)
 		if err != nil {
 			return fmt.Errorf("creating an API key: %w", err)
 		}
@@ -141,6 +157,9 @@ func (s *Service) cleanKey(n NewKey, creator Principal, path string) (NewKey, er
 	if n.ExpiresAt, err = s.keyExpiry(n.ExpiresAt, creator); err != nil {
 		return n, err
 	}
+	if n.KeyLimits, err = n.KeyLimits.clean(creator); err != nil {
+		return n, err
+	}
 	if len(n.Permissions) == 0 {
 		return n, fault.InvalidField(fault.CodeInvalid, "body.permissions", "must name at least one permission")
 	}
@@ -149,9 +168,7 @@ func (s *Service) cleanKey(n NewKey, creator Principal, path string) (NewKey, er
 			return n, fault.InvalidField(fault.CodeInvalid, fmt.Sprintf("body.permissions[%d]", i), "is not a permission")
 		}
 		if !creator.May(permission, path) {
-			return n, fault.New(fault.Forbidden, fault.CodePermissionTooWide,
-				"A key has no permission that its maker does not have: %s.", permission).
-				At(fmt.Sprintf("body.permissions[%d]", i), "is not the caller's to give", string(permission))
+			return n, tooWide(permission).At(fmt.Sprintf("body.permissions[%d]", i), "is not the caller's to give", string(permission))
 		}
 	}
 	n.Permissions = slices.Compact(slices.Sorted(slices.Values(n.Permissions)))

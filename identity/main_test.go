@@ -249,4 +249,4 @@ func to[T any](v T) *T { return &v }
 
 // cacheLife is how long a replica may remember a caller. The tree may be
 // remembered as long again; both together stay within a second.
-const cacheLife = 500 * time.Millisecond
+const cacheLife = 450 * time.Millisecond

@@ -32,6 +32,9 @@ type Principal struct {
 	// Rights are what the caller may do at Path and below it: the person's, or
 	// what a key was given and its creator still has at the key's node.
 	Rights authz.Rights
+	// Limits narrow where a key may be used, and on what; they are empty for
+	// people.
+	Limits KeyLimits
 	// Restriction keeps the caller to the operations for authz.SignedIn until he
 	// has done what it says; empty for most.
 	Restriction Restriction

@@ -86,6 +86,7 @@ type Service struct {
 	refresh    refreshTokens
 	principals *recent.Cache[[sha256.Size]byte, Principal]
 	attempts   attempts
+	origins    *origins
 	background sync.WaitGroup
 	requested  chan struct{} // bounds the resets that are worked on
 	touching   chan struct{} // bounds what runs in the background
@@ -94,7 +95,7 @@ type Service struct {
 const (
 	// principalLife and the life of the tree's nodes make up the second within
 	// which a change of rights holds everywhere.
-	principalLife = 500 * time.Millisecond
+	principalLife = 450 * time.Millisecond
 	maxPrincipals = 20_000
 	maxTouching   = 4
 )
@@ -105,12 +106,17 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
+	origins, err := newOrigins(c.Store)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
 		cfg:        c,
 		signing:    newSigningKeys(c),
 		refresh:    refreshTokens{c.Keyring},
 		principals: recent.New[[sha256.Size]byte, Principal](c.Store.Now, principalLife, maxPrincipals),
 		attempts:   attempts{c.Store, c.Keyring},
+		origins:    origins,
 		touching:   make(chan struct{}, maxTouching),
 		requested:  make(chan struct{}, maxRequested),
 	}, nil

@@ -263,7 +263,8 @@ func newSurface(c Config, people *identity.Service, tree *tenants.Service, limit
 		Contact: op.Contact{Name: "Trellis", URL: "https://github.com/trellishq/trellis", Email: "api@trellis.example"},
 		Servers: []op.Server{{URL: "https://api.trellis.example", Description: "Production: where the operator serves the API"}},
 		Tags:    tags(), Logger: c.Log, CursorKey: c.Keyring.Derive("list cursors"),
-		Gate: gate{people, tree}, Ledger: ledger{idempotency.New(c.Store)},
+		Origins: webSites{people, c.Log},
+		Gate:    gate{people, tree}, Ledger: ledger{idempotency.New(c.Store)},
 		Limiter: limiter{
 			shared: limits, callbacks: callbacks, caller: perMinute(c.RateLimit),
 			tenant: func(ctx context.Context, tenantID uuid.UUID) ratelimit.Rate {

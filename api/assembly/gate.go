@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -34,6 +35,9 @@ func (g gate) Authenticate(ctx context.Context, r *http.Request) (context.Contex
 	if err != nil {
 		return nil, op.Caller{}, err
 	}
+	if err := principal.Permits(op.CallerOf(ctx).Address, r.Header.Get("Origin")); err != nil {
+		return nil, op.Caller{}, err
+	}
 	return identity.With(ctx, principal), op.Caller{Actor: principal.Actor(), TenantID: principal.TenantID}, nil
 }
 
@@ -55,6 +59,22 @@ func (g gate) RequiresIfMatch(ctx context.Context) (bool, error) {
 	}
 	node, err := g.tenants.Node(ctx, sc.TenantID)
 	return node.RequireIfMatch, err
+}
+
+// webSites lets identity decide about browsers.
+type webSites struct {
+	identity *identity.Service
+	log      *slog.Logger
+}
+
+// Allowed implements op.Origins. A site that cannot be asked about is not let
+// in: the request goes on, and the browser keeps the answer to itself.
+func (w webSites) Allowed(ctx context.Context, origin string, tenantID uuid.UUID) bool {
+	allowed, err := w.identity.OriginAllowed(ctx, origin, tenantID, op.CallerOf(ctx).Address)
+	if err != nil && ctx.Err() == nil {
+		w.log.WarnContext(ctx, "a web site is not let in", "error", err)
+	}
+	return err == nil && allowed
 }
 
 // callerOf is what conversations need to know of who asks. A key reaches what

@@ -36,6 +36,20 @@ func (h handlers) registerKeys(s *op.Surface) {
 		Summary: "Show an API key", Description: "Shows what is known of one key, without the key.",
 	}, h.getKey)
 	op.Register(s, authz.APIKeysWrite, op.Spec{
+		ID: "updateAPIKey", Method: http.MethodPatch, Path: keyPath, Tag: KeysTag,
+		Summary: "Change an API key",
+		Description: "Renames a key, or changes what it is kept to, within a second. To change the latter the caller needs what the key may do. " +
+			"What it may do is settled when it is created.",
+		Codes: []fault.Code{fault.CodePermissionTooWide, fault.CodeWrongState},
+	}, h.updateKey)
+	op.Register(s, authz.APIKeysWrite, op.Spec{
+		ID: "rotateAPIKey", Method: http.MethodPost, Path: keyPath + "/rotate", Tag: KeysTag,
+		Summary: "Rotate an API key",
+		Description: "Gives a key another text and shows it once. The one before it is good for a grace, a day at most, so that nothing stands still while it is replaced; " +
+			"one from before that ends at once. The caller needs what the key may do.",
+		Codes: []fault.Code{fault.CodePermissionTooWide, fault.CodeWrongState},
+	}, h.rotateKey)
+	op.Register(s, authz.APIKeysWrite, op.Spec{
 		ID: "revokeAPIKey", Method: http.MethodPost, Path: keyPath + "/revoke", Tag: KeysTag,
 		Summary: "Revoke an API key", Description: "Ends a key for good, within a second. Revoking it again changes nothing.",
 	}, h.revokeKey)
@@ -43,20 +57,34 @@ func (h handlers) registerKeys(s *op.Surface) {
 
 // APIKey is a key as clients see it.
 type APIKey struct {
-	ID          uuid.UUID  `json:"id" doc:"The key's id."`
-	TenantID    uuid.UUID  `json:"tenant_id" doc:"The tenant that it is bound to."`
-	Name        string     `json:"name" maxLength:"100" doc:"What people call it." example:"Web shop"`
-	Hint        string     `json:"hint" maxLength:"40" doc:"By what its owner recognises it." example:"trl_live_…a1b2"`
-	Permissions []string   `json:"permissions" maxItems:"200" maxLength:"64" doc:"What it was given." example:"interactions:start"`
-	CreatorID   uuid.UUID  `json:"creator_id" doc:"Who created it."`
-	ExpiresAt   time.Time  `json:"expires_at" doc:"When it ends."`
-	LastUsedAt  *time.Time `json:"last_used_at" doc:"When it was used last, to about a minute, or null."`
-	RevokedAt   *time.Time `json:"revoked_at" doc:"When it was revoked, or null."`
-	CreatedAt   time.Time  `json:"created_at" doc:"When it was created."`
+	ID               uuid.UUID   `json:"id" doc:"The key's id."`
+	TenantID         uuid.UUID   `json:"tenant_id" doc:"The tenant that it is bound to."`
+	Name             string      `json:"name" maxLength:"100" doc:"What people call it." example:"Web shop"`
+	Hint             string      `json:"hint" maxLength:"40" doc:"By what its owner recognises it." example:"trl_live_…a1b2"`
+	Permissions      []string    `json:"permissions" maxItems:"200" maxLength:"64" doc:"What it was given." example:"interactions:start"`
+	ChannelIDs       []uuid.UUID `json:"channel_ids" maxItems:"200" doc:"The channels that it is kept to, with the conversations on them; empty for all."`
+	AllowedAddresses []string    `json:"allowed_addresses" maxItems:"50" maxLength:"43" doc:"The networks that it may be used from; empty for all." example:"192.0.2.0/24"`
+	AllowedOrigins   []string    `json:"allowed_origins" maxItems:"20" maxLength:"300" doc:"The web sites that it may be used from in a browser; empty for those that the tenant allows." example:"https://app.example.com"`
+	CreatorID        uuid.UUID   `json:"creator_id" doc:"Who created it."`
+	ExpiresAt        time.Time   `json:"expires_at" doc:"When it ends."`
+	LastUsedAt       *time.Time  `json:"last_used_at" doc:"When it was used last, to about a minute, or null."`
+	RevokedAt        *time.Time  `json:"revoked_at" doc:"When it was revoked, or null."`
+	RotatedAt        *time.Time  `json:"rotated_at" doc:"When it was rotated last, or null."`
+	PreviousUntil    *time.Time  `json:"previous_until" doc:"Until when its text from before that is good, or null."`
+	CreatedAt        time.Time   `json:"created_at" doc:"When it was created."`
 }
 
 func keyView(k identity.APIKey) APIKey {
-	return APIKey{k.ID, k.TenantID, k.Name, k.Hint, words(k.Permissions), k.CreatorID, k.ExpiresAt, k.LastUsedAt, k.RevokedAt, k.CreatedAt}
+	addresses := make([]string, 0, len(k.AllowedAddresses))
+	for _, network := range k.AllowedAddresses {
+		addresses = append(addresses, network.String())
+	}
+	return APIKey{
+		ID: k.ID, TenantID: k.TenantID, Name: k.Name, Hint: k.Hint, Permissions: words(k.Permissions),
+		ChannelIDs: k.ChannelIDs, AllowedAddresses: addresses, AllowedOrigins: append([]string{}, k.AllowedOrigins...),
+		CreatorID: k.CreatorID, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt,
+		RotatedAt: k.RotatedAt, PreviousUntil: k.PreviousUntil, CreatedAt: k.CreatedAt,
+	}
 }
 
 // ListKeysInput is the input of listAPIKeys.
@@ -83,9 +111,12 @@ func (h handlers) listKeys(ctx context.Context, in *ListKeysInput) (*op.List[API
 
 // CreateAPIKey is the body of createAPIKey.
 type CreateAPIKey struct {
-	Name        string     `json:"name" minLength:"1" maxLength:"100" doc:"What people call it." example:"Web shop"`
-	Permissions []string   `json:"permissions" minItems:"1" maxItems:"200" maxLength:"64" doc:"What it may do: getMe lists what its creator may." example:"interactions:start"`
-	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"When it ends: a year from now at most, and if it is left out."`
+	Name             string      `json:"name" minLength:"1" maxLength:"100" doc:"What people call it." example:"Web shop"`
+	Permissions      []string    `json:"permissions" minItems:"1" maxItems:"200" maxLength:"64" doc:"What it may do: getMe lists what its creator may." example:"interactions:start"`
+	ChannelIDs       []uuid.UUID `json:"channel_ids,omitempty" maxItems:"200" doc:"The channels that it is kept to, with the conversations on them; all if it is left out."`
+	AllowedAddresses []string    `json:"allowed_addresses,omitempty" maxItems:"50" maxLength:"43" doc:"The addresses and networks that it may be used from; all if it is left out." example:"192.0.2.0/24"`
+	AllowedOrigins   []string    `json:"allowed_origins,omitempty" maxItems:"20" maxLength:"300" doc:"The web sites that it may be used from in a browser; those that the tenant allows if it is left out." example:"https://app.example.com"`
+	ExpiresAt        *time.Time  `json:"expires_at,omitempty" doc:"When it ends: a year from now at most, and if it is left out."`
 }
 
 // CreateAPIKeyInput is the input of createAPIKey.
@@ -115,7 +146,13 @@ func (k *KeyCreated) WithoutSecrets() *KeyCreated {
 }
 
 func (h handlers) createKey(ctx context.Context, in *CreateAPIKeyInput) (*KeyCreated, error) {
-	n := identity.NewKey{Name: in.Body.Name}
+	networks, err := identity.ParseNetworks(in.Body.AllowedAddresses)
+	if err != nil {
+		return nil, err
+	}
+	n := identity.NewKey{Name: in.Body.Name, KeyLimits: identity.KeyLimits{
+		ChannelIDs: in.Body.ChannelIDs, AllowedAddresses: networks, AllowedOrigins: in.Body.AllowedOrigins,
+	}}
 	for _, p := range in.Body.Permissions {
 		n.Permissions = append(n.Permissions, authz.Permission(p))
 	}
@@ -130,6 +167,76 @@ func (h handlers) createKey(ctx context.Context, in *CreateAPIKeyInput) (*KeyCre
 		op.At("/v1/tenants/%s/api-keys/%s", in.TenantID, k.ID), op.Version(int64(k.Version)),
 		NewAPIKey{keyView(k.APIKey), k.Text.Reveal()},
 	}, nil
+}
+
+// UpdateAPIKey is the body of updateAPIKey.
+type UpdateAPIKey struct {
+	Name             op.Optional[string]      `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100" doc:"What people call it." example:"Web shop"`
+	ChannelIDs       op.Optional[[]uuid.UUID] `json:"channel_ids,omitzero" nullable:"false" maxItems:"200" doc:"The channels that it is kept to; empty for all."`
+	AllowedAddresses op.Optional[[]string]    `json:"allowed_addresses,omitzero" nullable:"false" maxItems:"50" maxLength:"43" doc:"The addresses and networks that it may be used from; empty for all." example:"192.0.2.0/24"`
+	AllowedOrigins   op.Optional[[]string]    `json:"allowed_origins,omitzero" nullable:"false" maxItems:"20" maxLength:"300" doc:"The web sites that it may be used from in a browser; empty for those that the tenant allows." example:"https://app.example.com"`
+}
+
+// UpdateAPIKeyInput is the input of updateAPIKey.
+type UpdateAPIKeyInput struct {
+	KeyPath
+	op.IfMatch
+	Body UpdateAPIKey
+}
+
+func (h handlers) updateKey(ctx context.Context, in *UpdateAPIKeyInput) (*KeyShown, error) {
+	networks, err := identity.ParseNetworks(in.Body.AllowedAddresses.Value)
+	if err != nil {
+		return nil, err
+	}
+	c := identity.KeyChange{Name: in.Body.Name.Pointer(), Limits: identity.KeyLimits{
+		ChannelIDs: in.Body.ChannelIDs.Value, AllowedAddresses: networks, AllowedOrigins: in.Body.AllowedOrigins.Value,
+	}}
+	c.Changes.Channels, c.Changes.Addresses, c.Changes.Origins = in.Body.ChannelIDs.Set, in.Body.AllowedAddresses.Set, in.Body.AllowedOrigins.Set
+	return keyShown(h.identity.UpdateKey(ctx, in.APIKeyID, c, in.Check))
+}
+
+// RotateAPIKey is the body of rotateAPIKey.
+type RotateAPIKey struct {
+	GraceSeconds *int       `json:"grace_seconds,omitempty" format:"int32" minimum:"0" maximum:"86400" doc:"How long the text before this one is good, in seconds; an hour if it is left out." example:"3600"`
+	ExpiresAt    *time.Time `json:"expires_at,omitempty" doc:"When the key ends: a year from now at most; it stays as it is if it is left out."`
+}
+
+// RotateAPIKeyInput is the input of rotateAPIKey.
+type RotateAPIKeyInput struct {
+	KeyPath
+	Body RotateAPIKey
+}
+
+// KeyRotated is the output of rotateAPIKey.
+type KeyRotated struct {
+	op.ETag
+	Body NewAPIKey
+}
+
+// WithoutSecrets implements op.Discreet.
+func (k *KeyRotated) WithoutSecrets() *KeyRotated {
+	out := *k
+	out.Body.Key = ""
+	return &out
+}
+
+// usualGrace is how long the text before a rotation is good.
+const usualGrace = time.Hour
+
+func (h handlers) rotateKey(ctx context.Context, in *RotateAPIKeyInput) (*KeyRotated, error) {
+	grace, end := usualGrace, time.Time{}
+	if in.Body.GraceSeconds != nil {
+		grace = time.Duration(*in.Body.GraceSeconds) * time.Second
+	}
+	if in.Body.ExpiresAt != nil {
+		end = *in.Body.ExpiresAt
+	}
+	k, err := h.identity.RotateKey(ctx, in.APIKeyID, grace, end)
+	if err != nil {
+		return nil, err
+	}
+	return &KeyRotated{op.Version(int64(k.Version)), NewAPIKey{keyView(k.APIKey), k.Text.Reveal()}}, nil
 }
 
 // KeyPath names one key.

@@ -75,6 +75,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeLoginTaken:        means("Another user has this login.", fault.Conflict),
 	fault.CodeRoleTooHigh:       means("A caller cannot give a role that is above its own.", fault.Forbidden),
 	fault.CodePermissionTooWide: means("A caller cannot grant a permission that it does not have itself.", fault.Forbidden),
+	fault.CodeKeyRestricted:     means("The API key is kept to addresses, web sites or channels, and this is beyond them.", fault.Forbidden),
 	fault.CodeMailNotConfigured: means("This needs outgoing mail, and the operator has configured no mail server.", fault.Unavailable),
 	fault.CodePasswordChange:    means("Somebody else has chosen the password: changePassword comes before anything else.", fault.Forbidden),
 	fault.CodePasswordExpired:   means("The password is older than the tenant allows: changePassword comes before anything else.", fault.Forbidden),

@@ -212,7 +212,7 @@ func (o *operation) expect(in any) {
 		o.codes[fault.CodeInvalidToken] = []fault.Kind{fault.Unauthenticated}
 	}
 	add(strings.Contains(o.spec.Path, "{"), fault.CodeNotFound)
-	add(known, fault.CodeTenantSuspended, fault.CodeNotEntitled)
+	add(known, fault.CodeTenantSuspended, fault.CodeNotEntitled, fault.CodeKeyRestricted)
 	add(known && o.permission != authz.SignedIn, fault.CodePasswordChange, fault.CodePasswordExpired, fault.CodeSecondFactor)
 	add(o.spec.Method != http.MethodGet, fault.CodeRequestTimeout, fault.CodeBodyTooLarge)
 	add(o.idempotent, fault.CodeIdempotencyRunning, fault.CodeIdempotencyMismatch)

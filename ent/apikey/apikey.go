@@ -3,6 +3,8 @@
 package apikey
 
 import (
+	"fmt"
+
 	"entgo.io/ent/dialect/sql"
 )
 
@@ -21,12 +23,26 @@ const (
 	FieldTenantID = "tenant_id"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldMode holds the string denoting the mode field in the database.
+	FieldMode = "mode"
 	// FieldHash holds the string denoting the hash field in the database.
 	FieldHash = "hash"
 	// FieldHint holds the string denoting the hint field in the database.
 	FieldHint = "hint"
+	// FieldPreviousHash holds the string denoting the previous_hash field in the database.
+	FieldPreviousHash = "previous_hash"
+	// FieldPreviousUntil holds the string denoting the previous_until field in the database.
+	FieldPreviousUntil = "previous_until"
+	// FieldRotatedAt holds the string denoting the rotated_at field in the database.
+	FieldRotatedAt = "rotated_at"
 	// FieldPermissions holds the string denoting the permissions field in the database.
 	FieldPermissions = "permissions"
+	// FieldChannelIds holds the string denoting the channel_ids field in the database.
+	FieldChannelIds = "channel_ids"
+	// FieldAllowedAddresses holds the string denoting the allowed_addresses field in the database.
+	FieldAllowedAddresses = "allowed_addresses"
+	// FieldAllowedOrigins holds the string denoting the allowed_origins field in the database.
+	FieldAllowedOrigins = "allowed_origins"
 	// FieldCreatorID holds the string denoting the creator_id field in the database.
 	FieldCreatorID = "creator_id"
 	// FieldExpiresAt holds the string denoting the expires_at field in the database.
@@ -47,9 +63,16 @@ var Columns = []string{
 	FieldVersion,
 	FieldTenantID,
 	FieldName,
+	FieldMode,
 	FieldHash,
 	FieldHint,
+	FieldPreviousHash,
+	FieldPreviousUntil,
+	FieldRotatedAt,
 	FieldPermissions,
+	FieldChannelIds,
+	FieldAllowedAddresses,
+	FieldAllowedOrigins,
 	FieldCreatorID,
 	FieldExpiresAt,
 	FieldLastUsedAt,
@@ -69,7 +92,37 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultVersion holds the default value on creation for the "version" field.
 	DefaultVersion int
+	// DefaultAllowedAddresses holds the default value on creation for the "allowed_addresses" field.
+	DefaultAllowedAddresses []string
+	// DefaultAllowedOrigins holds the default value on creation for the "allowed_origins" field.
+	DefaultAllowedOrigins []string
 )
+
+// Mode defines the type for the "mode" enum field.
+type Mode string
+
+// ModeLive is the default value of the Mode enum.
+const DefaultMode = ModeLive
+
+// Mode values.
+const (
+	ModeLive Mode = "live"
+	ModeTest Mode = "test"
+)
+
+func (m Mode) String() string {
+	return string(m)
+}
+
+// ModeValidator is a validator for the "mode" field enum values. It is called by the builders before save.
+func ModeValidator(m Mode) error {
+	switch m {
+	case ModeLive, ModeTest:
+		return nil
+	default:
+		return fmt.Errorf("apikey: invalid enum value for mode field: %q", m)
+	}
+}
 
 // OrderOption defines the ordering options for the APIKey queries.
 type OrderOption func(*sql.Selector)
@@ -104,9 +157,24 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
 }
 
+// ByMode orders the results by the mode field.
+func ByMode(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMode, opts...).ToFunc()
+}
+
 // ByHint orders the results by the hint field.
 func ByHint(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldHint, opts...).ToFunc()
+}
+
+// ByPreviousUntil orders the results by the previous_until field.
+func ByPreviousUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPreviousUntil, opts...).ToFunc()
+}
+
+// ByRotatedAt orders the results by the rotated_at field.
+func ByRotatedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRotatedAt, opts...).ToFunc()
 }
 
 // ByCreatorID orders the results by the creator_id field.

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 	"github.com/google/uuid"
@@ -19,9 +20,18 @@ func (APIKey) Mixin() []ent.Mixin { return []ent.Mixin{mixin.Record{}, mixin.Own
 func (APIKey) Fields() []ent.Field {
 	return []ent.Field{
 		field.Text("name"),
-		field.Bytes("hash").Sensitive().Immutable().Comment("SHA-256 of the key"),
-		field.Text("hint").Immutable().Comment("prefix and last four characters"),
+		field.Enum("mode").Values("live", "test").Default("live").Immutable(),
+		field.Bytes("hash").Sensitive().Comment("SHA-256 of the key"),
+		field.Text("hint").Comment("prefix and last four characters"),
+		field.Bytes("previous_hash").Optional().Sensitive().Comment("of the key before the last rotation"),
+		field.Time("previous_until").Optional().Nillable().Comment("until when that is good"),
+		field.Time("rotated_at").Optional().Nillable(),
 		field.Strings("permissions").Immutable(),
+		field.JSON("channel_ids", []uuid.UUID{}).Optional().Comment("the channels that it is kept to; null for all"),
+		field.Strings("allowed_addresses").Default([]string{}).Annotations(entsql.DefaultExpr("'[]'::jsonb")).
+			Comment("networks that it may be used from; empty for all"),
+		field.Strings("allowed_origins").Default([]string{}).Annotations(entsql.DefaultExpr("'[]'::jsonb")).
+			Comment("web sites that it may be used from; empty for those of the tenant"),
 		field.UUID("creator_id", uuid.UUID{}).Immutable(),
 		field.Time("expires_at"),
 		field.Time("last_used_at").Optional().Nillable(),
@@ -31,5 +41,5 @@ func (APIKey) Fields() []ent.Field {
 
 // Indexes of APIKey. A key is looked up before its tenant is known.
 func (APIKey) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("hash").Unique()}
+	return []ent.Index{index.Fields("hash").Unique(), index.Fields("previous_hash").Unique()}
 }

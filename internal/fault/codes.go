@@ -36,6 +36,7 @@ const (
 	CodeLoginTaken        Code = "login_taken"
 	CodeRoleTooHigh       Code = "role_not_assignable"
 	CodePermissionTooWide Code = "permission_not_grantable"
+	CodeKeyRestricted     Code = "key_restricted"
 	CodeMailNotConfigured Code = "mail_not_configured"
 	CodePasswordChange    Code = "password_change_required"
 	CodePasswordExpired   Code = "password_expired"
@@ -104,6 +105,7 @@ func Codes() []Code {
 		CodeLoginTaken,
 		CodeRoleTooHigh,
 		CodePermissionTooWide,
+		CodeKeyRestricted,
 		CodePasswordChange,
 		CodePasswordExpired,
 		CodeSecondFactor,

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	entsql "entgo.io/ent/dialect/sql"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/intercept"
+	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/tenants/scope"
 )
@@ -28,13 +31,36 @@ func (s *Store) guard(c *ent.Client) {
 	c.Use(s.stampWrites)
 }
 
+// ofChannels lists the entities that belong to a channel, with the column that
+// names it. Work that is confined to some channels sees no others of them.
+var ofChannels = map[string]string{
+	ent.TypeChannel:     "id",
+	ent.TypeInteraction: "channel_id",
+	ent.TypeMessage:     "channel_id",
+	ent.TypeOptOut:      "channel_id",
+}
+
 func filterReads(ctx context.Context, q intercept.Query) error {
 	sc, err := scope.From(ctx)
 	if err != nil || sc.IsSystem() {
 		return err
 	}
 	q.WhereP(inScope(sc, q.Type()))
+	if confined := confinement(ctx, q.Type()); confined != nil {
+		q.WhereP(confined)
+	}
 	return nil
+}
+
+// confinement is the condition that keeps work to its channels; nil where there
+// is none.
+func confinement(ctx context.Context, entity string) func(*entsql.Selector) {
+	column, ok := ofChannels[entity]
+	ids := scope.Channels(ctx)
+	if !ok || len(ids) == 0 {
+		return nil
+	}
+	return entsql.FieldIn(column, ids...)
 }
 
 // inScope is the condition that keeps a statement inside its tenant.
@@ -58,15 +84,30 @@ func (s *Store) stampWrites(next ent.Mutator) ent.Mutator {
 			return nil, err
 		}
 		if m.Op().Is(ent.OpCreate) {
-			err = s.stampCreate(sc, m)
+			err = cmp.Or(confineCreate(ctx, m), s.stampCreate(sc, m))
 		} else {
-			err = s.stampChange(sc, m)
+			err = s.stampChange(ctx, sc, m)
 		}
 		if err != nil {
 			return nil, err
 		}
 		return next.Mutate(ctx, m)
 	})
+}
+
+// confineCreate refuses a row of a channel to which the work is not confined,
+// and so every new channel.
+func confineCreate(ctx context.Context, m ent.Mutation) error {
+	column, ok := ofChannels[m.Type()]
+	ids := scope.Channels(ctx)
+	if !ok || len(ids) == 0 {
+		return nil
+	}
+	value, _ := m.Field(column)
+	if channelID, ok := value.(uuid.UUID); ok && slices.Contains(ids, channelID) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, fault.CodeKeyRestricted, "This API key is kept to the channels that it was made for.")
 }
 
 // stampCreate gives a new row its id and times, and its owner: whatever a
@@ -91,13 +132,16 @@ func (s *Store) stampCreate(sc scope.Scope, m ent.Mutation) error {
 }
 
 // stampChange keeps a change inside the scope and moves its version on.
-func (s *Store) stampChange(sc scope.Scope, m ent.Mutation) error {
+func (s *Store) stampChange(ctx context.Context, sc scope.Scope, m ent.Mutation) error {
 	if !sc.IsSystem() {
 		w, ok := m.(scoped)
 		if !ok {
 			return fmt.Errorf("store: %s cannot be kept in scope", m.Type())
 		}
 		w.WhereP(inScope(sc, m.Type()))
+		if confined := confinement(ctx, m.Type()); confined != nil {
+			w.WhereP(confined)
+		}
 	}
 	if m.Op().Is(ent.OpDelete | ent.OpDeleteOne) {
 		return nil

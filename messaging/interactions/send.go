@@ -287,8 +287,9 @@ func (s *Service) address(ctx context.Context, typed string) (string, error) {
 				"is not a telephone number: give it as +15145550199", typed)
 		}
 	}
+	// All of the tenant's, also those that the caller is kept from.
 	own, err := s.store.Ent(ctx).Channel.Query().
-		Where(channel.Address(address), channel.StatusNEQ(channel.StatusReleased)).Exist(ctx)
+		Where(channel.Address(address), channel.StatusNEQ(channel.StatusReleased)).Exist(scope.OnlyChannels(ctx, nil))
 	if err == nil && own {
 		err = fault.InvalidField(fault.CodeOwnNumber, "body.to", "is one of the tenant's own channels", address)
 	}
