@@ -43,7 +43,8 @@ var withIDs = map[string]asked{
 	"setUserPassword":    {body: fixed(apitest.Body{"password": "Another-horse-8-battery"})},
 	"getUserPermissions": {}, "getRole": {}, "updateRole": {body: fixed(apitest.Body{"description": "Changed"})}, "deleteRole": {},
 	"listUserSessions": {}, "endUserSessions": {}, "endUserSession": {}, "resetSecondFactor": {}, "endMySession": {},
-	"getAPIKey": {}, "revokeAPIKey": {}, "rotateAPIKey": {body: fixed(apitest.Body{})},
+	"startSingleSignOn": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"tenant_id": ids["tenant_id"]} }},
+	"getAPIKey":         {}, "revokeAPIKey": {}, "rotateAPIKey": {body: fixed(apitest.Body{})},
 	"createAPIKey": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"name": "Key", "permissions": []string{"channels:read"}, "channel_ids": []string{ids["channel_ids"]}}
 	}},

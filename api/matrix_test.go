@@ -108,6 +108,20 @@ func factorOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"user_id": n.user}
 }
 
+// signOnOf is a connection to a provider that nobody asks.
+func signOnOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	sealed := w.Keyring.Seal(n.ID, "single_sign_on", n.ID.String(), "client_secret", []byte("the secret of the application"))
+	w.Tamper(t, `INSERT INTO single_sign_on (tenant_id, issuer, client_id, client_secret, domains, allow_passwords, created_at, updated_at, version)
+		VALUES ($1, 'https://login.example', 'trellis', $2, '["maple.example"]', true, $3, $3, 1)
+		ON CONFLICT (tenant_id) DO UPDATE SET client_secret = $2`, n.ID, []byte(sealed), w.Clock.Now())
+	return map[string]string{}
+}
+
+var unreachableProvider = apitest.Body{
+	"issuer": "http://127.0.0.1:1", "client_id": "trellis", "client_secret": "the secret of the application", "email_domains": []string{"maple.example"},
+}
+
 // attachmentOf is an upload of the caller's own where he may have one: agents
 // and users see no others.
 func attachmentOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
@@ -167,6 +181,10 @@ var matrix = map[string]rule{
 	"createRole": {own: "ORT", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any { return newRole() }},
 	"updateRole": {own: "ORT", below: "OR", prepare: roleOf, body: sends(apitest.Body{"description": "Changed"})},
 	"deleteRole": {own: "ORT", below: "OR", prepare: roleOf},
+
+	"getSingleSignOn":    {own: "ORT", below: "OR", prepare: signOnOf},
+	"setSingleSignOn":    {own: "ORT", body: sends(unreachableProvider), want: func(*node) int { return unprocessable }},
+	"deleteSingleSignOn": {own: "ORT", prepare: signOnOf},
 
 	"listUserSessions":  {own: "ORTM", below: "OR", prepare: userOf},
 	"endUserSessions":   {own: "ORT", below: "OR", prepare: userOf},
@@ -279,6 +297,8 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 	"refreshSession":        answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"refresh_token": "x"}),
 
 	"completeSession":     answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"challenge": "x", "code": "123456"}),
+	"startSingleSignOn":   answers(http.StatusNotFound, http.StatusNotFound, apitest.Body{"tenant_id": uuid.New()}),
+	"finishSingleSignOn":  answers(http.StatusUnauthorized, http.StatusUnauthorized, apitest.Body{"state": "x", "code": "x"}),
 	"createPasswordReset": answers(http.StatusAccepted, http.StatusAccepted, apitest.Body{"login": "nobody@world.example"}),
 	"resetPassword":       answers(unprocessable, unprocessable, apitest.Body{"token": "x", "password": apitest.Password}),
 

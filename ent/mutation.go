@@ -13327,6 +13327,7 @@ type SessionMutation struct {
 	expires_at     *time.Time
 	revoked_at     *time.Time
 	revoked_reason *string
+	method         *session.Method
 	user_agent     *string
 	ip             *string
 	clearedFields  map[string]struct{}
@@ -13888,6 +13889,42 @@ func (m *SessionMutation) ResetRevokedReason() {
 	m.revoked_reason = nil
 }
 
+// SetMethod sets the "method" field.
+func (m *SessionMutation) SetMethod(s session.Method) {
+	m.method = &s
+}
+
+// Method returns the value of the "method" field in the mutation.
+func (m *SessionMutation) Method() (r session.Method, exists bool) {
+	v := m.method
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMethod returns the old "method" field's value of the Session entity.
+// If the Session object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *SessionMutation) OldMethod(ctx context.Context) (v session.Method, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMethod is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMethod requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMethod: %w", err)
+	}
+	return oldValue.Method, nil
+}
+
+// ResetMethod resets all changes to the "method" field.
+func (m *SessionMutation) ResetMethod() {
+	m.method = nil
+}
+
 // SetUserAgent sets the "user_agent" field.
 func (m *SessionMutation) SetUserAgent(s string) {
 	m.user_agent = &s
@@ -13994,7 +14031,7 @@ func (m *SessionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *SessionMutation) Fields() []string {
-	fields := make([]string, 0, 13)
+	fields := make([]string, 0, 14)
 	if m.created_at != nil {
 		fields = append(fields, session.FieldCreatedAt)
 	}
@@ -14027,6 +14064,9 @@ func (m *SessionMutation) Fields() []string {
 	}
 	if m.revoked_reason != nil {
 		fields = append(fields, session.FieldRevokedReason)
+	}
+	if m.method != nil {
+		fields = append(fields, session.FieldMethod)
 	}
 	if m.user_agent != nil {
 		fields = append(fields, session.FieldUserAgent)
@@ -14064,6 +14104,8 @@ func (m *SessionMutation) Field(name string) (ent.Value, bool) {
 		return m.RevokedAt()
 	case session.FieldRevokedReason:
 		return m.RevokedReason()
+	case session.FieldMethod:
+		return m.Method()
 	case session.FieldUserAgent:
 		return m.UserAgent()
 	case session.FieldIP:
@@ -14099,6 +14141,8 @@ func (m *SessionMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldRevokedAt(ctx)
 	case session.FieldRevokedReason:
 		return m.OldRevokedReason(ctx)
+	case session.FieldMethod:
+		return m.OldMethod(ctx)
 	case session.FieldUserAgent:
 		return m.OldUserAgent(ctx)
 	case session.FieldIP:
@@ -14188,6 +14232,13 @@ func (m *SessionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRevokedReason(v)
+		return nil
+	case session.FieldMethod:
+		v, ok := value.(session.Method)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMethod(v)
 		return nil
 	case session.FieldUserAgent:
 		v, ok := value.(string)
@@ -14320,6 +14371,9 @@ func (m *SessionMutation) ResetField(name string) error {
 		return nil
 	case session.FieldRevokedReason:
 		m.ResetRevokedReason()
+		return nil
+	case session.FieldMethod:
+		m.ResetMethod()
 		return nil
 	case session.FieldUserAgent:
 		m.ResetUserAgent()

@@ -269,11 +269,11 @@ func init() {
 	// session.DefaultRevokedReason holds the default value on creation for the revoked_reason field.
 	session.DefaultRevokedReason = sessionDescRevokedReason.Default.(string)
 	// sessionDescUserAgent is the schema descriptor for user_agent field.
-	sessionDescUserAgent := sessionFields[7].Descriptor()
+	sessionDescUserAgent := sessionFields[8].Descriptor()
 	// session.DefaultUserAgent holds the default value on creation for the user_agent field.
 	session.DefaultUserAgent = sessionDescUserAgent.Default.(string)
 	// sessionDescIP is the schema descriptor for ip field.
-	sessionDescIP := sessionFields[8].Descriptor()
+	sessionDescIP := sessionFields[9].Descriptor()
 	// session.DefaultIP holds the default value on creation for the ip field.
 	session.DefaultIP = sessionDescIP.Default.(string)
 	tenantMixin := schema.Tenant{}.Mixin()

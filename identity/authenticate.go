@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
@@ -59,6 +60,7 @@ type person struct {
 	passwordChangedAt time.Time
 	secondFactor      bool
 	secondFactorDueAt *time.Time
+	signedInBy        session.Method
 	// As they are stored: permissions in JSON, or null.
 	custom, denied, granted []byte
 }
@@ -89,11 +91,11 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 		return store.QueryRow(ctx, []any{
 			&who.tenantID, &who.login, &who.name, &who.status, &who.mustChange, &who.role,
 			&who.custom, &who.denied, &who.granted, &open,
-			&who.passwordChangedAt, &who.secondFactor, &who.secondFactorDueAt,
+			&who.passwordChangedAt, &who.secondFactor, &who.secondFactorDueAt, &who.signedInBy,
 		}, `
 			SELECT u.tenant_id, u.login, u.name, u.status, u.must_change_password, u.role,
 			       r.permissions, u.denied, u.granted, s.revoked_at IS NULL AND s.expires_at > $3,
-			       coalesce(u.password_changed_at, u.created_at), f.confirmed_at IS NOT NULL, u.second_factor_due_at
+			       coalesce(u.password_changed_at, u.created_at), f.confirmed_at IS NOT NULL, u.second_factor_due_at, s.method
 			FROM sessions s
 			JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
 			LEFT JOIN custom_roles r ON r.tenant_id = u.tenant_id AND r.id = u.custom_role_id
@@ -114,7 +116,7 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 		Kind: scope.ActorUser, UserID: who.id, SessionID: proved.sessionID, TenantID: home.ID, Path: home.Path,
 		Role: roleAt(home.Kind, who.role), Rights: rights,
 		Restriction: s.restriction(account{
-			who.mustChange, who.passwordChangedAt, who.secondFactor, who.secondFactorDueAt, who.role,
+			who.mustChange, who.passwordChangedAt, who.secondFactor, who.secondFactorDueAt, who.role, who.signedInBy,
 		}, home),
 		Login: who.login, UserName: who.name, MustChangePassword: who.mustChange, ExpiresAt: proved.expiresAt,
 	}, nil

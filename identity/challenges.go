@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/user"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
@@ -27,7 +28,7 @@ const (
 
 // challenge begins the second step of a sign-in. It returns the fault that
 // carries the challenge, or nil where the user has no second factor.
-func (s *Service) challenge(ctx context.Context, home tenants.Node, of *ent.User) (*fault.Fault, error) {
+func (s *Service) challenge(ctx context.Context, home tenants.Node, of *ent.User, by session.Method) (*fault.Fault, error) {
 	var out *fault.Fault
 	err := s.cfg.Store.InTx(as(ctx, home, of.ID), func(ctx context.Context) error {
 		enabled := false
@@ -42,10 +43,10 @@ func (s *Service) challenge(ctx context.Context, home tenants.Node, of *ent.User
 		text, hash := newToken(challengePrefix)
 		now := s.cfg.Store.Now()
 		_, err = store.Exec(ctx, `
-			INSERT INTO sign_in_challenges (id, tenant_id, user_id, token_hash, created_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6)`, id.New(), home.ID, of.ID, hash, now, now.Add(challengeLife))
+			INSERT INTO sign_in_challenges (id, tenant_id, user_id, token_hash, created_at, expires_at, method)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, id.New(), home.ID, of.ID, hash, now, now.Add(challengeLife), by)
 		out = fault.New(fault.Unauthenticated, fault.CodeSecondFactor,
-			"The password is right. Send the challenge with a code of the second factor.").WithChallenge(text)
+			"The first step is done. Send the challenge with a code of the second factor.").WithChallenge(text)
 		return err
 	})
 	if err != nil {
@@ -59,6 +60,7 @@ type waiting struct {
 	id   uuid.UUID
 	user *ent.User
 	home tenants.Node
+	by   session.Method
 }
 
 // CompleteLogin is the second step of a sign-in: the challenge of the first with
@@ -87,7 +89,7 @@ func (s *Service) CompleteLogin(ctx context.Context, challenge, code, recovery s
 		if right, err = s.proveFactor(ctx, w, code, recovery); err != nil || !right {
 			return err // a wrong code is committed: it was a try
 		}
-		f, err = s.begin(ctx, w.home, w.user, "", client)
+		f, err = s.begin(ctx, w.home, w.user, "", w.by, client)
 		return err
 	})
 	switch {
@@ -100,7 +102,7 @@ func (s *Service) CompleteLogin(ctx context.Context, challenge, code, recovery s
 	if err != nil {
 		return Tokens{}, err
 	}
-	return s.first(ctx, f)
+	return s.first(ctx, f, w.by)
 }
 
 // waiting finds what a challenge belongs to.
@@ -110,8 +112,8 @@ func (s *Service) waiting(ctx context.Context, challenge string) (w waiting, err
 	}
 	var userID uuid.UUID
 	err = s.cfg.Store.Read(scope.System(ctx, "finding a sign-in that waits"), func(ctx context.Context) error {
-		err := store.QueryRow(ctx, []any{&w.id, &userID}, `
-			SELECT id, user_id FROM sign_in_challenges
+		err := store.QueryRow(ctx, []any{&w.id, &userID, &w.by}, `
+			SELECT id, user_id, method FROM sign_in_challenges
 			WHERE token_hash = $1 AND ended_at IS NULL AND expires_at > $2 AND tries < $3`,
 			tokenHash(challenge), s.cfg.Store.Now(), maxTries)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -20,6 +21,8 @@ type account struct {
 	secondFactor      bool
 	secondFactorDueAt *time.Time
 	role              authz.Role
+	// by is how he signed in: at a provider no password is asked for.
+	by session.Method
 }
 
 // restriction is what a user has to do before anything else. A password that
@@ -27,10 +30,11 @@ type account struct {
 // suite (SEC-03), and an old one too (SEC-06).
 func (s *Service) restriction(a account, home tenants.Node) Restriction {
 	now := s.cfg.Store.Now()
+	strict := home.SecuritySuite && a.by == byPassword
 	switch {
-	case home.SecuritySuite && a.mustChange:
+	case strict && a.mustChange:
 		return RestrictedToPasswordChange
-	case home.SecuritySuite && expiresInDays(a.passwordChangedAt, now) == 0:
+	case strict && expiresInDays(a.passwordChangedAt, now) == 0:
 		return RestrictedByExpiry
 	case s.asksSecondFactor(home.Kind, a.role) && !a.secondFactor && a.secondFactorDueAt != nil && !now.Before(*a.secondFactorDueAt):
 		return RestrictedToSecondFactor
@@ -59,12 +63,12 @@ func (s *Service) noteSecondFactorDue(ctx context.Context, u *ent.User) error {
 }
 
 // withAdvice tells who signs in what stands before him.
-func (s *Service) withAdvice(ctx context.Context, t Tokens) (Tokens, error) {
+func (s *Service) withAdvice(ctx context.Context, t Tokens, by session.Method) (Tokens, error) {
 	home, err := s.cfg.Tenants.Node(ctx, t.TenantID)
 	if err != nil {
 		return Tokens{}, err
 	}
-	var a account
+	a := account{by: by}
 	err = s.cfg.Store.Read(scope.System(ctx, "telling a user what he has to do"), func(ctx context.Context) error {
 		return store.QueryRow(ctx, []any{&a.mustChange, &a.passwordChangedAt, &a.secondFactorDueAt, &a.role, &a.secondFactor}, `
 			SELECT u.must_change_password, coalesce(u.password_changed_at, u.created_at), u.second_factor_due_at, u.role,
@@ -76,7 +80,7 @@ func (s *Service) withAdvice(ctx context.Context, t Tokens) (Tokens, error) {
 		return Tokens{}, fmt.Errorf("reading about who signs in: %w", err)
 	}
 	t.Restriction = s.restriction(a, home)
-	if now := s.cfg.Store.Now(); home.SecuritySuite && !now.Before(a.passwordChangedAt.Add(passwordLife-passwordWarning)) {
+	if now := s.cfg.Store.Now(); home.SecuritySuite && by == byPassword && !now.Before(a.passwordChangedAt.Add(passwordLife-passwordWarning)) {
 		days := expiresInDays(a.passwordChangedAt, now)
 		t.PasswordExpiresInDays = &days
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/internal/oidc"
 	"github.com/trellishq/trellis/internal/secret"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
@@ -49,6 +50,10 @@ type Config struct {
 	// RefreshGrace is how long the token before the present one is answered
 	// with the same successor: 10 seconds.
 	RefreshGrace time.Duration
+	// SignOn speaks to OpenID providers.
+	SignOn *oidc.Client
+	// AppURL is the application that people use, without a slash at its end.
+	AppURL string
 	// SecondFactor is how long those who administer others have to set up a second
 	// factor, where the platform asks for one; nil where it does not.
 	SecondFactor *time.Duration

@@ -51,6 +51,12 @@ const (
 	reasonFactor   reason = "second_factor_reset"
 )
 
+// The ways to sign in.
+const (
+	byPassword = session.MethodPassword
+	bySignOn   = session.MethodSingleSignOn
+)
+
 // errInTransaction is a mistake of the program: a failed refresh has to leave
 // its trace, and a transaction around it would undo it.
 var errInTransaction = errors.New("identity: sessions begin and go on outside of transactions")
@@ -87,11 +93,14 @@ func (s *Service) Login(ctx context.Context, login, password string, client Clie
 		// A missing slot is no reason to refuse a login: next time, then.
 		stronger, _ = s.cfg.Passwords.Hash(ctx, password)
 	}
-	return s.enter(ctx, found, try, stronger, client)
+	if required, err := s.wantsSignOn(ctx, found); err != nil || required {
+		return Tokens{}, orElse(orElse(err, s.attempts.takeBack(ctx, try, false)), errSignOnRequired)
+	}
+	return s.enter(ctx, found, try, stronger, byPassword, client)
 }
 
 // enter lets a user in who has proved himself by the first factor.
-func (s *Service) enter(ctx context.Context, found *ent.User, try attempt, stronger string, client Client) (Tokens, error) {
+func (s *Service) enter(ctx context.Context, found *ent.User, try attempt, stronger string, by session.Method, client Client) (Tokens, error) {
 	home, err := s.cfg.Tenants.Node(ctx, found.TenantID)
 	if err != nil {
 		return Tokens{}, err
@@ -102,30 +111,30 @@ func (s *Service) enter(ctx context.Context, found *ent.User, try attempt, stron
 	if _, err := s.signing.signer(ctx); err != nil {
 		return Tokens{}, err // before there is a session without tokens
 	}
-	challenge, err := s.challenge(ctx, home, found)
+	challenge, err := s.challenge(ctx, home, found, by)
 	if err != nil {
 		return Tokens{}, err
 	}
 	if challenge != nil {
 		return Tokens{}, orElse(s.attempts.takeBack(ctx, try, false), challenge)
 	}
-	f, err := s.begin(ctx, home, found, stronger, client)
+	f, err := s.begin(ctx, home, found, stronger, by, client)
 	if err != nil {
 		return Tokens{}, err
 	}
 	if err := s.attempts.takeBack(ctx, try, true); err != nil {
 		return Tokens{}, err
 	}
-	return s.first(ctx, f)
+	return s.first(ctx, f, by)
 }
 
 // first makes the first tokens of a session.
-func (s *Service) first(ctx context.Context, f family) (Tokens, error) {
+func (s *Service) first(ctx context.Context, f family, by session.Method) (Tokens, error) {
 	tokens, err := s.issue(ctx, f)
 	if err != nil {
 		return Tokens{}, err
 	}
-	return s.withAdvice(ctx, tokens)
+	return s.withAdvice(ctx, tokens, by)
 }
 
 // findForLogin counts an attempt to log in and returns whose it is: an empty
@@ -169,7 +178,7 @@ func (s *Service) userWithLogin(ctx context.Context, login string) (*ent.User, e
 
 // begin writes the session. The user's row is locked, so that a user who is
 // disabled or gets another password at this moment is left with no session.
-func (s *Service) begin(ctx context.Context, home tenants.Node, seen *ent.User, stronger string, client Client) (family, error) {
+func (s *Service) begin(ctx context.Context, home tenants.Node, seen *ent.User, stronger string, by session.Method, client Client) (family, error) {
 	nonce := random(nonceSize)
 	var made *ent.Session
 	err := s.cfg.Store.InTx(as(ctx, home, seen.ID), func(ctx context.Context) error {
@@ -186,7 +195,7 @@ func (s *Service) begin(ctx context.Context, home tenants.Node, seen *ent.User, 
 			}
 		}
 		now := s.cfg.Store.Now()
-		made, err = s.cfg.Store.Ent(ctx).Session.Create().SetUserID(seen.ID).SetNonce(nonce).
+		made, err = s.cfg.Store.Ent(ctx).Session.Create().SetUserID(seen.ID).SetNonce(nonce).SetMethod(by).
 			SetGeneration(1).SetRotatedAt(now).SetExpiresAt(now.Add(s.cfg.SessionLife)).
 			SetIP(printable(client.IP, 64)).SetUserAgent(printable(client.UserAgent, 400)).Save(ctx)
 		if err != nil {

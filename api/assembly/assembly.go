@@ -32,6 +32,7 @@ import (
 	"github.com/trellishq/trellis/internal/clock"
 	"github.com/trellishq/trellis/internal/httpx"
 	"github.com/trellishq/trellis/internal/idempotency"
+	"github.com/trellishq/trellis/internal/oidc"
 	"github.com/trellishq/trellis/internal/ratelimit"
 	"github.com/trellishq/trellis/internal/secret"
 	"github.com/trellishq/trellis/internal/store"
@@ -128,7 +129,7 @@ func (p *Platform) Close() error {
 func Reseal(ctx context.Context, s *store.Store, k *secret.Keyring) (int, error) {
 	ctx = scope.System(ctx, "sealing secrets with the current master key")
 	total := 0
-	for _, column := range []store.SealedColumn{channels.Sealed, numbers.Sealed, identity.Sealed, identity.SealedFactors, mail.Sealed} {
+	for _, column := range []store.SealedColumn{channels.Sealed, numbers.Sealed, identity.Sealed, identity.SealedFactors, identity.SealedSignOn, mail.Sealed} {
 		n, err := s.Reseal(ctx, k, column)
 		total += n
 		if err != nil {
@@ -169,7 +170,11 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	people, err := identity.New(identity.Config{
 		Store: c.Store, Log: log, Tenants: tree, Policy: policy, Keyring: c.Keyring,
 		Issuer: c.PublicURL, Audience: c.PublicURL, Passwords: c.Passwords, AccessLife: c.AccessTokenTTL,
-		Mail: letters, SecondFactor: c.SecondFactor,
+		Mail: letters, SecondFactor: c.SecondFactor, AppURL: c.Mail.AppURL,
+		SignOn: oidc.New(oidc.Config{Now: c.Store.Now, HTTP: httpx.New(httpx.Config{
+			// Without private networks there are no providers for trying things out.
+			Allow: c.EgressAllow, HTTPSOnly: len(c.EgressAllow) == 0, Timeout: 10 * time.Second, MaxResponseBytes: 1 << 20, MaxRedirects: 1,
+		})}),
 	})
 	if err != nil {
 		return nil, err

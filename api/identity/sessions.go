@@ -32,6 +32,7 @@ func Register(s *op.Surface, service *identity.Service) {
 	h.registerSessionList(s)
 	h.registerPasswords(s)
 	h.registerSecondFactor(s)
+	h.registerSignOn(s)
 	h.registerUsers(s)
 	h.registerRoles(s)
 	h.registerKeys(s)
@@ -43,7 +44,7 @@ func (h handlers) registerSessions(s *op.Surface) {
 		Summary: "Sign in", Description: "Exchanges login and password for an access token, good for minutes, and a refresh token. " +
 			"A wrong login, a wrong password and a disabled user look the same, and so does every attempt that comes too early: after five failures the next one has to wait, for seconds at first and for 15 minutes at most. " +
 			"Where the user has a second factor the answer is 401 second_factor_required with a challenge, which goes to completeSession.",
-		Codes: []fault.Code{fault.CodeInvalidLogin, fault.CodeSecondFactor, fault.CodeTenantSuspended},
+		Codes: []fault.Code{fault.CodeInvalidLogin, fault.CodeSecondFactor, fault.CodeSignOnRequired, fault.CodeTenantSuspended},
 	}, h.login)
 	op.Register(s, authz.Public, op.Spec{
 		ID: "refreshSession", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: AccessTag,

@@ -77,6 +77,8 @@ var meanings = map[fault.Code]meaning{
 	fault.CodePermissionTooWide: means("A caller cannot grant a permission that it does not have itself.", fault.Forbidden),
 	fault.CodeKeyRestricted:     means("The API key is kept to addresses, web sites or channels, and this is beyond them.", fault.Forbidden),
 	fault.CodeMailNotConfigured: means("This needs outgoing mail, and the operator has configured no mail server.", fault.Unavailable),
+	fault.CodeSignOnFailed:      means("What the provider of the single sign-on says opens no account here, or the sign-in took too long.", fault.Unauthenticated),
+	fault.CodeSignOnRequired:    means("The tenant's users sign in by its single sign-on, and not with passwords.", fault.Forbidden),
 	fault.CodePasswordChange:    means("Somebody else has chosen the password: changePassword comes before anything else.", fault.Forbidden),
 	fault.CodePasswordExpired:   means("The password is older than the tenant allows: changePassword comes before anything else.", fault.Forbidden),
 	fault.CodeSecondFactor:      means("A second factor is required: 401 at a sign-in that needs a code too, and goes on with the challenge; 403 where the caller has none, and setting one up comes before anything else.", fault.Forbidden, fault.Unauthenticated),

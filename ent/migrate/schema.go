@@ -444,6 +444,7 @@ var (
 		{Name: "expires_at", Type: field.TypeTime},
 		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
 		{Name: "revoked_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "method", Type: field.TypeEnum, Enums: []string{"password", "single_sign_on"}, Default: "password"},
 		{Name: "user_agent", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "ip", Type: field.TypeString, Size: 2147483647, Default: ""},
 	}

@@ -25,6 +25,7 @@ func (Session) Fields() []ent.Field {
 		field.Time("expires_at").Comment("absolute end"),
 		field.Time("revoked_at").Optional().Nillable(),
 		field.Text("revoked_reason").Default(""),
+		field.Enum("method").Values("password", "single_sign_on").Default("password").Immutable().Comment("how the user signed in"),
 		field.Text("user_agent").Default(""),
 		field.Text("ip").Default(""),
 	}

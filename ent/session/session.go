@@ -3,6 +3,8 @@
 package session
 
 import (
+	"fmt"
+
 	"entgo.io/ent/dialect/sql"
 )
 
@@ -33,6 +35,8 @@ const (
 	FieldRevokedAt = "revoked_at"
 	// FieldRevokedReason holds the string denoting the revoked_reason field in the database.
 	FieldRevokedReason = "revoked_reason"
+	// FieldMethod holds the string denoting the method field in the database.
+	FieldMethod = "method"
 	// FieldUserAgent holds the string denoting the user_agent field in the database.
 	FieldUserAgent = "user_agent"
 	// FieldIP holds the string denoting the ip field in the database.
@@ -55,6 +59,7 @@ var Columns = []string{
 	FieldExpiresAt,
 	FieldRevokedAt,
 	FieldRevokedReason,
+	FieldMethod,
 	FieldUserAgent,
 	FieldIP,
 }
@@ -81,6 +86,32 @@ var (
 	// DefaultIP holds the default value on creation for the "ip" field.
 	DefaultIP string
 )
+
+// Method defines the type for the "method" enum field.
+type Method string
+
+// MethodPassword is the default value of the Method enum.
+const DefaultMethod = MethodPassword
+
+// Method values.
+const (
+	MethodPassword     Method = "password"
+	MethodSingleSignOn Method = "single_sign_on"
+)
+
+func (m Method) String() string {
+	return string(m)
+}
+
+// MethodValidator is a validator for the "method" field enum values. It is called by the builders before save.
+func MethodValidator(m Method) error {
+	switch m {
+	case MethodPassword, MethodSingleSignOn:
+		return nil
+	default:
+		return fmt.Errorf("session: invalid enum value for method field: %q", m)
+	}
+}
 
 // OrderOption defines the ordering options for the Session queries.
 type OrderOption func(*sql.Selector)
@@ -138,6 +169,11 @@ func ByRevokedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByRevokedReason orders the results by the revoked_reason field.
 func ByRevokedReason(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRevokedReason, opts...).ToFunc()
+}
+
+// ByMethod orders the results by the method field.
+func ByMethod(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMethod, opts...).ToFunc()
 }
 
 // ByUserAgent orders the results by the user_agent field.

@@ -38,6 +38,8 @@ const (
 	CodePermissionTooWide Code = "permission_not_grantable"
 	CodeKeyRestricted     Code = "key_restricted"
 	CodeMailNotConfigured Code = "mail_not_configured"
+	CodeSignOnFailed      Code = "single_sign_on_failed"
+	CodeSignOnRequired    Code = "single_sign_on_required"
 	CodePasswordChange    Code = "password_change_required"
 	CodePasswordExpired   Code = "password_expired"
 	CodeSecondFactor      Code = "second_factor_required"
@@ -110,7 +112,7 @@ func Codes() []Code {
 		CodePasswordExpired,
 		CodeSecondFactor,
 		CodeRoleInUse,
-		CodeMailNotConfigured,
+		CodeMailNotConfigured, CodeSignOnFailed, CodeSignOnRequired,
 		CodeNameTaken,
 		CodeWrongParent,
 		CodeTenantSuspended,

@@ -16,7 +16,7 @@ var layers = []layer{
 	{together: true, packages: []string{
 		"internal/builtin", "internal/clock", "internal/config", "internal/fault", "internal/httpx", "internal/id",
 		"internal/layout", "internal/phone", "internal/picture", "internal/ratelimit", "internal/secret",
-		"internal/smtp", "internal/telemetry", "tenants/recent", "tenants/scope",
+		"internal/oidc", "internal/smtp", "internal/telemetry", "tenants/recent", "tenants/scope",
 	}},
 	{together: true, packages: []string{"ent/..."}},
 	{packages: []string{"authz"}},
@@ -135,6 +135,7 @@ var libraries = []library{
 	{path: "github.com/alicebob/miniredis", by: []string{"internal/builtin"}},
 	{path: "github.com/caarlos0/env", by: []string{"internal/config"}},
 	{path: "github.com/casbin/casbin", by: []string{"authz"}},
+	{path: "github.com/coreos/go-oidc", by: []string{"internal/oidc"}},
 	{path: "github.com/danielgtaylor/huma", by: []string{"api/op"}},
 	{path: "github.com/emersion/go-sasl", tests: []string{"internal/smtp"}},
 	{path: "github.com/emersion/go-smtp", by: []string{"api/apitest"}, tests: []string{"internal/smtp"}}, // the server of tests
@@ -164,6 +165,7 @@ var libraries = []library{
 	{path: "golang.org/x/crypto", by: []string{"identity"}},
 	{path: "golang.org/x/net/idna", by: []string{"internal/httpx"}},
 	{path: "golang.org/x/net/dns", tests: []string{"internal/httpx"}},
+	{path: "golang.org/x/oauth2", by: []string{"internal/oidc"}},
 	{path: "golang.org/x/sync", by: []string{"jobs"}},
 	{path: "golang.org/x/text", by: []string{
 		"channels/provider/segments", "identity", "messaging/consent", "tenants",

@@ -123,7 +123,7 @@ var appendOnly = []string{"events", "message_status_events"}
 // is no history and refers to nobody may go; keys of idempotency and mails are over after a while.
 var erasable = map[string][]string{
 	store.RoleApp:    {"channel_members", "custom_roles", "queue_members"},
-	store.RoleSystem: {"idempotency_keys", "mails", "password_resets", "sign_in_attempts", "sign_in_challenges"},
+	store.RoleSystem: {"idempotency_keys", "mails", "password_resets", "sign_in_attempts", "sign_in_challenges", "sign_in_flows"},
 }
 
 func TestTheRolesCannotRewriteHistory(t *testing.T) {

@@ -37,6 +37,8 @@ var systemTables = []string{
 	"opt_outs",
 	"provider_events",
 	"sign_in_challenges",
+	"sign_in_flows",
+	"single_sign_on",
 	"sign_in_attempts",
 	"second_factors",
 	"password_resets",

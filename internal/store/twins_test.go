@@ -138,6 +138,12 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	put("password_resets", row{
 		"id": id.New(), "user_id": user, "token_hash": `\x0` + string(rune('0'+once)), "created_at": testkit.Start, "expires_at": testkit.Start,
 	})
+	put("single_sign_on", row{
+		"issuer": "https://login.example", "client_id": "x", "client_secret": `\x01`, "domains": []string{}, "allow_passwords": true,
+		"version": 1, "created_at": testkit.Start, "updated_at": testkit.Start,
+	})
+	put("sign_in_flows", row{"state_hash": `\x0` + string(rune('0'+once)), "created_at": testkit.Start, "expires_at": testkit.Start})
+	put("single_sign_on_links", row{"user_id": user, "issuer": "https://login.example", "subject": "ann", "created_at": testkit.Start})
 	put("second_factors", row{"user_id": user, "secret": `\x01`, "created_at": testkit.Start})
 	put("recovery_codes", row{"user_id": user, "hash": `\x01`, "created_at": testkit.Start})
 	put("sign_in_challenges", row{

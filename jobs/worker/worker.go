@@ -115,6 +115,7 @@ var expiries = []expiry{
 	{"sign_in_attempts", "last_at < $1", identity.ForgetNetworks},
 	{"password_resets", "created_at < $1", keepSpent},
 	{"sign_in_challenges", "created_at < $1", keepSpent},
+	{"sign_in_flows", "created_at < $1", keepSpent},
 }
 
 // expire deletes in small steps, so that no request waits.

@@ -130,7 +130,70 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sign_in_attempts TO trellis_system;
 GRANT SELECT, DELETE ON password_resets, sign_in_challenges TO trellis_system;
 GRANT SELECT, UPDATE (secret) ON second_factors TO trellis_system;
 
+-- Signing in at a tenant's own OpenID provider.
+ALTER TABLE "sessions" ADD COLUMN "method" character varying NOT NULL DEFAULT 'password';
+ALTER TABLE sign_in_challenges ADD COLUMN method text NOT NULL DEFAULT 'password';
+CREATE TABLE single_sign_on (
+    tenant_id       uuid        NOT NULL PRIMARY KEY,
+    issuer          text        NOT NULL,
+    client_id       text        NOT NULL,
+    client_secret   bytea, -- null where it was removed
+    domains         jsonb       NOT NULL,
+    allow_passwords boolean     NOT NULL,
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    version         int         NOT NULL
+);
+-- Browsers that are at the provider. Of the state only the hash is kept.
+CREATE TABLE sign_in_flows (
+    state_hash bytea       NOT NULL PRIMARY KEY,
+    tenant_id  uuid        NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at   timestamptz
+);
+CREATE INDEX h_sign_in_flows_created ON sign_in_flows (created_at);
+-- Who a user is at a provider, from his first sign-in there on.
+CREATE TABLE single_sign_on_links (
+    tenant_id  uuid        NOT NULL,
+    user_id    uuid        NOT NULL,
+    issuer     text        NOT NULL,
+    subject    text        NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, user_id, issuer)
+);
+CREATE UNIQUE INDEX h_single_sign_on_links_subject ON single_sign_on_links (tenant_id, issuer, subject);
+ALTER TABLE single_sign_on       ADD CONSTRAINT h_single_sign_on_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id);
+ALTER TABLE sign_in_flows        ADD CONSTRAINT h_sign_in_flows_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id);
+ALTER TABLE single_sign_on_links ADD CONSTRAINT h_single_sign_on_links_user FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id);
+
+-- +goose StatementBegin
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['single_sign_on', 'sign_in_flows', 'single_sign_on_links'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format($f$CREATE POLICY tenant ON %I TO trellis_app
+            USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
+            WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)$f$, t);
+    END LOOP;
+    -- Who comes back from a provider has no tenant yet; whether passwords are
+    -- allowed is asked before anybody is in.
+    FOREACH t IN ARRAY ARRAY['single_sign_on', 'sign_in_flows'] LOOP
+        EXECUTE format('CREATE POLICY system ON %I TO trellis_system USING (true) WITH CHECK (true)', t);
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+GRANT SELECT, INSERT, UPDATE ON single_sign_on TO trellis_app;
+GRANT SELECT, INSERT ON sign_in_flows, single_sign_on_links TO trellis_app;
+GRANT SELECT, DELETE, UPDATE (ended_at) ON sign_in_flows TO trellis_system;
+GRANT SELECT, UPDATE (client_secret) ON single_sign_on TO trellis_system;
+
 -- +goose Down
+DROP TABLE single_sign_on_links, sign_in_flows, single_sign_on;
+ALTER TABLE "sessions" DROP COLUMN "method";
 DROP TABLE sign_in_challenges, recovery_codes, second_factors, password_resets, sign_in_attempts;
 DROP INDEX h_users_password_age;
 ALTER TABLE "users" DROP COLUMN "second_factor_due_at", DROP COLUMN "password_warned_at", DROP COLUMN "password_changed_at";
