@@ -49,7 +49,7 @@ type Config struct {
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" check:"log-format" form:"json or text" meaning:"how log lines are written"`
 
 	RateLimit       int            `env:"RATE_LIMIT" envDefault:"600" min:"1" max:"10000000" meaning:"requests per minute of one user or API key"`
-	TenantRateLimit int            `env:"TENANT_RATE_LIMIT" envDefault:"6000" min:"1" max:"10000000" meaning:"requests per minute of one tenant, all its users and keys together"`
+	TenantRateLimit int            `env:"TENANT_RATE_LIMIT" envDefault:"6000" min:"1" max:"10000000" meaning:"requests per minute of one tenant, all its users and keys together, unless its quota says otherwise"`
 	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" form:"addresses and networks, comma separated, such as 10.0.0.0/8,192.0.2.7" meaning:"proxies whose X-Forwarded-For is believed"`
 	EgressAllow     []netip.Prefix `env:"EGRESS_ALLOW" form:"addresses and networks, comma separated, such as 127.0.0.0/8" meaning:"loopback and private networks that outgoing requests may reach, for simulators"`
 
