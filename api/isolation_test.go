@@ -51,6 +51,10 @@ var withIDs = map[string]asked{
 	"updateAPIKey": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"name": "Renamed", "channel_ids": []string{ids["channel_ids"]}}
 	}},
+	"listUsers": {}, "deleteUser": {}, "restoreUser": {}, "disconnectUser": {}, "generateUserPassword": {},
+	"inviteUser": {}, "revokeInvitation": {}, "sendWelcome": {}, "getUserAvatar": {}, "uploadUserAvatar": {}, "deleteUserAvatar": {},
+	"getDepartment": {}, "updateDepartment": {body: fixed(apitest.Body{"alias": "Renamed"})}, "deleteDepartment": {},
+	"listDepartmentMembers": {}, "addDepartmentMember": {}, "removeDepartmentMember": {},
 	"getNumber": {by: byReseller}, "reclaimNumber": {by: byReseller},
 	"listNumbers": {by: byReseller}, "listNumberHistory": {by: byReseller}, "returnNumber": {by: byReseller},
 	"updateNumber": {by: byReseller, body: fixed(apitest.Body{"status": "inactive"})}, "retireNumber": {by: byReseller},
@@ -138,7 +142,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
-		"attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
+		"department_id": w.department(t, n), "attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
 		"parent_id": n.parent.ID.String(), "tenant_id": n.ID.String(),
 	}
 }
@@ -230,6 +234,9 @@ func ask(t *testing.T, by *caller, at *node, o apitest.Operation, a asked, place
 	if a.body != nil {
 		body = a.body(ids)
 	}
+	if strings.HasPrefix(o.ID, "upload") {
+		return normal(t, by.UploadBy(t, o.Method, fill(o.Path, pathIDs), "a.png", drawing(t, "png")), id)
+	}
 	r := by.Do(t, o.Method, fill(o.Path, pathIDs)+query, body)
 	return normal(t, r, id)
 }
@@ -288,7 +295,7 @@ func TestAnothersTenantIsNobodysTenant(t *testing.T) {
 			answer := func(tenant string) string {
 				path := fill(o.Path, map[string]string{"tenant_id": tenant})
 				if strings.Contains(o.ID, "upload") {
-					return normal(t, c.Upload(t, path, "a.png", drawing(t, "png")), tenant)
+					return normal(t, c.UploadBy(t, o.Method, path, "a.png", drawing(t, "png")), tenant)
 				}
 				return normal(t, c.Do(t, o.Method, path, body), tenant)
 			}
@@ -317,8 +324,11 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 	// First all is made, then all is read.
 	conversations := make([]string, len(twins))
 	messages := make([]string, len(twins))
+	departments := make([]string, len(twins))
 	for i, twin := range twins {
 		line := p.TwilioLineAt(t, twin, address)
+		departments[i] = twin.Admin.Post(t, twin.Path("/departments"), apitest.Body{"name": "Desk"}).Want(t, http.StatusCreated).String(t, "id")
+		twin.Admin.Do(t, http.MethodPut, twin.Path("/departments/%s/members/%s", departments[i], twin.Agent.UserID), nil).Want(t, http.StatusNoContent)
 		for n := range 3 {
 			p.Receive(t, line, sim.Inbound{From: number(n), Body: "hello", SID: fmt.Sprintf("SM%030d", n)})
 			p.Receive(t, line, sim.Inbound{From: number(n), Body: "STOP", SID: fmt.Sprintf("SM%030d", 100+n)})
@@ -338,7 +348,7 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 			lists++
 			path := fill(o.Path, map[string]string{
 				"tenant_id": twin.ID.String(), "interaction_id": conversations[i], "message_id": messages[i],
-				"user_id": twin.Admin.UserID.String(),
+				"user_id": twin.Admin.UserID.String(), "department_id": departments[i],
 			})
 			for _, query := range []string{"?limit=200", "?limit=1"} {
 				ids[i] = append(ids[i], allPages(t, twin.Admin, o, path, query)...)

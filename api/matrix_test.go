@@ -122,6 +122,39 @@ var unreachableProvider = apitest.Body{
 	"issuer": "http://127.0.0.1:1", "client_id": "trellis", "client_secret": "the secret of the application", "email_domains": []string{"maple.example"},
 }
 
+// freshUser is a user of the node's whom nothing else is about.
+func freshUser(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"user_id": w.newUserAt(t, n, apitest.Body{"password": apitest.Password})}
+}
+
+func archivedUser(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := freshUser(t, w, c, n)
+	n.boss.Do(t, http.MethodDelete, n.Path("/users/%s", ids["user_id"]), nil).Want(t, http.StatusNoContent)
+	return ids
+}
+
+func invitedUser(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"user_id": w.newUserAt(t, n, apitest.Body{"invite": true})}
+}
+
+func picturedUser(t *testing.T, _ *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	n.boss.UploadBy(t, http.MethodPut, n.Path("/users/%s/avatar", n.user), "a.png", drawing(t, "png")).Want(t, http.StatusOK)
+	return map[string]string{"user_id": n.user}
+}
+
+func departmentOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"department_id": w.department(t, n), "user_id": n.user}
+}
+
+func newDepartment(*testing.T, *world, *caller, *node, map[string]string) any {
+	return apitest.Body{"name": uuid.NewString()}
+}
+
 // attachmentOf is an upload of the caller's own where he may have one: agents
 // and users see no others.
 func attachmentOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
@@ -171,7 +204,27 @@ var matrix = map[string]rule{
 		}
 		return newUser("agent")
 	}},
-	"updateUser":      {own: "ORT", below: "OR", prepare: userOf, body: sends(apitest.Body{"name": "Renamed"})},
+	"updateUser":           {own: "ORT", below: "OR", prepare: userOf, body: sends(apitest.Body{"name": "Renamed"})},
+	"deleteUser":           {own: "ORT", below: "OR", prepare: freshUser},
+	"restoreUser":          {own: "ORT", below: "OR", prepare: archivedUser},
+	"disconnectUser":       {own: "ORT", below: "OR", prepare: freshUser},
+	"generateUserPassword": {own: "ORT", below: "OR", prepare: userOf},
+	"inviteUser":           {own: "ORT", below: "OR", prepare: invitedUser},
+	"revokeInvitation":     {own: "ORT", below: "OR", prepare: invitedUser},
+	"sendWelcome":          {own: "ORT", below: "OR", prepare: freshUser},
+	"getUserAvatar":        {own: "ORTM", below: "OR", prepare: picturedUser},
+	"uploadUserAvatar":     {own: "ORT", below: "OR", prepare: userOf, upload: true},
+	"deleteUserAvatar":     {own: "ORT", below: "OR", prepare: userOf},
+
+	"listDepartments":        {own: "ORTM", below: "OR"},
+	"getDepartment":          {own: "ORTM", below: "OR", prepare: departmentOf},
+	"createDepartment":       {own: "ORT", below: "OR", body: newDepartment},
+	"updateDepartment":       {own: "ORT", below: "OR", prepare: departmentOf, body: sends(apitest.Body{"alias": "Renamed"})},
+	"deleteDepartment":       {own: "ORT", below: "OR", prepare: departmentOf},
+	"listDepartmentMembers":  {own: "ORTM", below: "OR", prepare: departmentOf},
+	"addDepartmentMember":    {own: "ORT", below: "OR", prepare: departmentOf},
+	"removeDepartmentMember": {own: "ORT", below: "OR", prepare: departmentOf},
+
 	"setUserPassword": {own: "ORT", below: "OR", prepare: userOf, body: sends(apitest.Body{"password": "Another-horse-8-battery"})},
 
 	"getUserPermissions": {own: "ORTM", below: "OR", prepare: userOf},
@@ -309,6 +362,27 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 	"confirmSecondFactor": personal(unprocessable, apitest.Body{"code": "000000"}),
 	"disableSecondFactor": personal(http.StatusConflict, apitest.Body{"password": apitest.Password}),
 	"createRecoveryCodes": personal(http.StatusConflict, apitest.Body{"password": apitest.Password}),
+	"acceptInvitation":    answers(unprocessable, unprocessable, apitest.Body{"token": "x", "password": "Another-horse-8-battery"}),
+
+	// What is a person's own, and no key's.
+	"generatePassword":  answers(http.StatusUnauthorized, http.StatusOK, nil),
+	"updateMe":          ofPeople("ORTMAU", http.StatusOK, apitest.Body{"phone": nil}),
+	"getPreferences":    ofPeople("ORTMAU", http.StatusOK, nil),
+	"updatePreferences": ofPeople("ORTMAU", http.StatusOK, apitest.Body{"display_mode": "dark"}),
+	"setPresence":       ofPeople("ORT", http.StatusOK, apitest.Body{"presence": "busy"}),
+	"getMyAvatar":       ofPeople("ORTMAU", http.StatusNotFound, nil),
+	"deleteMyAvatar":    ofPeople("ORTMAU", http.StatusNoContent, nil),
+	"uploadMyAvatar": func(t *testing.T, _ *world, c *caller, o apitest.Operation) {
+		t.Helper()
+		want := map[string]int{"": http.StatusUnauthorized, "K": http.StatusForbidden}[c.role]
+		r := c.UploadBy(t, o.Method, o.Path, "a.png", drawing(t, "png"))
+		if want == 0 {
+			want = http.StatusOK
+		}
+		if r.Status != want {
+			t.Errorf("%s: %d, want %d: %s", c.name, r.Status, want, r.Content)
+		}
+	},
 
 	"getPermissions": answers(http.StatusUnauthorized, http.StatusOK, nil),
 	"getMe":          answers(http.StatusUnauthorized, http.StatusOK, nil),
@@ -366,6 +440,24 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 	// The sessions of people end here, so they come last; a key has none.
 	"endSessions":    nil,
 	"changePassword": nil,
+}
+
+// ofPeople checks an operation on what is the caller's own: by some roles, and
+// never by a key.
+func ofPeople(roles string, status int, body any) func(*testing.T, *world, *caller, apitest.Operation) {
+	return func(t *testing.T, _ *world, c *caller, o apitest.Operation) {
+		t.Helper()
+		want := http.StatusForbidden
+		switch {
+		case c.role == "":
+			want = http.StatusUnauthorized
+		case strings.Contains(roles, c.role):
+			want = status
+		}
+		if r := c.Do(t, o.Method, o.Path, body); r.Status != want {
+			t.Errorf("%s: %d, want %d: %s", c.name, r.Status, want, r.Content)
+		}
+	}
 }
 
 // answers checks an operation that says the same to all who are, or are not,
@@ -501,7 +593,7 @@ func try(t *testing.T, w *world, c *caller, n *node, o apitest.Operation, r rule
 	}
 	var got *apitest.Response
 	if r.upload {
-		got = c.Upload(t, fill(o.Path, ids), "a.png", drawing(t, "png"))
+		got = c.UploadBy(t, o.Method, fill(o.Path, ids), "a.png", drawing(t, "png"))
 	} else {
 		got = c.Do(t, o.Method, fill(o.Path, ids), body)
 	}

@@ -97,7 +97,25 @@ func sandboxChannel() apitest.Body {
 }
 
 func newUser(role string) apitest.Body {
-	return apitest.Body{"login": uuid.NewString() + "@world.example", "name": "Somebody", "role": role, "password": apitest.Password}
+	return apitest.Body{"login": uuid.NewString() + "@world.example", "name": "Somebody", "role": role, "password": apitest.Password, "send_welcome": false}
+}
+
+// newUserAt is another user of a node's: what he has beyond a name and a role.
+func (w *world) newUserAt(t *testing.T, n *node, with apitest.Body) string {
+	t.Helper()
+	body := apitest.Body{"login": uuid.NewString() + "@world.example", "name": "Somebody", "role": "agent", "send_welcome": false}
+	if n.parent == nil {
+		body["role"] = "operator"
+	}
+	for k, v := range with {
+		body[k] = v
+	}
+	return n.boss.Post(t, n.Path("/users"), body).Want(t, http.StatusCreated).String(t, "id")
+}
+
+func (w *world) department(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/departments"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")
 }
 
 // nextNumber is somebody outside to whom nobody has written.

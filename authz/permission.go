@@ -54,15 +54,26 @@ const (
 	OptOutsRead        Permission = "opt_outs:read"
 )
 
+// Departments, and with them the modules that users have.
+const (
+	DepartmentsRead  Permission = "departments:read"
+	DepartmentsWrite Permission = "departments:write"
+)
+
+// PresenceWrite is to set one's own presence by hand, which the manuals give to
+// those who administer (C-51).
+const PresenceWrite Permission = "presence:write"
+
 // administrative are the objects of the tree; all others are content.
 var administrative = map[string]bool{
-	"tenants":  true,
-	"settings": true,
-	"users":    true,
-	"roles":    true,
-	"api_keys": true,
-	"numbers":  true,
-	"channels": true,
+	"tenants":     true,
+	"settings":    true,
+	"users":       true,
+	"departments": true,
+	"roles":       true,
+	"api_keys":    true,
+	"numbers":     true,
+	"channels":    true,
 
 	"entitlements": true,
 	"usage":        true,
@@ -76,6 +87,8 @@ func Permissions() []Permission {
 		TenantsRead, TenantsWrite,
 		SettingsWrite,
 		UsersRead, UsersWrite,
+		DepartmentsRead, DepartmentsWrite,
+		PresenceWrite,
 		RolesRead, RolesWrite,
 		APIKeysRead, APIKeysWrite,
 		NumbersRead, NumbersWrite, NumbersAssign,

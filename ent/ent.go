@@ -18,6 +18,7 @@ import (
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
 	"github.com/trellishq/trellis/ent/customrole"
+	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
@@ -92,6 +93,7 @@ func checkColumn(t, c string) error {
 			contact.Table:        contact.ValidColumn,
 			contactaddress.Table: contactaddress.ValidColumn,
 			customrole.Table:     customrole.ValidColumn,
+			department.Table:     department.ValidColumn,
 			interaction.Table:    interaction.ValidColumn,
 			message.Table:        message.ValidColumn,
 			number.Table:         number.ValidColumn,

@@ -18,6 +18,7 @@ import (
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
 	"github.com/trellishq/trellis/ent/customrole"
+	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
@@ -44,6 +45,7 @@ const (
 	TypeContact        = "Contact"
 	TypeContactAddress = "ContactAddress"
 	TypeCustomRole     = "CustomRole"
+	TypeDepartment     = "Department"
 	TypeInteraction    = "Interaction"
 	TypeMessage        = "Message"
 	TypeNumber         = "Number"
@@ -6964,6 +6966,806 @@ func (m *CustomRoleMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *CustomRoleMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown CustomRole edge %s", name)
+}
+
+// DepartmentMutation represents an operation that mutates the Department nodes in the graph.
+type DepartmentMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_at    *time.Time
+	updated_at    *time.Time
+	version       *int
+	addversion    *int
+	tenant_id     *uuid.UUID
+	name          *string
+	name_folded   *string
+	alias         *string
+	email_enabled *bool
+	chat_enabled  *bool
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*Department, error)
+	predicates    []predicate.Department
+}
+
+var _ ent.Mutation = (*DepartmentMutation)(nil)
+
+// departmentOption allows management of the mutation configuration using functional options.
+type departmentOption func(*DepartmentMutation)
+
+// newDepartmentMutation creates new mutation for the Department entity.
+func newDepartmentMutation(c config, op Op, opts ...departmentOption) *DepartmentMutation {
+	m := &DepartmentMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeDepartment,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withDepartmentID sets the ID field of the mutation.
+func withDepartmentID(id uuid.UUID) departmentOption {
+	return func(m *DepartmentMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Department
+		)
+		m.oldValue = func(ctx context.Context) (*Department, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Department.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withDepartment sets the old Department of the mutation.
+func withDepartment(node *Department) departmentOption {
+	return func(m *DepartmentMutation) {
+		m.oldValue = func(context.Context) (*Department, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m DepartmentMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m DepartmentMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Department entities.
+func (m *DepartmentMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *DepartmentMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *DepartmentMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Department.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *DepartmentMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *DepartmentMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *DepartmentMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *DepartmentMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *DepartmentMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *DepartmentMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *DepartmentMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *DepartmentMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *DepartmentMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *DepartmentMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *DepartmentMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *DepartmentMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *DepartmentMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *DepartmentMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetName sets the "name" field.
+func (m *DepartmentMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *DepartmentMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *DepartmentMutation) ResetName() {
+	m.name = nil
+}
+
+// SetNameFolded sets the "name_folded" field.
+func (m *DepartmentMutation) SetNameFolded(s string) {
+	m.name_folded = &s
+}
+
+// NameFolded returns the value of the "name_folded" field in the mutation.
+func (m *DepartmentMutation) NameFolded() (r string, exists bool) {
+	v := m.name_folded
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNameFolded returns the old "name_folded" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldNameFolded(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNameFolded is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNameFolded requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNameFolded: %w", err)
+	}
+	return oldValue.NameFolded, nil
+}
+
+// ResetNameFolded resets all changes to the "name_folded" field.
+func (m *DepartmentMutation) ResetNameFolded() {
+	m.name_folded = nil
+}
+
+// SetAlias sets the "alias" field.
+func (m *DepartmentMutation) SetAlias(s string) {
+	m.alias = &s
+}
+
+// Alias returns the value of the "alias" field in the mutation.
+func (m *DepartmentMutation) Alias() (r string, exists bool) {
+	v := m.alias
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAlias returns the old "alias" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldAlias(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAlias is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAlias requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAlias: %w", err)
+	}
+	return oldValue.Alias, nil
+}
+
+// ResetAlias resets all changes to the "alias" field.
+func (m *DepartmentMutation) ResetAlias() {
+	m.alias = nil
+}
+
+// SetEmailEnabled sets the "email_enabled" field.
+func (m *DepartmentMutation) SetEmailEnabled(b bool) {
+	m.email_enabled = &b
+}
+
+// EmailEnabled returns the value of the "email_enabled" field in the mutation.
+func (m *DepartmentMutation) EmailEnabled() (r bool, exists bool) {
+	v := m.email_enabled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmailEnabled returns the old "email_enabled" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldEmailEnabled(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmailEnabled is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmailEnabled requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmailEnabled: %w", err)
+	}
+	return oldValue.EmailEnabled, nil
+}
+
+// ResetEmailEnabled resets all changes to the "email_enabled" field.
+func (m *DepartmentMutation) ResetEmailEnabled() {
+	m.email_enabled = nil
+}
+
+// SetChatEnabled sets the "chat_enabled" field.
+func (m *DepartmentMutation) SetChatEnabled(b bool) {
+	m.chat_enabled = &b
+}
+
+// ChatEnabled returns the value of the "chat_enabled" field in the mutation.
+func (m *DepartmentMutation) ChatEnabled() (r bool, exists bool) {
+	v := m.chat_enabled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChatEnabled returns the old "chat_enabled" field's value of the Department entity.
+// If the Department object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DepartmentMutation) OldChatEnabled(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChatEnabled is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChatEnabled requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChatEnabled: %w", err)
+	}
+	return oldValue.ChatEnabled, nil
+}
+
+// ResetChatEnabled resets all changes to the "chat_enabled" field.
+func (m *DepartmentMutation) ResetChatEnabled() {
+	m.chat_enabled = nil
+}
+
+// Where appends a list predicates to the DepartmentMutation builder.
+func (m *DepartmentMutation) Where(ps ...predicate.Department) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the DepartmentMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *DepartmentMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Department, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *DepartmentMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *DepartmentMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Department).
+func (m *DepartmentMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *DepartmentMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.created_at != nil {
+		fields = append(fields, department.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, department.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, department.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, department.FieldTenantID)
+	}
+	if m.name != nil {
+		fields = append(fields, department.FieldName)
+	}
+	if m.name_folded != nil {
+		fields = append(fields, department.FieldNameFolded)
+	}
+	if m.alias != nil {
+		fields = append(fields, department.FieldAlias)
+	}
+	if m.email_enabled != nil {
+		fields = append(fields, department.FieldEmailEnabled)
+	}
+	if m.chat_enabled != nil {
+		fields = append(fields, department.FieldChatEnabled)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *DepartmentMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case department.FieldCreatedAt:
+		return m.CreatedAt()
+	case department.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case department.FieldVersion:
+		return m.Version()
+	case department.FieldTenantID:
+		return m.TenantID()
+	case department.FieldName:
+		return m.Name()
+	case department.FieldNameFolded:
+		return m.NameFolded()
+	case department.FieldAlias:
+		return m.Alias()
+	case department.FieldEmailEnabled:
+		return m.EmailEnabled()
+	case department.FieldChatEnabled:
+		return m.ChatEnabled()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *DepartmentMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case department.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case department.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case department.FieldVersion:
+		return m.OldVersion(ctx)
+	case department.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case department.FieldName:
+		return m.OldName(ctx)
+	case department.FieldNameFolded:
+		return m.OldNameFolded(ctx)
+	case department.FieldAlias:
+		return m.OldAlias(ctx)
+	case department.FieldEmailEnabled:
+		return m.OldEmailEnabled(ctx)
+	case department.FieldChatEnabled:
+		return m.OldChatEnabled(ctx)
+	}
+	return nil, fmt.Errorf("unknown Department field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *DepartmentMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case department.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case department.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case department.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case department.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case department.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case department.FieldNameFolded:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNameFolded(v)
+		return nil
+	case department.FieldAlias:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAlias(v)
+		return nil
+	case department.FieldEmailEnabled:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmailEnabled(v)
+		return nil
+	case department.FieldChatEnabled:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChatEnabled(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Department field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *DepartmentMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, department.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *DepartmentMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case department.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *DepartmentMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case department.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Department numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *DepartmentMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *DepartmentMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *DepartmentMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown Department nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *DepartmentMutation) ResetField(name string) error {
+	switch name {
+	case department.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case department.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case department.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case department.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case department.FieldName:
+		m.ResetName()
+		return nil
+	case department.FieldNameFolded:
+		m.ResetNameFolded()
+		return nil
+	case department.FieldAlias:
+		m.ResetAlias()
+		return nil
+	case department.FieldEmailEnabled:
+		m.ResetEmailEnabled()
+		return nil
+	case department.FieldChatEnabled:
+		m.ResetChatEnabled()
+		return nil
+	}
+	return fmt.Errorf("unknown Department field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *DepartmentMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *DepartmentMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *DepartmentMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *DepartmentMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *DepartmentMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *DepartmentMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *DepartmentMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Department unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *DepartmentMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Department edge %s", name)
 }
 
 // InteractionMutation represents an operation that mutates the Interaction nodes in the graph.
@@ -16150,33 +16952,53 @@ func (m *TenantMutation) ResetEdge(name string) error {
 // UserMutation represents an operation that mutates the User nodes in the graph.
 type UserMutation struct {
 	config
-	op                   Op
-	typ                  string
-	id                   *uuid.UUID
-	created_at           *time.Time
-	updated_at           *time.Time
-	version              *int
-	addversion           *int
-	tenant_id            *uuid.UUID
-	login                *string
-	name                 *string
-	role                 *user.Role
-	status               *user.Status
-	password_hash        *string
-	must_change_password *bool
-	password_changed_at  *time.Time
-	password_warned_at   *time.Time
-	second_factor_due_at *time.Time
-	custom_role_id       *uuid.UUID
-	denied               *[]string
-	appenddenied         []string
-	granted              *[]string
-	appendgranted        []string
-	created_by_id        *uuid.UUID
-	clearedFields        map[string]struct{}
-	done                 bool
-	oldValue             func(context.Context) (*User, error)
-	predicates           []predicate.User
+	op                       Op
+	typ                      string
+	id                       *uuid.UUID
+	created_at               *time.Time
+	updated_at               *time.Time
+	version                  *int
+	addversion               *int
+	tenant_id                *uuid.UUID
+	login                    *string
+	name                     *string
+	name_folded              *string
+	kind                     *user.Kind
+	role                     *user.Role
+	status                   *user.Status
+	archived_from            *user.ArchivedFrom
+	archived_at              *time.Time
+	password_hash            *string
+	must_change_password     *bool
+	password_changed_at      *time.Time
+	password_warned_at       *time.Time
+	second_factor_due_at     *time.Time
+	custom_role_id           *uuid.UUID
+	denied                   *[]string
+	appenddenied             []string
+	granted                  *[]string
+	appendgranted            []string
+	initial_password_until   *time.Time
+	invitation_hash          *[]byte
+	invited_until            *time.Time
+	created_by_id            *uuid.UUID
+	phone                    *string
+	internal_number          *string
+	language                 *string
+	time_zone                *string
+	display_mode             *user.DisplayMode
+	avatar_tag               *string
+	presence                 *user.Presence
+	presence_at              *time.Time
+	last_seen_at             *time.Time
+	applications             *[]string
+	appendapplications       []string
+	disabled_functions       *[]string
+	appenddisabled_functions []string
+	clearedFields            map[string]struct{}
+	done                     bool
+	oldValue                 func(context.Context) (*User, error)
+	predicates               []predicate.User
 }
 
 var _ ent.Mutation = (*UserMutation)(nil)
@@ -16519,6 +17341,78 @@ func (m *UserMutation) ResetName() {
 	m.name = nil
 }
 
+// SetNameFolded sets the "name_folded" field.
+func (m *UserMutation) SetNameFolded(s string) {
+	m.name_folded = &s
+}
+
+// NameFolded returns the value of the "name_folded" field in the mutation.
+func (m *UserMutation) NameFolded() (r string, exists bool) {
+	v := m.name_folded
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNameFolded returns the old "name_folded" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldNameFolded(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNameFolded is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNameFolded requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNameFolded: %w", err)
+	}
+	return oldValue.NameFolded, nil
+}
+
+// ResetNameFolded resets all changes to the "name_folded" field.
+func (m *UserMutation) ResetNameFolded() {
+	m.name_folded = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *UserMutation) SetKind(u user.Kind) {
+	m.kind = &u
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *UserMutation) Kind() (r user.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldKind(ctx context.Context) (v user.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *UserMutation) ResetKind() {
+	m.kind = nil
+}
+
 // SetRole sets the "role" field.
 func (m *UserMutation) SetRole(u user.Role) {
 	m.role = &u
@@ -16589,6 +17483,104 @@ func (m *UserMutation) OldStatus(ctx context.Context) (v user.Status, err error)
 // ResetStatus resets all changes to the "status" field.
 func (m *UserMutation) ResetStatus() {
 	m.status = nil
+}
+
+// SetArchivedFrom sets the "archived_from" field.
+func (m *UserMutation) SetArchivedFrom(uf user.ArchivedFrom) {
+	m.archived_from = &uf
+}
+
+// ArchivedFrom returns the value of the "archived_from" field in the mutation.
+func (m *UserMutation) ArchivedFrom() (r user.ArchivedFrom, exists bool) {
+	v := m.archived_from
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchivedFrom returns the old "archived_from" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldArchivedFrom(ctx context.Context) (v *user.ArchivedFrom, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchivedFrom is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchivedFrom requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchivedFrom: %w", err)
+	}
+	return oldValue.ArchivedFrom, nil
+}
+
+// ClearArchivedFrom clears the value of the "archived_from" field.
+func (m *UserMutation) ClearArchivedFrom() {
+	m.archived_from = nil
+	m.clearedFields[user.FieldArchivedFrom] = struct{}{}
+}
+
+// ArchivedFromCleared returns if the "archived_from" field was cleared in this mutation.
+func (m *UserMutation) ArchivedFromCleared() bool {
+	_, ok := m.clearedFields[user.FieldArchivedFrom]
+	return ok
+}
+
+// ResetArchivedFrom resets all changes to the "archived_from" field.
+func (m *UserMutation) ResetArchivedFrom() {
+	m.archived_from = nil
+	delete(m.clearedFields, user.FieldArchivedFrom)
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (m *UserMutation) SetArchivedAt(t time.Time) {
+	m.archived_at = &t
+}
+
+// ArchivedAt returns the value of the "archived_at" field in the mutation.
+func (m *UserMutation) ArchivedAt() (r time.Time, exists bool) {
+	v := m.archived_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchivedAt returns the old "archived_at" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldArchivedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchivedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchivedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchivedAt: %w", err)
+	}
+	return oldValue.ArchivedAt, nil
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (m *UserMutation) ClearArchivedAt() {
+	m.archived_at = nil
+	m.clearedFields[user.FieldArchivedAt] = struct{}{}
+}
+
+// ArchivedAtCleared returns if the "archived_at" field was cleared in this mutation.
+func (m *UserMutation) ArchivedAtCleared() bool {
+	_, ok := m.clearedFields[user.FieldArchivedAt]
+	return ok
+}
+
+// ResetArchivedAt resets all changes to the "archived_at" field.
+func (m *UserMutation) ResetArchivedAt() {
+	m.archived_at = nil
+	delete(m.clearedFields, user.FieldArchivedAt)
 }
 
 // SetPasswordHash sets the "password_hash" field.
@@ -16989,6 +17981,153 @@ func (m *UserMutation) ResetGranted() {
 	delete(m.clearedFields, user.FieldGranted)
 }
 
+// SetInitialPasswordUntil sets the "initial_password_until" field.
+func (m *UserMutation) SetInitialPasswordUntil(t time.Time) {
+	m.initial_password_until = &t
+}
+
+// InitialPasswordUntil returns the value of the "initial_password_until" field in the mutation.
+func (m *UserMutation) InitialPasswordUntil() (r time.Time, exists bool) {
+	v := m.initial_password_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInitialPasswordUntil returns the old "initial_password_until" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldInitialPasswordUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInitialPasswordUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInitialPasswordUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInitialPasswordUntil: %w", err)
+	}
+	return oldValue.InitialPasswordUntil, nil
+}
+
+// ClearInitialPasswordUntil clears the value of the "initial_password_until" field.
+func (m *UserMutation) ClearInitialPasswordUntil() {
+	m.initial_password_until = nil
+	m.clearedFields[user.FieldInitialPasswordUntil] = struct{}{}
+}
+
+// InitialPasswordUntilCleared returns if the "initial_password_until" field was cleared in this mutation.
+func (m *UserMutation) InitialPasswordUntilCleared() bool {
+	_, ok := m.clearedFields[user.FieldInitialPasswordUntil]
+	return ok
+}
+
+// ResetInitialPasswordUntil resets all changes to the "initial_password_until" field.
+func (m *UserMutation) ResetInitialPasswordUntil() {
+	m.initial_password_until = nil
+	delete(m.clearedFields, user.FieldInitialPasswordUntil)
+}
+
+// SetInvitationHash sets the "invitation_hash" field.
+func (m *UserMutation) SetInvitationHash(b []byte) {
+	m.invitation_hash = &b
+}
+
+// InvitationHash returns the value of the "invitation_hash" field in the mutation.
+func (m *UserMutation) InvitationHash() (r []byte, exists bool) {
+	v := m.invitation_hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInvitationHash returns the old "invitation_hash" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldInvitationHash(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInvitationHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInvitationHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInvitationHash: %w", err)
+	}
+	return oldValue.InvitationHash, nil
+}
+
+// ClearInvitationHash clears the value of the "invitation_hash" field.
+func (m *UserMutation) ClearInvitationHash() {
+	m.invitation_hash = nil
+	m.clearedFields[user.FieldInvitationHash] = struct{}{}
+}
+
+// InvitationHashCleared returns if the "invitation_hash" field was cleared in this mutation.
+func (m *UserMutation) InvitationHashCleared() bool {
+	_, ok := m.clearedFields[user.FieldInvitationHash]
+	return ok
+}
+
+// ResetInvitationHash resets all changes to the "invitation_hash" field.
+func (m *UserMutation) ResetInvitationHash() {
+	m.invitation_hash = nil
+	delete(m.clearedFields, user.FieldInvitationHash)
+}
+
+// SetInvitedUntil sets the "invited_until" field.
+func (m *UserMutation) SetInvitedUntil(t time.Time) {
+	m.invited_until = &t
+}
+
+// InvitedUntil returns the value of the "invited_until" field in the mutation.
+func (m *UserMutation) InvitedUntil() (r time.Time, exists bool) {
+	v := m.invited_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInvitedUntil returns the old "invited_until" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldInvitedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInvitedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInvitedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInvitedUntil: %w", err)
+	}
+	return oldValue.InvitedUntil, nil
+}
+
+// ClearInvitedUntil clears the value of the "invited_until" field.
+func (m *UserMutation) ClearInvitedUntil() {
+	m.invited_until = nil
+	m.clearedFields[user.FieldInvitedUntil] = struct{}{}
+}
+
+// InvitedUntilCleared returns if the "invited_until" field was cleared in this mutation.
+func (m *UserMutation) InvitedUntilCleared() bool {
+	_, ok := m.clearedFields[user.FieldInvitedUntil]
+	return ok
+}
+
+// ResetInvitedUntil resets all changes to the "invited_until" field.
+func (m *UserMutation) ResetInvitedUntil() {
+	m.invited_until = nil
+	delete(m.clearedFields, user.FieldInvitedUntil)
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (m *UserMutation) SetCreatedByID(u uuid.UUID) {
 	m.created_by_id = &u
@@ -17038,6 +18177,551 @@ func (m *UserMutation) ResetCreatedByID() {
 	delete(m.clearedFields, user.FieldCreatedByID)
 }
 
+// SetPhone sets the "phone" field.
+func (m *UserMutation) SetPhone(s string) {
+	m.phone = &s
+}
+
+// Phone returns the value of the "phone" field in the mutation.
+func (m *UserMutation) Phone() (r string, exists bool) {
+	v := m.phone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPhone returns the old "phone" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldPhone(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPhone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPhone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPhone: %w", err)
+	}
+	return oldValue.Phone, nil
+}
+
+// ClearPhone clears the value of the "phone" field.
+func (m *UserMutation) ClearPhone() {
+	m.phone = nil
+	m.clearedFields[user.FieldPhone] = struct{}{}
+}
+
+// PhoneCleared returns if the "phone" field was cleared in this mutation.
+func (m *UserMutation) PhoneCleared() bool {
+	_, ok := m.clearedFields[user.FieldPhone]
+	return ok
+}
+
+// ResetPhone resets all changes to the "phone" field.
+func (m *UserMutation) ResetPhone() {
+	m.phone = nil
+	delete(m.clearedFields, user.FieldPhone)
+}
+
+// SetInternalNumber sets the "internal_number" field.
+func (m *UserMutation) SetInternalNumber(s string) {
+	m.internal_number = &s
+}
+
+// InternalNumber returns the value of the "internal_number" field in the mutation.
+func (m *UserMutation) InternalNumber() (r string, exists bool) {
+	v := m.internal_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInternalNumber returns the old "internal_number" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldInternalNumber(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInternalNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInternalNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInternalNumber: %w", err)
+	}
+	return oldValue.InternalNumber, nil
+}
+
+// ClearInternalNumber clears the value of the "internal_number" field.
+func (m *UserMutation) ClearInternalNumber() {
+	m.internal_number = nil
+	m.clearedFields[user.FieldInternalNumber] = struct{}{}
+}
+
+// InternalNumberCleared returns if the "internal_number" field was cleared in this mutation.
+func (m *UserMutation) InternalNumberCleared() bool {
+	_, ok := m.clearedFields[user.FieldInternalNumber]
+	return ok
+}
+
+// ResetInternalNumber resets all changes to the "internal_number" field.
+func (m *UserMutation) ResetInternalNumber() {
+	m.internal_number = nil
+	delete(m.clearedFields, user.FieldInternalNumber)
+}
+
+// SetLanguage sets the "language" field.
+func (m *UserMutation) SetLanguage(s string) {
+	m.language = &s
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *UserMutation) Language() (r string, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldLanguage(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ClearLanguage clears the value of the "language" field.
+func (m *UserMutation) ClearLanguage() {
+	m.language = nil
+	m.clearedFields[user.FieldLanguage] = struct{}{}
+}
+
+// LanguageCleared returns if the "language" field was cleared in this mutation.
+func (m *UserMutation) LanguageCleared() bool {
+	_, ok := m.clearedFields[user.FieldLanguage]
+	return ok
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *UserMutation) ResetLanguage() {
+	m.language = nil
+	delete(m.clearedFields, user.FieldLanguage)
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (m *UserMutation) SetTimeZone(s string) {
+	m.time_zone = &s
+}
+
+// TimeZone returns the value of the "time_zone" field in the mutation.
+func (m *UserMutation) TimeZone() (r string, exists bool) {
+	v := m.time_zone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTimeZone returns the old "time_zone" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldTimeZone(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTimeZone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTimeZone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTimeZone: %w", err)
+	}
+	return oldValue.TimeZone, nil
+}
+
+// ClearTimeZone clears the value of the "time_zone" field.
+func (m *UserMutation) ClearTimeZone() {
+	m.time_zone = nil
+	m.clearedFields[user.FieldTimeZone] = struct{}{}
+}
+
+// TimeZoneCleared returns if the "time_zone" field was cleared in this mutation.
+func (m *UserMutation) TimeZoneCleared() bool {
+	_, ok := m.clearedFields[user.FieldTimeZone]
+	return ok
+}
+
+// ResetTimeZone resets all changes to the "time_zone" field.
+func (m *UserMutation) ResetTimeZone() {
+	m.time_zone = nil
+	delete(m.clearedFields, user.FieldTimeZone)
+}
+
+// SetDisplayMode sets the "display_mode" field.
+func (m *UserMutation) SetDisplayMode(um user.DisplayMode) {
+	m.display_mode = &um
+}
+
+// DisplayMode returns the value of the "display_mode" field in the mutation.
+func (m *UserMutation) DisplayMode() (r user.DisplayMode, exists bool) {
+	v := m.display_mode
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisplayMode returns the old "display_mode" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldDisplayMode(ctx context.Context) (v user.DisplayMode, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisplayMode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisplayMode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisplayMode: %w", err)
+	}
+	return oldValue.DisplayMode, nil
+}
+
+// ResetDisplayMode resets all changes to the "display_mode" field.
+func (m *UserMutation) ResetDisplayMode() {
+	m.display_mode = nil
+}
+
+// SetAvatarTag sets the "avatar_tag" field.
+func (m *UserMutation) SetAvatarTag(s string) {
+	m.avatar_tag = &s
+}
+
+// AvatarTag returns the value of the "avatar_tag" field in the mutation.
+func (m *UserMutation) AvatarTag() (r string, exists bool) {
+	v := m.avatar_tag
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAvatarTag returns the old "avatar_tag" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldAvatarTag(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAvatarTag is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAvatarTag requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAvatarTag: %w", err)
+	}
+	return oldValue.AvatarTag, nil
+}
+
+// ClearAvatarTag clears the value of the "avatar_tag" field.
+func (m *UserMutation) ClearAvatarTag() {
+	m.avatar_tag = nil
+	m.clearedFields[user.FieldAvatarTag] = struct{}{}
+}
+
+// AvatarTagCleared returns if the "avatar_tag" field was cleared in this mutation.
+func (m *UserMutation) AvatarTagCleared() bool {
+	_, ok := m.clearedFields[user.FieldAvatarTag]
+	return ok
+}
+
+// ResetAvatarTag resets all changes to the "avatar_tag" field.
+func (m *UserMutation) ResetAvatarTag() {
+	m.avatar_tag = nil
+	delete(m.clearedFields, user.FieldAvatarTag)
+}
+
+// SetPresence sets the "presence" field.
+func (m *UserMutation) SetPresence(u user.Presence) {
+	m.presence = &u
+}
+
+// Presence returns the value of the "presence" field in the mutation.
+func (m *UserMutation) Presence() (r user.Presence, exists bool) {
+	v := m.presence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPresence returns the old "presence" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldPresence(ctx context.Context) (v user.Presence, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPresence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPresence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPresence: %w", err)
+	}
+	return oldValue.Presence, nil
+}
+
+// ResetPresence resets all changes to the "presence" field.
+func (m *UserMutation) ResetPresence() {
+	m.presence = nil
+}
+
+// SetPresenceAt sets the "presence_at" field.
+func (m *UserMutation) SetPresenceAt(t time.Time) {
+	m.presence_at = &t
+}
+
+// PresenceAt returns the value of the "presence_at" field in the mutation.
+func (m *UserMutation) PresenceAt() (r time.Time, exists bool) {
+	v := m.presence_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPresenceAt returns the old "presence_at" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldPresenceAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPresenceAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPresenceAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPresenceAt: %w", err)
+	}
+	return oldValue.PresenceAt, nil
+}
+
+// ClearPresenceAt clears the value of the "presence_at" field.
+func (m *UserMutation) ClearPresenceAt() {
+	m.presence_at = nil
+	m.clearedFields[user.FieldPresenceAt] = struct{}{}
+}
+
+// PresenceAtCleared returns if the "presence_at" field was cleared in this mutation.
+func (m *UserMutation) PresenceAtCleared() bool {
+	_, ok := m.clearedFields[user.FieldPresenceAt]
+	return ok
+}
+
+// ResetPresenceAt resets all changes to the "presence_at" field.
+func (m *UserMutation) ResetPresenceAt() {
+	m.presence_at = nil
+	delete(m.clearedFields, user.FieldPresenceAt)
+}
+
+// SetLastSeenAt sets the "last_seen_at" field.
+func (m *UserMutation) SetLastSeenAt(t time.Time) {
+	m.last_seen_at = &t
+}
+
+// LastSeenAt returns the value of the "last_seen_at" field in the mutation.
+func (m *UserMutation) LastSeenAt() (r time.Time, exists bool) {
+	v := m.last_seen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastSeenAt returns the old "last_seen_at" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldLastSeenAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastSeenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastSeenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastSeenAt: %w", err)
+	}
+	return oldValue.LastSeenAt, nil
+}
+
+// ClearLastSeenAt clears the value of the "last_seen_at" field.
+func (m *UserMutation) ClearLastSeenAt() {
+	m.last_seen_at = nil
+	m.clearedFields[user.FieldLastSeenAt] = struct{}{}
+}
+
+// LastSeenAtCleared returns if the "last_seen_at" field was cleared in this mutation.
+func (m *UserMutation) LastSeenAtCleared() bool {
+	_, ok := m.clearedFields[user.FieldLastSeenAt]
+	return ok
+}
+
+// ResetLastSeenAt resets all changes to the "last_seen_at" field.
+func (m *UserMutation) ResetLastSeenAt() {
+	m.last_seen_at = nil
+	delete(m.clearedFields, user.FieldLastSeenAt)
+}
+
+// SetApplications sets the "applications" field.
+func (m *UserMutation) SetApplications(s []string) {
+	m.applications = &s
+	m.appendapplications = nil
+}
+
+// Applications returns the value of the "applications" field in the mutation.
+func (m *UserMutation) Applications() (r []string, exists bool) {
+	v := m.applications
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldApplications returns the old "applications" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldApplications(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldApplications is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldApplications requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldApplications: %w", err)
+	}
+	return oldValue.Applications, nil
+}
+
+// AppendApplications adds s to the "applications" field.
+func (m *UserMutation) AppendApplications(s []string) {
+	m.appendapplications = append(m.appendapplications, s...)
+}
+
+// AppendedApplications returns the list of values that were appended to the "applications" field in this mutation.
+func (m *UserMutation) AppendedApplications() ([]string, bool) {
+	if len(m.appendapplications) == 0 {
+		return nil, false
+	}
+	return m.appendapplications, true
+}
+
+// ClearApplications clears the value of the "applications" field.
+func (m *UserMutation) ClearApplications() {
+	m.applications = nil
+	m.appendapplications = nil
+	m.clearedFields[user.FieldApplications] = struct{}{}
+}
+
+// ApplicationsCleared returns if the "applications" field was cleared in this mutation.
+func (m *UserMutation) ApplicationsCleared() bool {
+	_, ok := m.clearedFields[user.FieldApplications]
+	return ok
+}
+
+// ResetApplications resets all changes to the "applications" field.
+func (m *UserMutation) ResetApplications() {
+	m.applications = nil
+	m.appendapplications = nil
+	delete(m.clearedFields, user.FieldApplications)
+}
+
+// SetDisabledFunctions sets the "disabled_functions" field.
+func (m *UserMutation) SetDisabledFunctions(s []string) {
+	m.disabled_functions = &s
+	m.appenddisabled_functions = nil
+}
+
+// DisabledFunctions returns the value of the "disabled_functions" field in the mutation.
+func (m *UserMutation) DisabledFunctions() (r []string, exists bool) {
+	v := m.disabled_functions
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisabledFunctions returns the old "disabled_functions" field's value of the User entity.
+// If the User object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *UserMutation) OldDisabledFunctions(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisabledFunctions is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisabledFunctions requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisabledFunctions: %w", err)
+	}
+	return oldValue.DisabledFunctions, nil
+}
+
+// AppendDisabledFunctions adds s to the "disabled_functions" field.
+func (m *UserMutation) AppendDisabledFunctions(s []string) {
+	m.appenddisabled_functions = append(m.appenddisabled_functions, s...)
+}
+
+// AppendedDisabledFunctions returns the list of values that were appended to the "disabled_functions" field in this mutation.
+func (m *UserMutation) AppendedDisabledFunctions() ([]string, bool) {
+	if len(m.appenddisabled_functions) == 0 {
+		return nil, false
+	}
+	return m.appenddisabled_functions, true
+}
+
+// ClearDisabledFunctions clears the value of the "disabled_functions" field.
+func (m *UserMutation) ClearDisabledFunctions() {
+	m.disabled_functions = nil
+	m.appenddisabled_functions = nil
+	m.clearedFields[user.FieldDisabledFunctions] = struct{}{}
+}
+
+// DisabledFunctionsCleared returns if the "disabled_functions" field was cleared in this mutation.
+func (m *UserMutation) DisabledFunctionsCleared() bool {
+	_, ok := m.clearedFields[user.FieldDisabledFunctions]
+	return ok
+}
+
+// ResetDisabledFunctions resets all changes to the "disabled_functions" field.
+func (m *UserMutation) ResetDisabledFunctions() {
+	m.disabled_functions = nil
+	m.appenddisabled_functions = nil
+	delete(m.clearedFields, user.FieldDisabledFunctions)
+}
+
 // Where appends a list predicates to the UserMutation builder.
 func (m *UserMutation) Where(ps ...predicate.User) {
 	m.predicates = append(m.predicates, ps...)
@@ -17072,7 +18756,7 @@ func (m *UserMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *UserMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 35)
 	if m.created_at != nil {
 		fields = append(fields, user.FieldCreatedAt)
 	}
@@ -17091,11 +18775,23 @@ func (m *UserMutation) Fields() []string {
 	if m.name != nil {
 		fields = append(fields, user.FieldName)
 	}
+	if m.name_folded != nil {
+		fields = append(fields, user.FieldNameFolded)
+	}
+	if m.kind != nil {
+		fields = append(fields, user.FieldKind)
+	}
 	if m.role != nil {
 		fields = append(fields, user.FieldRole)
 	}
 	if m.status != nil {
 		fields = append(fields, user.FieldStatus)
+	}
+	if m.archived_from != nil {
+		fields = append(fields, user.FieldArchivedFrom)
+	}
+	if m.archived_at != nil {
+		fields = append(fields, user.FieldArchivedAt)
 	}
 	if m.password_hash != nil {
 		fields = append(fields, user.FieldPasswordHash)
@@ -17121,8 +18817,50 @@ func (m *UserMutation) Fields() []string {
 	if m.granted != nil {
 		fields = append(fields, user.FieldGranted)
 	}
+	if m.initial_password_until != nil {
+		fields = append(fields, user.FieldInitialPasswordUntil)
+	}
+	if m.invitation_hash != nil {
+		fields = append(fields, user.FieldInvitationHash)
+	}
+	if m.invited_until != nil {
+		fields = append(fields, user.FieldInvitedUntil)
+	}
 	if m.created_by_id != nil {
 		fields = append(fields, user.FieldCreatedByID)
+	}
+	if m.phone != nil {
+		fields = append(fields, user.FieldPhone)
+	}
+	if m.internal_number != nil {
+		fields = append(fields, user.FieldInternalNumber)
+	}
+	if m.language != nil {
+		fields = append(fields, user.FieldLanguage)
+	}
+	if m.time_zone != nil {
+		fields = append(fields, user.FieldTimeZone)
+	}
+	if m.display_mode != nil {
+		fields = append(fields, user.FieldDisplayMode)
+	}
+	if m.avatar_tag != nil {
+		fields = append(fields, user.FieldAvatarTag)
+	}
+	if m.presence != nil {
+		fields = append(fields, user.FieldPresence)
+	}
+	if m.presence_at != nil {
+		fields = append(fields, user.FieldPresenceAt)
+	}
+	if m.last_seen_at != nil {
+		fields = append(fields, user.FieldLastSeenAt)
+	}
+	if m.applications != nil {
+		fields = append(fields, user.FieldApplications)
+	}
+	if m.disabled_functions != nil {
+		fields = append(fields, user.FieldDisabledFunctions)
 	}
 	return fields
 }
@@ -17144,10 +18882,18 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.Login()
 	case user.FieldName:
 		return m.Name()
+	case user.FieldNameFolded:
+		return m.NameFolded()
+	case user.FieldKind:
+		return m.Kind()
 	case user.FieldRole:
 		return m.Role()
 	case user.FieldStatus:
 		return m.Status()
+	case user.FieldArchivedFrom:
+		return m.ArchivedFrom()
+	case user.FieldArchivedAt:
+		return m.ArchivedAt()
 	case user.FieldPasswordHash:
 		return m.PasswordHash()
 	case user.FieldMustChangePassword:
@@ -17164,8 +18910,36 @@ func (m *UserMutation) Field(name string) (ent.Value, bool) {
 		return m.Denied()
 	case user.FieldGranted:
 		return m.Granted()
+	case user.FieldInitialPasswordUntil:
+		return m.InitialPasswordUntil()
+	case user.FieldInvitationHash:
+		return m.InvitationHash()
+	case user.FieldInvitedUntil:
+		return m.InvitedUntil()
 	case user.FieldCreatedByID:
 		return m.CreatedByID()
+	case user.FieldPhone:
+		return m.Phone()
+	case user.FieldInternalNumber:
+		return m.InternalNumber()
+	case user.FieldLanguage:
+		return m.Language()
+	case user.FieldTimeZone:
+		return m.TimeZone()
+	case user.FieldDisplayMode:
+		return m.DisplayMode()
+	case user.FieldAvatarTag:
+		return m.AvatarTag()
+	case user.FieldPresence:
+		return m.Presence()
+	case user.FieldPresenceAt:
+		return m.PresenceAt()
+	case user.FieldLastSeenAt:
+		return m.LastSeenAt()
+	case user.FieldApplications:
+		return m.Applications()
+	case user.FieldDisabledFunctions:
+		return m.DisabledFunctions()
 	}
 	return nil, false
 }
@@ -17187,10 +18961,18 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldLogin(ctx)
 	case user.FieldName:
 		return m.OldName(ctx)
+	case user.FieldNameFolded:
+		return m.OldNameFolded(ctx)
+	case user.FieldKind:
+		return m.OldKind(ctx)
 	case user.FieldRole:
 		return m.OldRole(ctx)
 	case user.FieldStatus:
 		return m.OldStatus(ctx)
+	case user.FieldArchivedFrom:
+		return m.OldArchivedFrom(ctx)
+	case user.FieldArchivedAt:
+		return m.OldArchivedAt(ctx)
 	case user.FieldPasswordHash:
 		return m.OldPasswordHash(ctx)
 	case user.FieldMustChangePassword:
@@ -17207,8 +18989,36 @@ func (m *UserMutation) OldField(ctx context.Context, name string) (ent.Value, er
 		return m.OldDenied(ctx)
 	case user.FieldGranted:
 		return m.OldGranted(ctx)
+	case user.FieldInitialPasswordUntil:
+		return m.OldInitialPasswordUntil(ctx)
+	case user.FieldInvitationHash:
+		return m.OldInvitationHash(ctx)
+	case user.FieldInvitedUntil:
+		return m.OldInvitedUntil(ctx)
 	case user.FieldCreatedByID:
 		return m.OldCreatedByID(ctx)
+	case user.FieldPhone:
+		return m.OldPhone(ctx)
+	case user.FieldInternalNumber:
+		return m.OldInternalNumber(ctx)
+	case user.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case user.FieldTimeZone:
+		return m.OldTimeZone(ctx)
+	case user.FieldDisplayMode:
+		return m.OldDisplayMode(ctx)
+	case user.FieldAvatarTag:
+		return m.OldAvatarTag(ctx)
+	case user.FieldPresence:
+		return m.OldPresence(ctx)
+	case user.FieldPresenceAt:
+		return m.OldPresenceAt(ctx)
+	case user.FieldLastSeenAt:
+		return m.OldLastSeenAt(ctx)
+	case user.FieldApplications:
+		return m.OldApplications(ctx)
+	case user.FieldDisabledFunctions:
+		return m.OldDisabledFunctions(ctx)
 	}
 	return nil, fmt.Errorf("unknown User field %s", name)
 }
@@ -17260,6 +19070,20 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetName(v)
 		return nil
+	case user.FieldNameFolded:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNameFolded(v)
+		return nil
+	case user.FieldKind:
+		v, ok := value.(user.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
 	case user.FieldRole:
 		v, ok := value.(user.Role)
 		if !ok {
@@ -17273,6 +19097,20 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetStatus(v)
+		return nil
+	case user.FieldArchivedFrom:
+		v, ok := value.(user.ArchivedFrom)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchivedFrom(v)
+		return nil
+	case user.FieldArchivedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchivedAt(v)
 		return nil
 	case user.FieldPasswordHash:
 		v, ok := value.(string)
@@ -17330,12 +19168,110 @@ func (m *UserMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetGranted(v)
 		return nil
+	case user.FieldInitialPasswordUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInitialPasswordUntil(v)
+		return nil
+	case user.FieldInvitationHash:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInvitationHash(v)
+		return nil
+	case user.FieldInvitedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInvitedUntil(v)
+		return nil
 	case user.FieldCreatedByID:
 		v, ok := value.(uuid.UUID)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetCreatedByID(v)
+		return nil
+	case user.FieldPhone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPhone(v)
+		return nil
+	case user.FieldInternalNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInternalNumber(v)
+		return nil
+	case user.FieldLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case user.FieldTimeZone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTimeZone(v)
+		return nil
+	case user.FieldDisplayMode:
+		v, ok := value.(user.DisplayMode)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisplayMode(v)
+		return nil
+	case user.FieldAvatarTag:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAvatarTag(v)
+		return nil
+	case user.FieldPresence:
+		v, ok := value.(user.Presence)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPresence(v)
+		return nil
+	case user.FieldPresenceAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPresenceAt(v)
+		return nil
+	case user.FieldLastSeenAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastSeenAt(v)
+		return nil
+	case user.FieldApplications:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetApplications(v)
+		return nil
+	case user.FieldDisabledFunctions:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisabledFunctions(v)
 		return nil
 	}
 	return fmt.Errorf("unknown User field %s", name)
@@ -17382,6 +19318,12 @@ func (m *UserMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *UserMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(user.FieldArchivedFrom) {
+		fields = append(fields, user.FieldArchivedFrom)
+	}
+	if m.FieldCleared(user.FieldArchivedAt) {
+		fields = append(fields, user.FieldArchivedAt)
+	}
 	if m.FieldCleared(user.FieldPasswordChangedAt) {
 		fields = append(fields, user.FieldPasswordChangedAt)
 	}
@@ -17400,8 +19342,44 @@ func (m *UserMutation) ClearedFields() []string {
 	if m.FieldCleared(user.FieldGranted) {
 		fields = append(fields, user.FieldGranted)
 	}
+	if m.FieldCleared(user.FieldInitialPasswordUntil) {
+		fields = append(fields, user.FieldInitialPasswordUntil)
+	}
+	if m.FieldCleared(user.FieldInvitationHash) {
+		fields = append(fields, user.FieldInvitationHash)
+	}
+	if m.FieldCleared(user.FieldInvitedUntil) {
+		fields = append(fields, user.FieldInvitedUntil)
+	}
 	if m.FieldCleared(user.FieldCreatedByID) {
 		fields = append(fields, user.FieldCreatedByID)
+	}
+	if m.FieldCleared(user.FieldPhone) {
+		fields = append(fields, user.FieldPhone)
+	}
+	if m.FieldCleared(user.FieldInternalNumber) {
+		fields = append(fields, user.FieldInternalNumber)
+	}
+	if m.FieldCleared(user.FieldLanguage) {
+		fields = append(fields, user.FieldLanguage)
+	}
+	if m.FieldCleared(user.FieldTimeZone) {
+		fields = append(fields, user.FieldTimeZone)
+	}
+	if m.FieldCleared(user.FieldAvatarTag) {
+		fields = append(fields, user.FieldAvatarTag)
+	}
+	if m.FieldCleared(user.FieldPresenceAt) {
+		fields = append(fields, user.FieldPresenceAt)
+	}
+	if m.FieldCleared(user.FieldLastSeenAt) {
+		fields = append(fields, user.FieldLastSeenAt)
+	}
+	if m.FieldCleared(user.FieldApplications) {
+		fields = append(fields, user.FieldApplications)
+	}
+	if m.FieldCleared(user.FieldDisabledFunctions) {
+		fields = append(fields, user.FieldDisabledFunctions)
 	}
 	return fields
 }
@@ -17417,6 +19395,12 @@ func (m *UserMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *UserMutation) ClearField(name string) error {
 	switch name {
+	case user.FieldArchivedFrom:
+		m.ClearArchivedFrom()
+		return nil
+	case user.FieldArchivedAt:
+		m.ClearArchivedAt()
+		return nil
 	case user.FieldPasswordChangedAt:
 		m.ClearPasswordChangedAt()
 		return nil
@@ -17435,8 +19419,44 @@ func (m *UserMutation) ClearField(name string) error {
 	case user.FieldGranted:
 		m.ClearGranted()
 		return nil
+	case user.FieldInitialPasswordUntil:
+		m.ClearInitialPasswordUntil()
+		return nil
+	case user.FieldInvitationHash:
+		m.ClearInvitationHash()
+		return nil
+	case user.FieldInvitedUntil:
+		m.ClearInvitedUntil()
+		return nil
 	case user.FieldCreatedByID:
 		m.ClearCreatedByID()
+		return nil
+	case user.FieldPhone:
+		m.ClearPhone()
+		return nil
+	case user.FieldInternalNumber:
+		m.ClearInternalNumber()
+		return nil
+	case user.FieldLanguage:
+		m.ClearLanguage()
+		return nil
+	case user.FieldTimeZone:
+		m.ClearTimeZone()
+		return nil
+	case user.FieldAvatarTag:
+		m.ClearAvatarTag()
+		return nil
+	case user.FieldPresenceAt:
+		m.ClearPresenceAt()
+		return nil
+	case user.FieldLastSeenAt:
+		m.ClearLastSeenAt()
+		return nil
+	case user.FieldApplications:
+		m.ClearApplications()
+		return nil
+	case user.FieldDisabledFunctions:
+		m.ClearDisabledFunctions()
 		return nil
 	}
 	return fmt.Errorf("unknown User nullable field %s", name)
@@ -17464,11 +19484,23 @@ func (m *UserMutation) ResetField(name string) error {
 	case user.FieldName:
 		m.ResetName()
 		return nil
+	case user.FieldNameFolded:
+		m.ResetNameFolded()
+		return nil
+	case user.FieldKind:
+		m.ResetKind()
+		return nil
 	case user.FieldRole:
 		m.ResetRole()
 		return nil
 	case user.FieldStatus:
 		m.ResetStatus()
+		return nil
+	case user.FieldArchivedFrom:
+		m.ResetArchivedFrom()
+		return nil
+	case user.FieldArchivedAt:
+		m.ResetArchivedAt()
 		return nil
 	case user.FieldPasswordHash:
 		m.ResetPasswordHash()
@@ -17494,8 +19526,50 @@ func (m *UserMutation) ResetField(name string) error {
 	case user.FieldGranted:
 		m.ResetGranted()
 		return nil
+	case user.FieldInitialPasswordUntil:
+		m.ResetInitialPasswordUntil()
+		return nil
+	case user.FieldInvitationHash:
+		m.ResetInvitationHash()
+		return nil
+	case user.FieldInvitedUntil:
+		m.ResetInvitedUntil()
+		return nil
 	case user.FieldCreatedByID:
 		m.ResetCreatedByID()
+		return nil
+	case user.FieldPhone:
+		m.ResetPhone()
+		return nil
+	case user.FieldInternalNumber:
+		m.ResetInternalNumber()
+		return nil
+	case user.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case user.FieldTimeZone:
+		m.ResetTimeZone()
+		return nil
+	case user.FieldDisplayMode:
+		m.ResetDisplayMode()
+		return nil
+	case user.FieldAvatarTag:
+		m.ResetAvatarTag()
+		return nil
+	case user.FieldPresence:
+		m.ResetPresence()
+		return nil
+	case user.FieldPresenceAt:
+		m.ResetPresenceAt()
+		return nil
+	case user.FieldLastSeenAt:
+		m.ResetLastSeenAt()
+		return nil
+	case user.FieldApplications:
+		m.ResetApplications()
+		return nil
+	case user.FieldDisabledFunctions:
+		m.ResetDisabledFunctions()
 		return nil
 	}
 	return fmt.Errorf("unknown User field %s", name)

@@ -9,6 +9,7 @@ import (
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
 	"github.com/trellishq/trellis/ent/customrole"
+	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
@@ -150,6 +151,27 @@ func init() {
 	customroleDescDescription := customroleFields[1].Descriptor()
 	// customrole.DefaultDescription holds the default value on creation for the description field.
 	customrole.DefaultDescription = customroleDescDescription.Default.(string)
+	departmentMixin := schema.Department{}.Mixin()
+	departmentMixinFields0 := departmentMixin[0].Fields()
+	_ = departmentMixinFields0
+	departmentFields := schema.Department{}.Fields()
+	_ = departmentFields
+	// departmentDescVersion is the schema descriptor for version field.
+	departmentDescVersion := departmentMixinFields0[3].Descriptor()
+	// department.DefaultVersion holds the default value on creation for the version field.
+	department.DefaultVersion = departmentDescVersion.Default.(int)
+	// departmentDescAlias is the schema descriptor for alias field.
+	departmentDescAlias := departmentFields[2].Descriptor()
+	// department.DefaultAlias holds the default value on creation for the alias field.
+	department.DefaultAlias = departmentDescAlias.Default.(string)
+	// departmentDescEmailEnabled is the schema descriptor for email_enabled field.
+	departmentDescEmailEnabled := departmentFields[3].Descriptor()
+	// department.DefaultEmailEnabled holds the default value on creation for the email_enabled field.
+	department.DefaultEmailEnabled = departmentDescEmailEnabled.Default.(bool)
+	// departmentDescChatEnabled is the schema descriptor for chat_enabled field.
+	departmentDescChatEnabled := departmentFields[4].Descriptor()
+	// department.DefaultChatEnabled holds the default value on creation for the chat_enabled field.
+	department.DefaultChatEnabled = departmentDescChatEnabled.Default.(bool)
 	interactionMixin := schema.Interaction{}.Mixin()
 	interactionMixinFields0 := interactionMixin[0].Fields()
 	_ = interactionMixinFields0
@@ -326,8 +348,12 @@ func init() {
 	userDescVersion := userMixinFields0[3].Descriptor()
 	// user.DefaultVersion holds the default value on creation for the version field.
 	user.DefaultVersion = userDescVersion.Default.(int)
+	// userDescNameFolded is the schema descriptor for name_folded field.
+	userDescNameFolded := userFields[2].Descriptor()
+	// user.DefaultNameFolded holds the default value on creation for the name_folded field.
+	user.DefaultNameFolded = userDescNameFolded.Default.(string)
 	// userDescMustChangePassword is the schema descriptor for must_change_password field.
-	userDescMustChangePassword := userFields[5].Descriptor()
+	userDescMustChangePassword := userFields[9].Descriptor()
 	// user.DefaultMustChangePassword holds the default value on creation for the must_change_password field.
 	user.DefaultMustChangePassword = userDescMustChangePassword.Default.(bool)
 }

@@ -26,6 +26,8 @@ type Tx struct {
 	ContactAddress *ContactAddressClient
 	// CustomRole is the client for interacting with the CustomRole builders.
 	CustomRole *CustomRoleClient
+	// Department is the client for interacting with the Department builders.
+	Department *DepartmentClient
 	// Interaction is the client for interacting with the Interaction builders.
 	Interaction *InteractionClient
 	// Message is the client for interacting with the Message builders.
@@ -179,6 +181,7 @@ func (tx *Tx) init() {
 	tx.Contact = NewContactClient(tx.config)
 	tx.ContactAddress = NewContactAddressClient(tx.config)
 	tx.CustomRole = NewCustomRoleClient(tx.config)
+	tx.Department = NewDepartmentClient(tx.config)
 	tx.Interaction = NewInteractionClient(tx.config)
 	tx.Message = NewMessageClient(tx.config)
 	tx.Number = NewNumberClient(tx.config)

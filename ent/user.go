@@ -31,10 +31,18 @@ type User struct {
 	Login string `json:"login,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
+	// the name in small letters, for searching by index
+	NameFolded string `json:"name_folded,omitempty"`
+	// Kind holds the value of the "kind" field.
+	Kind user.Kind `json:"kind,omitempty"`
 	// Role holds the value of the "role" field.
 	Role user.Role `json:"role,omitempty"`
 	// Status holds the value of the "status" field.
 	Status user.Status `json:"status,omitempty"`
+	// what restoring leads back to
+	ArchivedFrom *user.ArchivedFrom `json:"archived_from,omitempty"`
+	// ArchivedAt holds the value of the "archived_at" field.
+	ArchivedAt *time.Time `json:"archived_at,omitempty"`
 	// argon2id with its parameters, PHC form
 	PasswordHash string `json:"-"`
 	// MustChangePassword holds the value of the "must_change_password" field.
@@ -51,9 +59,37 @@ type User struct {
 	Denied []string `json:"denied,omitempty"`
 	// permissions that this person has beyond the role
 	Granted []string `json:"granted,omitempty"`
+	// a generated password that nobody has changed is no good after it
+	InitialPasswordUntil *time.Time `json:"initial_password_until,omitempty"`
+	// of the token that was mailed last
+	InvitationHash []byte `json:"-"`
+	// InvitedUntil holds the value of the "invited_until" field.
+	InvitedUntil *time.Time `json:"invited_until,omitempty"`
 	// CreatedByID holds the value of the "created_by_id" field.
-	CreatedByID  *uuid.UUID `json:"created_by_id,omitempty"`
-	selectValues sql.SelectValues
+	CreatedByID *uuid.UUID `json:"created_by_id,omitempty"`
+	// E.164
+	Phone *string `json:"phone,omitempty"`
+	// what colleagues dial: the agent's number
+	InternalNumber *string `json:"internal_number,omitempty"`
+	// BCP 47; the tenant's where it is null
+	Language *string `json:"language,omitempty"`
+	// IANA; the tenant's where it is null
+	TimeZone *string `json:"time_zone,omitempty"`
+	// DisplayMode holds the value of the "display_mode" field.
+	DisplayMode user.DisplayMode `json:"display_mode,omitempty"`
+	// names the content of the picture, which stands in user_avatars
+	AvatarTag *string `json:"avatar_tag,omitempty"`
+	// Presence holds the value of the "presence" field.
+	Presence user.Presence `json:"presence,omitempty"`
+	// when it changed last
+	PresenceAt *time.Time `json:"presence_at,omitempty"`
+	// the last sign-in, refresh or sign-out
+	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+	// what the user is shown; null is everything, also what comes later
+	Applications []string `json:"applications,omitempty"`
+	// DisabledFunctions holds the value of the "disabled_functions" field.
+	DisabledFunctions []string `json:"disabled_functions,omitempty"`
+	selectValues      sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -63,15 +99,15 @@ func (*User) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case user.FieldCustomRoleID, user.FieldCreatedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case user.FieldDenied, user.FieldGranted:
+		case user.FieldDenied, user.FieldGranted, user.FieldInvitationHash, user.FieldApplications, user.FieldDisabledFunctions:
 			values[i] = new([]byte)
 		case user.FieldMustChangePassword:
 			values[i] = new(sql.NullBool)
 		case user.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case user.FieldLogin, user.FieldName, user.FieldRole, user.FieldStatus, user.FieldPasswordHash:
+		case user.FieldLogin, user.FieldName, user.FieldNameFolded, user.FieldKind, user.FieldRole, user.FieldStatus, user.FieldArchivedFrom, user.FieldPasswordHash, user.FieldPhone, user.FieldInternalNumber, user.FieldLanguage, user.FieldTimeZone, user.FieldDisplayMode, user.FieldAvatarTag, user.FieldPresence:
 			values[i] = new(sql.NullString)
-		case user.FieldCreatedAt, user.FieldUpdatedAt, user.FieldPasswordChangedAt, user.FieldPasswordWarnedAt, user.FieldSecondFactorDueAt:
+		case user.FieldCreatedAt, user.FieldUpdatedAt, user.FieldArchivedAt, user.FieldPasswordChangedAt, user.FieldPasswordWarnedAt, user.FieldSecondFactorDueAt, user.FieldInitialPasswordUntil, user.FieldInvitedUntil, user.FieldPresenceAt, user.FieldLastSeenAt:
 			values[i] = new(sql.NullTime)
 		case user.FieldID, user.FieldTenantID:
 			values[i] = new(uuid.UUID)
@@ -132,6 +168,18 @@ func (_m *User) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Name = value.String
 			}
+		case user.FieldNameFolded:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name_folded", values[i])
+			} else if value.Valid {
+				_m.NameFolded = value.String
+			}
+		case user.FieldKind:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field kind", values[i])
+			} else if value.Valid {
+				_m.Kind = user.Kind(value.String)
+			}
 		case user.FieldRole:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field role", values[i])
@@ -143,6 +191,20 @@ func (_m *User) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field status", values[i])
 			} else if value.Valid {
 				_m.Status = user.Status(value.String)
+			}
+		case user.FieldArchivedFrom:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field archived_from", values[i])
+			} else if value.Valid {
+				_m.ArchivedFrom = new(user.ArchivedFrom)
+				*_m.ArchivedFrom = user.ArchivedFrom(value.String)
+			}
+		case user.FieldArchivedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field archived_at", values[i])
+			} else if value.Valid {
+				_m.ArchivedAt = new(time.Time)
+				*_m.ArchivedAt = value.Time
 			}
 		case user.FieldPasswordHash:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -200,12 +262,109 @@ func (_m *User) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field granted: %w", err)
 				}
 			}
+		case user.FieldInitialPasswordUntil:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field initial_password_until", values[i])
+			} else if value.Valid {
+				_m.InitialPasswordUntil = new(time.Time)
+				*_m.InitialPasswordUntil = value.Time
+			}
+		case user.FieldInvitationHash:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field invitation_hash", values[i])
+			} else if value != nil {
+				_m.InvitationHash = *value
+			}
+		case user.FieldInvitedUntil:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field invited_until", values[i])
+			} else if value.Valid {
+				_m.InvitedUntil = new(time.Time)
+				*_m.InvitedUntil = value.Time
+			}
 		case user.FieldCreatedByID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
 				return fmt.Errorf("unexpected type %T for field created_by_id", values[i])
 			} else if value.Valid {
 				_m.CreatedByID = new(uuid.UUID)
 				*_m.CreatedByID = *value.S.(*uuid.UUID)
+			}
+		case user.FieldPhone:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field phone", values[i])
+			} else if value.Valid {
+				_m.Phone = new(string)
+				*_m.Phone = value.String
+			}
+		case user.FieldInternalNumber:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field internal_number", values[i])
+			} else if value.Valid {
+				_m.InternalNumber = new(string)
+				*_m.InternalNumber = value.String
+			}
+		case user.FieldLanguage:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field language", values[i])
+			} else if value.Valid {
+				_m.Language = new(string)
+				*_m.Language = value.String
+			}
+		case user.FieldTimeZone:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field time_zone", values[i])
+			} else if value.Valid {
+				_m.TimeZone = new(string)
+				*_m.TimeZone = value.String
+			}
+		case user.FieldDisplayMode:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field display_mode", values[i])
+			} else if value.Valid {
+				_m.DisplayMode = user.DisplayMode(value.String)
+			}
+		case user.FieldAvatarTag:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field avatar_tag", values[i])
+			} else if value.Valid {
+				_m.AvatarTag = new(string)
+				*_m.AvatarTag = value.String
+			}
+		case user.FieldPresence:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field presence", values[i])
+			} else if value.Valid {
+				_m.Presence = user.Presence(value.String)
+			}
+		case user.FieldPresenceAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field presence_at", values[i])
+			} else if value.Valid {
+				_m.PresenceAt = new(time.Time)
+				*_m.PresenceAt = value.Time
+			}
+		case user.FieldLastSeenAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field last_seen_at", values[i])
+			} else if value.Valid {
+				_m.LastSeenAt = new(time.Time)
+				*_m.LastSeenAt = value.Time
+			}
+		case user.FieldApplications:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field applications", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Applications); err != nil {
+					return fmt.Errorf("unmarshal field applications: %w", err)
+				}
+			}
+		case user.FieldDisabledFunctions:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field disabled_functions", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.DisabledFunctions); err != nil {
+					return fmt.Errorf("unmarshal field disabled_functions: %w", err)
+				}
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -261,11 +420,27 @@ func (_m *User) String() string {
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
 	builder.WriteString(", ")
+	builder.WriteString("name_folded=")
+	builder.WriteString(_m.NameFolded)
+	builder.WriteString(", ")
+	builder.WriteString("kind=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Kind))
+	builder.WriteString(", ")
 	builder.WriteString("role=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Role))
 	builder.WriteString(", ")
 	builder.WriteString("status=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Status))
+	builder.WriteString(", ")
+	if v := _m.ArchivedFrom; v != nil {
+		builder.WriteString("archived_from=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ArchivedAt; v != nil {
+		builder.WriteString("archived_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("password_hash=<sensitive>")
 	builder.WriteString(", ")
@@ -298,10 +473,69 @@ func (_m *User) String() string {
 	builder.WriteString("granted=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Granted))
 	builder.WriteString(", ")
+	if v := _m.InitialPasswordUntil; v != nil {
+		builder.WriteString("initial_password_until=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("invitation_hash=<sensitive>")
+	builder.WriteString(", ")
+	if v := _m.InvitedUntil; v != nil {
+		builder.WriteString("invited_until=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
 	if v := _m.CreatedByID; v != nil {
 		builder.WriteString("created_by_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
+	builder.WriteString(", ")
+	if v := _m.Phone; v != nil {
+		builder.WriteString("phone=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.InternalNumber; v != nil {
+		builder.WriteString("internal_number=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.Language; v != nil {
+		builder.WriteString("language=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.TimeZone; v != nil {
+		builder.WriteString("time_zone=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	builder.WriteString("display_mode=")
+	builder.WriteString(fmt.Sprintf("%v", _m.DisplayMode))
+	builder.WriteString(", ")
+	if v := _m.AvatarTag; v != nil {
+		builder.WriteString("avatar_tag=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	builder.WriteString("presence=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Presence))
+	builder.WriteString(", ")
+	if v := _m.PresenceAt; v != nil {
+		builder.WriteString("presence_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.LastSeenAt; v != nil {
+		builder.WriteString("last_seen_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("applications=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Applications))
+	builder.WriteString(", ")
+	builder.WriteString("disabled_functions=")
+	builder.WriteString(fmt.Sprintf("%v", _m.DisabledFunctions))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -65,6 +65,34 @@ func (_c *UserCreate) SetName(v string) *UserCreate {
 	return _c
 }
 
+// SetNameFolded sets the "name_folded" field.
+func (_c *UserCreate) SetNameFolded(v string) *UserCreate {
+	_c.mutation.SetNameFolded(v)
+	return _c
+}
+
+// SetNillableNameFolded sets the "name_folded" field if the given value is not nil.
+func (_c *UserCreate) SetNillableNameFolded(v *string) *UserCreate {
+	if v != nil {
+		_c.SetNameFolded(*v)
+	}
+	return _c
+}
+
+// SetKind sets the "kind" field.
+func (_c *UserCreate) SetKind(v user.Kind) *UserCreate {
+	_c.mutation.SetKind(v)
+	return _c
+}
+
+// SetNillableKind sets the "kind" field if the given value is not nil.
+func (_c *UserCreate) SetNillableKind(v *user.Kind) *UserCreate {
+	if v != nil {
+		_c.SetKind(*v)
+	}
+	return _c
+}
+
 // SetRole sets the "role" field.
 func (_c *UserCreate) SetRole(v user.Role) *UserCreate {
 	_c.mutation.SetRole(v)
@@ -81,6 +109,34 @@ func (_c *UserCreate) SetStatus(v user.Status) *UserCreate {
 func (_c *UserCreate) SetNillableStatus(v *user.Status) *UserCreate {
 	if v != nil {
 		_c.SetStatus(*v)
+	}
+	return _c
+}
+
+// SetArchivedFrom sets the "archived_from" field.
+func (_c *UserCreate) SetArchivedFrom(v user.ArchivedFrom) *UserCreate {
+	_c.mutation.SetArchivedFrom(v)
+	return _c
+}
+
+// SetNillableArchivedFrom sets the "archived_from" field if the given value is not nil.
+func (_c *UserCreate) SetNillableArchivedFrom(v *user.ArchivedFrom) *UserCreate {
+	if v != nil {
+		_c.SetArchivedFrom(*v)
+	}
+	return _c
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (_c *UserCreate) SetArchivedAt(v time.Time) *UserCreate {
+	_c.mutation.SetArchivedAt(v)
+	return _c
+}
+
+// SetNillableArchivedAt sets the "archived_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillableArchivedAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetArchivedAt(*v)
 	}
 	return _c
 }
@@ -173,6 +229,40 @@ func (_c *UserCreate) SetGranted(v []string) *UserCreate {
 	return _c
 }
 
+// SetInitialPasswordUntil sets the "initial_password_until" field.
+func (_c *UserCreate) SetInitialPasswordUntil(v time.Time) *UserCreate {
+	_c.mutation.SetInitialPasswordUntil(v)
+	return _c
+}
+
+// SetNillableInitialPasswordUntil sets the "initial_password_until" field if the given value is not nil.
+func (_c *UserCreate) SetNillableInitialPasswordUntil(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetInitialPasswordUntil(*v)
+	}
+	return _c
+}
+
+// SetInvitationHash sets the "invitation_hash" field.
+func (_c *UserCreate) SetInvitationHash(v []byte) *UserCreate {
+	_c.mutation.SetInvitationHash(v)
+	return _c
+}
+
+// SetInvitedUntil sets the "invited_until" field.
+func (_c *UserCreate) SetInvitedUntil(v time.Time) *UserCreate {
+	_c.mutation.SetInvitedUntil(v)
+	return _c
+}
+
+// SetNillableInvitedUntil sets the "invited_until" field if the given value is not nil.
+func (_c *UserCreate) SetNillableInvitedUntil(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetInvitedUntil(*v)
+	}
+	return _c
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (_c *UserCreate) SetCreatedByID(v uuid.UUID) *UserCreate {
 	_c.mutation.SetCreatedByID(v)
@@ -184,6 +274,144 @@ func (_c *UserCreate) SetNillableCreatedByID(v *uuid.UUID) *UserCreate {
 	if v != nil {
 		_c.SetCreatedByID(*v)
 	}
+	return _c
+}
+
+// SetPhone sets the "phone" field.
+func (_c *UserCreate) SetPhone(v string) *UserCreate {
+	_c.mutation.SetPhone(v)
+	return _c
+}
+
+// SetNillablePhone sets the "phone" field if the given value is not nil.
+func (_c *UserCreate) SetNillablePhone(v *string) *UserCreate {
+	if v != nil {
+		_c.SetPhone(*v)
+	}
+	return _c
+}
+
+// SetInternalNumber sets the "internal_number" field.
+func (_c *UserCreate) SetInternalNumber(v string) *UserCreate {
+	_c.mutation.SetInternalNumber(v)
+	return _c
+}
+
+// SetNillableInternalNumber sets the "internal_number" field if the given value is not nil.
+func (_c *UserCreate) SetNillableInternalNumber(v *string) *UserCreate {
+	if v != nil {
+		_c.SetInternalNumber(*v)
+	}
+	return _c
+}
+
+// SetLanguage sets the "language" field.
+func (_c *UserCreate) SetLanguage(v string) *UserCreate {
+	_c.mutation.SetLanguage(v)
+	return _c
+}
+
+// SetNillableLanguage sets the "language" field if the given value is not nil.
+func (_c *UserCreate) SetNillableLanguage(v *string) *UserCreate {
+	if v != nil {
+		_c.SetLanguage(*v)
+	}
+	return _c
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (_c *UserCreate) SetTimeZone(v string) *UserCreate {
+	_c.mutation.SetTimeZone(v)
+	return _c
+}
+
+// SetNillableTimeZone sets the "time_zone" field if the given value is not nil.
+func (_c *UserCreate) SetNillableTimeZone(v *string) *UserCreate {
+	if v != nil {
+		_c.SetTimeZone(*v)
+	}
+	return _c
+}
+
+// SetDisplayMode sets the "display_mode" field.
+func (_c *UserCreate) SetDisplayMode(v user.DisplayMode) *UserCreate {
+	_c.mutation.SetDisplayMode(v)
+	return _c
+}
+
+// SetNillableDisplayMode sets the "display_mode" field if the given value is not nil.
+func (_c *UserCreate) SetNillableDisplayMode(v *user.DisplayMode) *UserCreate {
+	if v != nil {
+		_c.SetDisplayMode(*v)
+	}
+	return _c
+}
+
+// SetAvatarTag sets the "avatar_tag" field.
+func (_c *UserCreate) SetAvatarTag(v string) *UserCreate {
+	_c.mutation.SetAvatarTag(v)
+	return _c
+}
+
+// SetNillableAvatarTag sets the "avatar_tag" field if the given value is not nil.
+func (_c *UserCreate) SetNillableAvatarTag(v *string) *UserCreate {
+	if v != nil {
+		_c.SetAvatarTag(*v)
+	}
+	return _c
+}
+
+// SetPresence sets the "presence" field.
+func (_c *UserCreate) SetPresence(v user.Presence) *UserCreate {
+	_c.mutation.SetPresence(v)
+	return _c
+}
+
+// SetNillablePresence sets the "presence" field if the given value is not nil.
+func (_c *UserCreate) SetNillablePresence(v *user.Presence) *UserCreate {
+	if v != nil {
+		_c.SetPresence(*v)
+	}
+	return _c
+}
+
+// SetPresenceAt sets the "presence_at" field.
+func (_c *UserCreate) SetPresenceAt(v time.Time) *UserCreate {
+	_c.mutation.SetPresenceAt(v)
+	return _c
+}
+
+// SetNillablePresenceAt sets the "presence_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillablePresenceAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetPresenceAt(*v)
+	}
+	return _c
+}
+
+// SetLastSeenAt sets the "last_seen_at" field.
+func (_c *UserCreate) SetLastSeenAt(v time.Time) *UserCreate {
+	_c.mutation.SetLastSeenAt(v)
+	return _c
+}
+
+// SetNillableLastSeenAt sets the "last_seen_at" field if the given value is not nil.
+func (_c *UserCreate) SetNillableLastSeenAt(v *time.Time) *UserCreate {
+	if v != nil {
+		_c.SetLastSeenAt(*v)
+	}
+	return _c
+}
+
+// SetApplications sets the "applications" field.
+func (_c *UserCreate) SetApplications(v []string) *UserCreate {
+	_c.mutation.SetApplications(v)
+	return _c
+}
+
+// SetDisabledFunctions sets the "disabled_functions" field.
+func (_c *UserCreate) SetDisabledFunctions(v []string) *UserCreate {
+	_c.mutation.SetDisabledFunctions(v)
 	return _c
 }
 
@@ -232,6 +460,14 @@ func (_c *UserCreate) defaults() {
 		v := user.DefaultVersion
 		_c.mutation.SetVersion(v)
 	}
+	if _, ok := _c.mutation.NameFolded(); !ok {
+		v := user.DefaultNameFolded
+		_c.mutation.SetNameFolded(v)
+	}
+	if _, ok := _c.mutation.Kind(); !ok {
+		v := user.DefaultKind
+		_c.mutation.SetKind(v)
+	}
 	if _, ok := _c.mutation.Status(); !ok {
 		v := user.DefaultStatus
 		_c.mutation.SetStatus(v)
@@ -239,6 +475,14 @@ func (_c *UserCreate) defaults() {
 	if _, ok := _c.mutation.MustChangePassword(); !ok {
 		v := user.DefaultMustChangePassword
 		_c.mutation.SetMustChangePassword(v)
+	}
+	if _, ok := _c.mutation.DisplayMode(); !ok {
+		v := user.DefaultDisplayMode
+		_c.mutation.SetDisplayMode(v)
+	}
+	if _, ok := _c.mutation.Presence(); !ok {
+		v := user.DefaultPresence
+		_c.mutation.SetPresence(v)
 	}
 }
 
@@ -262,6 +506,17 @@ func (_c *UserCreate) check() error {
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "User.name"`)}
 	}
+	if _, ok := _c.mutation.NameFolded(); !ok {
+		return &ValidationError{Name: "name_folded", err: errors.New(`ent: missing required field "User.name_folded"`)}
+	}
+	if _, ok := _c.mutation.Kind(); !ok {
+		return &ValidationError{Name: "kind", err: errors.New(`ent: missing required field "User.kind"`)}
+	}
+	if v, ok := _c.mutation.Kind(); ok {
+		if err := user.KindValidator(v); err != nil {
+			return &ValidationError{Name: "kind", err: fmt.Errorf(`ent: validator failed for field "User.kind": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.Role(); !ok {
 		return &ValidationError{Name: "role", err: errors.New(`ent: missing required field "User.role"`)}
 	}
@@ -278,11 +533,32 @@ func (_c *UserCreate) check() error {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "User.status": %w`, err)}
 		}
 	}
+	if v, ok := _c.mutation.ArchivedFrom(); ok {
+		if err := user.ArchivedFromValidator(v); err != nil {
+			return &ValidationError{Name: "archived_from", err: fmt.Errorf(`ent: validator failed for field "User.archived_from": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.PasswordHash(); !ok {
 		return &ValidationError{Name: "password_hash", err: errors.New(`ent: missing required field "User.password_hash"`)}
 	}
 	if _, ok := _c.mutation.MustChangePassword(); !ok {
 		return &ValidationError{Name: "must_change_password", err: errors.New(`ent: missing required field "User.must_change_password"`)}
+	}
+	if _, ok := _c.mutation.DisplayMode(); !ok {
+		return &ValidationError{Name: "display_mode", err: errors.New(`ent: missing required field "User.display_mode"`)}
+	}
+	if v, ok := _c.mutation.DisplayMode(); ok {
+		if err := user.DisplayModeValidator(v); err != nil {
+			return &ValidationError{Name: "display_mode", err: fmt.Errorf(`ent: validator failed for field "User.display_mode": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Presence(); !ok {
+		return &ValidationError{Name: "presence", err: errors.New(`ent: missing required field "User.presence"`)}
+	}
+	if v, ok := _c.mutation.Presence(); ok {
+		if err := user.PresenceValidator(v); err != nil {
+			return &ValidationError{Name: "presence", err: fmt.Errorf(`ent: validator failed for field "User.presence": %w`, err)}
+		}
 	}
 	return nil
 }
@@ -343,6 +619,14 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		_spec.SetField(user.FieldName, field.TypeString, value)
 		_node.Name = value
 	}
+	if value, ok := _c.mutation.NameFolded(); ok {
+		_spec.SetField(user.FieldNameFolded, field.TypeString, value)
+		_node.NameFolded = value
+	}
+	if value, ok := _c.mutation.Kind(); ok {
+		_spec.SetField(user.FieldKind, field.TypeEnum, value)
+		_node.Kind = value
+	}
 	if value, ok := _c.mutation.Role(); ok {
 		_spec.SetField(user.FieldRole, field.TypeEnum, value)
 		_node.Role = value
@@ -350,6 +634,14 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(user.FieldStatus, field.TypeEnum, value)
 		_node.Status = value
+	}
+	if value, ok := _c.mutation.ArchivedFrom(); ok {
+		_spec.SetField(user.FieldArchivedFrom, field.TypeEnum, value)
+		_node.ArchivedFrom = &value
+	}
+	if value, ok := _c.mutation.ArchivedAt(); ok {
+		_spec.SetField(user.FieldArchivedAt, field.TypeTime, value)
+		_node.ArchivedAt = &value
 	}
 	if value, ok := _c.mutation.PasswordHash(); ok {
 		_spec.SetField(user.FieldPasswordHash, field.TypeString, value)
@@ -383,9 +675,65 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 		_spec.SetField(user.FieldGranted, field.TypeJSON, value)
 		_node.Granted = value
 	}
+	if value, ok := _c.mutation.InitialPasswordUntil(); ok {
+		_spec.SetField(user.FieldInitialPasswordUntil, field.TypeTime, value)
+		_node.InitialPasswordUntil = &value
+	}
+	if value, ok := _c.mutation.InvitationHash(); ok {
+		_spec.SetField(user.FieldInvitationHash, field.TypeBytes, value)
+		_node.InvitationHash = value
+	}
+	if value, ok := _c.mutation.InvitedUntil(); ok {
+		_spec.SetField(user.FieldInvitedUntil, field.TypeTime, value)
+		_node.InvitedUntil = &value
+	}
 	if value, ok := _c.mutation.CreatedByID(); ok {
 		_spec.SetField(user.FieldCreatedByID, field.TypeUUID, value)
 		_node.CreatedByID = &value
+	}
+	if value, ok := _c.mutation.Phone(); ok {
+		_spec.SetField(user.FieldPhone, field.TypeString, value)
+		_node.Phone = &value
+	}
+	if value, ok := _c.mutation.InternalNumber(); ok {
+		_spec.SetField(user.FieldInternalNumber, field.TypeString, value)
+		_node.InternalNumber = &value
+	}
+	if value, ok := _c.mutation.Language(); ok {
+		_spec.SetField(user.FieldLanguage, field.TypeString, value)
+		_node.Language = &value
+	}
+	if value, ok := _c.mutation.TimeZone(); ok {
+		_spec.SetField(user.FieldTimeZone, field.TypeString, value)
+		_node.TimeZone = &value
+	}
+	if value, ok := _c.mutation.DisplayMode(); ok {
+		_spec.SetField(user.FieldDisplayMode, field.TypeEnum, value)
+		_node.DisplayMode = value
+	}
+	if value, ok := _c.mutation.AvatarTag(); ok {
+		_spec.SetField(user.FieldAvatarTag, field.TypeString, value)
+		_node.AvatarTag = &value
+	}
+	if value, ok := _c.mutation.Presence(); ok {
+		_spec.SetField(user.FieldPresence, field.TypeEnum, value)
+		_node.Presence = value
+	}
+	if value, ok := _c.mutation.PresenceAt(); ok {
+		_spec.SetField(user.FieldPresenceAt, field.TypeTime, value)
+		_node.PresenceAt = &value
+	}
+	if value, ok := _c.mutation.LastSeenAt(); ok {
+		_spec.SetField(user.FieldLastSeenAt, field.TypeTime, value)
+		_node.LastSeenAt = &value
+	}
+	if value, ok := _c.mutation.Applications(); ok {
+		_spec.SetField(user.FieldApplications, field.TypeJSON, value)
+		_node.Applications = value
+	}
+	if value, ok := _c.mutation.DisabledFunctions(); ok {
+		_spec.SetField(user.FieldDisabledFunctions, field.TypeJSON, value)
+		_node.DisabledFunctions = value
 	}
 	return _node, _spec
 }

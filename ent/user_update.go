@@ -94,6 +94,34 @@ func (_u *UserUpdate) SetNillableName(v *string) *UserUpdate {
 	return _u
 }
 
+// SetNameFolded sets the "name_folded" field.
+func (_u *UserUpdate) SetNameFolded(v string) *UserUpdate {
+	_u.mutation.SetNameFolded(v)
+	return _u
+}
+
+// SetNillableNameFolded sets the "name_folded" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableNameFolded(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetNameFolded(*v)
+	}
+	return _u
+}
+
+// SetKind sets the "kind" field.
+func (_u *UserUpdate) SetKind(v user.Kind) *UserUpdate {
+	_u.mutation.SetKind(v)
+	return _u
+}
+
+// SetNillableKind sets the "kind" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableKind(v *user.Kind) *UserUpdate {
+	if v != nil {
+		_u.SetKind(*v)
+	}
+	return _u
+}
+
 // SetRole sets the "role" field.
 func (_u *UserUpdate) SetRole(v user.Role) *UserUpdate {
 	_u.mutation.SetRole(v)
@@ -119,6 +147,46 @@ func (_u *UserUpdate) SetNillableStatus(v *user.Status) *UserUpdate {
 	if v != nil {
 		_u.SetStatus(*v)
 	}
+	return _u
+}
+
+// SetArchivedFrom sets the "archived_from" field.
+func (_u *UserUpdate) SetArchivedFrom(v user.ArchivedFrom) *UserUpdate {
+	_u.mutation.SetArchivedFrom(v)
+	return _u
+}
+
+// SetNillableArchivedFrom sets the "archived_from" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableArchivedFrom(v *user.ArchivedFrom) *UserUpdate {
+	if v != nil {
+		_u.SetArchivedFrom(*v)
+	}
+	return _u
+}
+
+// ClearArchivedFrom clears the value of the "archived_from" field.
+func (_u *UserUpdate) ClearArchivedFrom() *UserUpdate {
+	_u.mutation.ClearArchivedFrom()
+	return _u
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (_u *UserUpdate) SetArchivedAt(v time.Time) *UserUpdate {
+	_u.mutation.SetArchivedAt(v)
+	return _u
+}
+
+// SetNillableArchivedAt sets the "archived_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableArchivedAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetArchivedAt(*v)
+	}
+	return _u
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (_u *UserUpdate) ClearArchivedAt() *UserUpdate {
+	_u.mutation.ClearArchivedAt()
 	return _u
 }
 
@@ -266,6 +334,58 @@ func (_u *UserUpdate) ClearGranted() *UserUpdate {
 	return _u
 }
 
+// SetInitialPasswordUntil sets the "initial_password_until" field.
+func (_u *UserUpdate) SetInitialPasswordUntil(v time.Time) *UserUpdate {
+	_u.mutation.SetInitialPasswordUntil(v)
+	return _u
+}
+
+// SetNillableInitialPasswordUntil sets the "initial_password_until" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableInitialPasswordUntil(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetInitialPasswordUntil(*v)
+	}
+	return _u
+}
+
+// ClearInitialPasswordUntil clears the value of the "initial_password_until" field.
+func (_u *UserUpdate) ClearInitialPasswordUntil() *UserUpdate {
+	_u.mutation.ClearInitialPasswordUntil()
+	return _u
+}
+
+// SetInvitationHash sets the "invitation_hash" field.
+func (_u *UserUpdate) SetInvitationHash(v []byte) *UserUpdate {
+	_u.mutation.SetInvitationHash(v)
+	return _u
+}
+
+// ClearInvitationHash clears the value of the "invitation_hash" field.
+func (_u *UserUpdate) ClearInvitationHash() *UserUpdate {
+	_u.mutation.ClearInvitationHash()
+	return _u
+}
+
+// SetInvitedUntil sets the "invited_until" field.
+func (_u *UserUpdate) SetInvitedUntil(v time.Time) *UserUpdate {
+	_u.mutation.SetInvitedUntil(v)
+	return _u
+}
+
+// SetNillableInvitedUntil sets the "invited_until" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableInvitedUntil(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetInvitedUntil(*v)
+	}
+	return _u
+}
+
+// ClearInvitedUntil clears the value of the "invited_until" field.
+func (_u *UserUpdate) ClearInvitedUntil() *UserUpdate {
+	_u.mutation.ClearInvitedUntil()
+	return _u
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (_u *UserUpdate) SetCreatedByID(v uuid.UUID) *UserUpdate {
 	_u.mutation.SetCreatedByID(v)
@@ -283,6 +403,210 @@ func (_u *UserUpdate) SetNillableCreatedByID(v *uuid.UUID) *UserUpdate {
 // ClearCreatedByID clears the value of the "created_by_id" field.
 func (_u *UserUpdate) ClearCreatedByID() *UserUpdate {
 	_u.mutation.ClearCreatedByID()
+	return _u
+}
+
+// SetPhone sets the "phone" field.
+func (_u *UserUpdate) SetPhone(v string) *UserUpdate {
+	_u.mutation.SetPhone(v)
+	return _u
+}
+
+// SetNillablePhone sets the "phone" field if the given value is not nil.
+func (_u *UserUpdate) SetNillablePhone(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetPhone(*v)
+	}
+	return _u
+}
+
+// ClearPhone clears the value of the "phone" field.
+func (_u *UserUpdate) ClearPhone() *UserUpdate {
+	_u.mutation.ClearPhone()
+	return _u
+}
+
+// SetInternalNumber sets the "internal_number" field.
+func (_u *UserUpdate) SetInternalNumber(v string) *UserUpdate {
+	_u.mutation.SetInternalNumber(v)
+	return _u
+}
+
+// SetNillableInternalNumber sets the "internal_number" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableInternalNumber(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetInternalNumber(*v)
+	}
+	return _u
+}
+
+// ClearInternalNumber clears the value of the "internal_number" field.
+func (_u *UserUpdate) ClearInternalNumber() *UserUpdate {
+	_u.mutation.ClearInternalNumber()
+	return _u
+}
+
+// SetLanguage sets the "language" field.
+func (_u *UserUpdate) SetLanguage(v string) *UserUpdate {
+	_u.mutation.SetLanguage(v)
+	return _u
+}
+
+// SetNillableLanguage sets the "language" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableLanguage(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetLanguage(*v)
+	}
+	return _u
+}
+
+// ClearLanguage clears the value of the "language" field.
+func (_u *UserUpdate) ClearLanguage() *UserUpdate {
+	_u.mutation.ClearLanguage()
+	return _u
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (_u *UserUpdate) SetTimeZone(v string) *UserUpdate {
+	_u.mutation.SetTimeZone(v)
+	return _u
+}
+
+// SetNillableTimeZone sets the "time_zone" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableTimeZone(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetTimeZone(*v)
+	}
+	return _u
+}
+
+// ClearTimeZone clears the value of the "time_zone" field.
+func (_u *UserUpdate) ClearTimeZone() *UserUpdate {
+	_u.mutation.ClearTimeZone()
+	return _u
+}
+
+// SetDisplayMode sets the "display_mode" field.
+func (_u *UserUpdate) SetDisplayMode(v user.DisplayMode) *UserUpdate {
+	_u.mutation.SetDisplayMode(v)
+	return _u
+}
+
+// SetNillableDisplayMode sets the "display_mode" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableDisplayMode(v *user.DisplayMode) *UserUpdate {
+	if v != nil {
+		_u.SetDisplayMode(*v)
+	}
+	return _u
+}
+
+// SetAvatarTag sets the "avatar_tag" field.
+func (_u *UserUpdate) SetAvatarTag(v string) *UserUpdate {
+	_u.mutation.SetAvatarTag(v)
+	return _u
+}
+
+// SetNillableAvatarTag sets the "avatar_tag" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableAvatarTag(v *string) *UserUpdate {
+	if v != nil {
+		_u.SetAvatarTag(*v)
+	}
+	return _u
+}
+
+// ClearAvatarTag clears the value of the "avatar_tag" field.
+func (_u *UserUpdate) ClearAvatarTag() *UserUpdate {
+	_u.mutation.ClearAvatarTag()
+	return _u
+}
+
+// SetPresence sets the "presence" field.
+func (_u *UserUpdate) SetPresence(v user.Presence) *UserUpdate {
+	_u.mutation.SetPresence(v)
+	return _u
+}
+
+// SetNillablePresence sets the "presence" field if the given value is not nil.
+func (_u *UserUpdate) SetNillablePresence(v *user.Presence) *UserUpdate {
+	if v != nil {
+		_u.SetPresence(*v)
+	}
+	return _u
+}
+
+// SetPresenceAt sets the "presence_at" field.
+func (_u *UserUpdate) SetPresenceAt(v time.Time) *UserUpdate {
+	_u.mutation.SetPresenceAt(v)
+	return _u
+}
+
+// SetNillablePresenceAt sets the "presence_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillablePresenceAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetPresenceAt(*v)
+	}
+	return _u
+}
+
+// ClearPresenceAt clears the value of the "presence_at" field.
+func (_u *UserUpdate) ClearPresenceAt() *UserUpdate {
+	_u.mutation.ClearPresenceAt()
+	return _u
+}
+
+// SetLastSeenAt sets the "last_seen_at" field.
+func (_u *UserUpdate) SetLastSeenAt(v time.Time) *UserUpdate {
+	_u.mutation.SetLastSeenAt(v)
+	return _u
+}
+
+// SetNillableLastSeenAt sets the "last_seen_at" field if the given value is not nil.
+func (_u *UserUpdate) SetNillableLastSeenAt(v *time.Time) *UserUpdate {
+	if v != nil {
+		_u.SetLastSeenAt(*v)
+	}
+	return _u
+}
+
+// ClearLastSeenAt clears the value of the "last_seen_at" field.
+func (_u *UserUpdate) ClearLastSeenAt() *UserUpdate {
+	_u.mutation.ClearLastSeenAt()
+	return _u
+}
+
+// SetApplications sets the "applications" field.
+func (_u *UserUpdate) SetApplications(v []string) *UserUpdate {
+	_u.mutation.SetApplications(v)
+	return _u
+}
+
+// AppendApplications appends value to the "applications" field.
+func (_u *UserUpdate) AppendApplications(v []string) *UserUpdate {
+	_u.mutation.AppendApplications(v)
+	return _u
+}
+
+// ClearApplications clears the value of the "applications" field.
+func (_u *UserUpdate) ClearApplications() *UserUpdate {
+	_u.mutation.ClearApplications()
+	return _u
+}
+
+// SetDisabledFunctions sets the "disabled_functions" field.
+func (_u *UserUpdate) SetDisabledFunctions(v []string) *UserUpdate {
+	_u.mutation.SetDisabledFunctions(v)
+	return _u
+}
+
+// AppendDisabledFunctions appends value to the "disabled_functions" field.
+func (_u *UserUpdate) AppendDisabledFunctions(v []string) *UserUpdate {
+	_u.mutation.AppendDisabledFunctions(v)
+	return _u
+}
+
+// ClearDisabledFunctions clears the value of the "disabled_functions" field.
+func (_u *UserUpdate) ClearDisabledFunctions() *UserUpdate {
+	_u.mutation.ClearDisabledFunctions()
 	return _u
 }
 
@@ -320,6 +644,11 @@ func (_u *UserUpdate) ExecX(ctx context.Context) {
 
 // check runs all checks and user-defined validators on the builder.
 func (_u *UserUpdate) check() error {
+	if v, ok := _u.mutation.Kind(); ok {
+		if err := user.KindValidator(v); err != nil {
+			return &ValidationError{Name: "kind", err: fmt.Errorf(`ent: validator failed for field "User.kind": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.Role(); ok {
 		if err := user.RoleValidator(v); err != nil {
 			return &ValidationError{Name: "role", err: fmt.Errorf(`ent: validator failed for field "User.role": %w`, err)}
@@ -328,6 +657,21 @@ func (_u *UserUpdate) check() error {
 	if v, ok := _u.mutation.Status(); ok {
 		if err := user.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "User.status": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.ArchivedFrom(); ok {
+		if err := user.ArchivedFromValidator(v); err != nil {
+			return &ValidationError{Name: "archived_from", err: fmt.Errorf(`ent: validator failed for field "User.archived_from": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.DisplayMode(); ok {
+		if err := user.DisplayModeValidator(v); err != nil {
+			return &ValidationError{Name: "display_mode", err: fmt.Errorf(`ent: validator failed for field "User.display_mode": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.Presence(); ok {
+		if err := user.PresenceValidator(v); err != nil {
+			return &ValidationError{Name: "presence", err: fmt.Errorf(`ent: validator failed for field "User.presence": %w`, err)}
 		}
 	}
 	return nil
@@ -366,11 +710,29 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(user.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameFolded(); ok {
+		_spec.SetField(user.FieldNameFolded, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Kind(); ok {
+		_spec.SetField(user.FieldKind, field.TypeEnum, value)
+	}
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(user.FieldRole, field.TypeEnum, value)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(user.FieldStatus, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ArchivedFrom(); ok {
+		_spec.SetField(user.FieldArchivedFrom, field.TypeEnum, value)
+	}
+	if _u.mutation.ArchivedFromCleared() {
+		_spec.ClearField(user.FieldArchivedFrom, field.TypeEnum)
+	}
+	if value, ok := _u.mutation.ArchivedAt(); ok {
+		_spec.SetField(user.FieldArchivedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ArchivedAtCleared() {
+		_spec.ClearField(user.FieldArchivedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(user.FieldPasswordHash, field.TypeString, value)
@@ -424,11 +786,99 @@ func (_u *UserUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.GrantedCleared() {
 		_spec.ClearField(user.FieldGranted, field.TypeJSON)
 	}
+	if value, ok := _u.mutation.InitialPasswordUntil(); ok {
+		_spec.SetField(user.FieldInitialPasswordUntil, field.TypeTime, value)
+	}
+	if _u.mutation.InitialPasswordUntilCleared() {
+		_spec.ClearField(user.FieldInitialPasswordUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.InvitationHash(); ok {
+		_spec.SetField(user.FieldInvitationHash, field.TypeBytes, value)
+	}
+	if _u.mutation.InvitationHashCleared() {
+		_spec.ClearField(user.FieldInvitationHash, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.InvitedUntil(); ok {
+		_spec.SetField(user.FieldInvitedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.InvitedUntilCleared() {
+		_spec.ClearField(user.FieldInvitedUntil, field.TypeTime)
+	}
 	if value, ok := _u.mutation.CreatedByID(); ok {
 		_spec.SetField(user.FieldCreatedByID, field.TypeUUID, value)
 	}
 	if _u.mutation.CreatedByIDCleared() {
 		_spec.ClearField(user.FieldCreatedByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.Phone(); ok {
+		_spec.SetField(user.FieldPhone, field.TypeString, value)
+	}
+	if _u.mutation.PhoneCleared() {
+		_spec.ClearField(user.FieldPhone, field.TypeString)
+	}
+	if value, ok := _u.mutation.InternalNumber(); ok {
+		_spec.SetField(user.FieldInternalNumber, field.TypeString, value)
+	}
+	if _u.mutation.InternalNumberCleared() {
+		_spec.ClearField(user.FieldInternalNumber, field.TypeString)
+	}
+	if value, ok := _u.mutation.Language(); ok {
+		_spec.SetField(user.FieldLanguage, field.TypeString, value)
+	}
+	if _u.mutation.LanguageCleared() {
+		_spec.ClearField(user.FieldLanguage, field.TypeString)
+	}
+	if value, ok := _u.mutation.TimeZone(); ok {
+		_spec.SetField(user.FieldTimeZone, field.TypeString, value)
+	}
+	if _u.mutation.TimeZoneCleared() {
+		_spec.ClearField(user.FieldTimeZone, field.TypeString)
+	}
+	if value, ok := _u.mutation.DisplayMode(); ok {
+		_spec.SetField(user.FieldDisplayMode, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.AvatarTag(); ok {
+		_spec.SetField(user.FieldAvatarTag, field.TypeString, value)
+	}
+	if _u.mutation.AvatarTagCleared() {
+		_spec.ClearField(user.FieldAvatarTag, field.TypeString)
+	}
+	if value, ok := _u.mutation.Presence(); ok {
+		_spec.SetField(user.FieldPresence, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.PresenceAt(); ok {
+		_spec.SetField(user.FieldPresenceAt, field.TypeTime, value)
+	}
+	if _u.mutation.PresenceAtCleared() {
+		_spec.ClearField(user.FieldPresenceAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.LastSeenAt(); ok {
+		_spec.SetField(user.FieldLastSeenAt, field.TypeTime, value)
+	}
+	if _u.mutation.LastSeenAtCleared() {
+		_spec.ClearField(user.FieldLastSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Applications(); ok {
+		_spec.SetField(user.FieldApplications, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedApplications(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldApplications, value)
+		})
+	}
+	if _u.mutation.ApplicationsCleared() {
+		_spec.ClearField(user.FieldApplications, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.DisabledFunctions(); ok {
+		_spec.SetField(user.FieldDisabledFunctions, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedDisabledFunctions(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldDisabledFunctions, value)
+		})
+	}
+	if _u.mutation.DisabledFunctionsCleared() {
+		_spec.ClearField(user.FieldDisabledFunctions, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -515,6 +965,34 @@ func (_u *UserUpdateOne) SetNillableName(v *string) *UserUpdateOne {
 	return _u
 }
 
+// SetNameFolded sets the "name_folded" field.
+func (_u *UserUpdateOne) SetNameFolded(v string) *UserUpdateOne {
+	_u.mutation.SetNameFolded(v)
+	return _u
+}
+
+// SetNillableNameFolded sets the "name_folded" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableNameFolded(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetNameFolded(*v)
+	}
+	return _u
+}
+
+// SetKind sets the "kind" field.
+func (_u *UserUpdateOne) SetKind(v user.Kind) *UserUpdateOne {
+	_u.mutation.SetKind(v)
+	return _u
+}
+
+// SetNillableKind sets the "kind" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableKind(v *user.Kind) *UserUpdateOne {
+	if v != nil {
+		_u.SetKind(*v)
+	}
+	return _u
+}
+
 // SetRole sets the "role" field.
 func (_u *UserUpdateOne) SetRole(v user.Role) *UserUpdateOne {
 	_u.mutation.SetRole(v)
@@ -540,6 +1018,46 @@ func (_u *UserUpdateOne) SetNillableStatus(v *user.Status) *UserUpdateOne {
 	if v != nil {
 		_u.SetStatus(*v)
 	}
+	return _u
+}
+
+// SetArchivedFrom sets the "archived_from" field.
+func (_u *UserUpdateOne) SetArchivedFrom(v user.ArchivedFrom) *UserUpdateOne {
+	_u.mutation.SetArchivedFrom(v)
+	return _u
+}
+
+// SetNillableArchivedFrom sets the "archived_from" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableArchivedFrom(v *user.ArchivedFrom) *UserUpdateOne {
+	if v != nil {
+		_u.SetArchivedFrom(*v)
+	}
+	return _u
+}
+
+// ClearArchivedFrom clears the value of the "archived_from" field.
+func (_u *UserUpdateOne) ClearArchivedFrom() *UserUpdateOne {
+	_u.mutation.ClearArchivedFrom()
+	return _u
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (_u *UserUpdateOne) SetArchivedAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetArchivedAt(v)
+	return _u
+}
+
+// SetNillableArchivedAt sets the "archived_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableArchivedAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetArchivedAt(*v)
+	}
+	return _u
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (_u *UserUpdateOne) ClearArchivedAt() *UserUpdateOne {
+	_u.mutation.ClearArchivedAt()
 	return _u
 }
 
@@ -687,6 +1205,58 @@ func (_u *UserUpdateOne) ClearGranted() *UserUpdateOne {
 	return _u
 }
 
+// SetInitialPasswordUntil sets the "initial_password_until" field.
+func (_u *UserUpdateOne) SetInitialPasswordUntil(v time.Time) *UserUpdateOne {
+	_u.mutation.SetInitialPasswordUntil(v)
+	return _u
+}
+
+// SetNillableInitialPasswordUntil sets the "initial_password_until" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableInitialPasswordUntil(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetInitialPasswordUntil(*v)
+	}
+	return _u
+}
+
+// ClearInitialPasswordUntil clears the value of the "initial_password_until" field.
+func (_u *UserUpdateOne) ClearInitialPasswordUntil() *UserUpdateOne {
+	_u.mutation.ClearInitialPasswordUntil()
+	return _u
+}
+
+// SetInvitationHash sets the "invitation_hash" field.
+func (_u *UserUpdateOne) SetInvitationHash(v []byte) *UserUpdateOne {
+	_u.mutation.SetInvitationHash(v)
+	return _u
+}
+
+// ClearInvitationHash clears the value of the "invitation_hash" field.
+func (_u *UserUpdateOne) ClearInvitationHash() *UserUpdateOne {
+	_u.mutation.ClearInvitationHash()
+	return _u
+}
+
+// SetInvitedUntil sets the "invited_until" field.
+func (_u *UserUpdateOne) SetInvitedUntil(v time.Time) *UserUpdateOne {
+	_u.mutation.SetInvitedUntil(v)
+	return _u
+}
+
+// SetNillableInvitedUntil sets the "invited_until" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableInvitedUntil(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetInvitedUntil(*v)
+	}
+	return _u
+}
+
+// ClearInvitedUntil clears the value of the "invited_until" field.
+func (_u *UserUpdateOne) ClearInvitedUntil() *UserUpdateOne {
+	_u.mutation.ClearInvitedUntil()
+	return _u
+}
+
 // SetCreatedByID sets the "created_by_id" field.
 func (_u *UserUpdateOne) SetCreatedByID(v uuid.UUID) *UserUpdateOne {
 	_u.mutation.SetCreatedByID(v)
@@ -704,6 +1274,210 @@ func (_u *UserUpdateOne) SetNillableCreatedByID(v *uuid.UUID) *UserUpdateOne {
 // ClearCreatedByID clears the value of the "created_by_id" field.
 func (_u *UserUpdateOne) ClearCreatedByID() *UserUpdateOne {
 	_u.mutation.ClearCreatedByID()
+	return _u
+}
+
+// SetPhone sets the "phone" field.
+func (_u *UserUpdateOne) SetPhone(v string) *UserUpdateOne {
+	_u.mutation.SetPhone(v)
+	return _u
+}
+
+// SetNillablePhone sets the "phone" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillablePhone(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetPhone(*v)
+	}
+	return _u
+}
+
+// ClearPhone clears the value of the "phone" field.
+func (_u *UserUpdateOne) ClearPhone() *UserUpdateOne {
+	_u.mutation.ClearPhone()
+	return _u
+}
+
+// SetInternalNumber sets the "internal_number" field.
+func (_u *UserUpdateOne) SetInternalNumber(v string) *UserUpdateOne {
+	_u.mutation.SetInternalNumber(v)
+	return _u
+}
+
+// SetNillableInternalNumber sets the "internal_number" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableInternalNumber(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetInternalNumber(*v)
+	}
+	return _u
+}
+
+// ClearInternalNumber clears the value of the "internal_number" field.
+func (_u *UserUpdateOne) ClearInternalNumber() *UserUpdateOne {
+	_u.mutation.ClearInternalNumber()
+	return _u
+}
+
+// SetLanguage sets the "language" field.
+func (_u *UserUpdateOne) SetLanguage(v string) *UserUpdateOne {
+	_u.mutation.SetLanguage(v)
+	return _u
+}
+
+// SetNillableLanguage sets the "language" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableLanguage(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetLanguage(*v)
+	}
+	return _u
+}
+
+// ClearLanguage clears the value of the "language" field.
+func (_u *UserUpdateOne) ClearLanguage() *UserUpdateOne {
+	_u.mutation.ClearLanguage()
+	return _u
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (_u *UserUpdateOne) SetTimeZone(v string) *UserUpdateOne {
+	_u.mutation.SetTimeZone(v)
+	return _u
+}
+
+// SetNillableTimeZone sets the "time_zone" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableTimeZone(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetTimeZone(*v)
+	}
+	return _u
+}
+
+// ClearTimeZone clears the value of the "time_zone" field.
+func (_u *UserUpdateOne) ClearTimeZone() *UserUpdateOne {
+	_u.mutation.ClearTimeZone()
+	return _u
+}
+
+// SetDisplayMode sets the "display_mode" field.
+func (_u *UserUpdateOne) SetDisplayMode(v user.DisplayMode) *UserUpdateOne {
+	_u.mutation.SetDisplayMode(v)
+	return _u
+}
+
+// SetNillableDisplayMode sets the "display_mode" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableDisplayMode(v *user.DisplayMode) *UserUpdateOne {
+	if v != nil {
+		_u.SetDisplayMode(*v)
+	}
+	return _u
+}
+
+// SetAvatarTag sets the "avatar_tag" field.
+func (_u *UserUpdateOne) SetAvatarTag(v string) *UserUpdateOne {
+	_u.mutation.SetAvatarTag(v)
+	return _u
+}
+
+// SetNillableAvatarTag sets the "avatar_tag" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableAvatarTag(v *string) *UserUpdateOne {
+	if v != nil {
+		_u.SetAvatarTag(*v)
+	}
+	return _u
+}
+
+// ClearAvatarTag clears the value of the "avatar_tag" field.
+func (_u *UserUpdateOne) ClearAvatarTag() *UserUpdateOne {
+	_u.mutation.ClearAvatarTag()
+	return _u
+}
+
+// SetPresence sets the "presence" field.
+func (_u *UserUpdateOne) SetPresence(v user.Presence) *UserUpdateOne {
+	_u.mutation.SetPresence(v)
+	return _u
+}
+
+// SetNillablePresence sets the "presence" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillablePresence(v *user.Presence) *UserUpdateOne {
+	if v != nil {
+		_u.SetPresence(*v)
+	}
+	return _u
+}
+
+// SetPresenceAt sets the "presence_at" field.
+func (_u *UserUpdateOne) SetPresenceAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetPresenceAt(v)
+	return _u
+}
+
+// SetNillablePresenceAt sets the "presence_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillablePresenceAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetPresenceAt(*v)
+	}
+	return _u
+}
+
+// ClearPresenceAt clears the value of the "presence_at" field.
+func (_u *UserUpdateOne) ClearPresenceAt() *UserUpdateOne {
+	_u.mutation.ClearPresenceAt()
+	return _u
+}
+
+// SetLastSeenAt sets the "last_seen_at" field.
+func (_u *UserUpdateOne) SetLastSeenAt(v time.Time) *UserUpdateOne {
+	_u.mutation.SetLastSeenAt(v)
+	return _u
+}
+
+// SetNillableLastSeenAt sets the "last_seen_at" field if the given value is not nil.
+func (_u *UserUpdateOne) SetNillableLastSeenAt(v *time.Time) *UserUpdateOne {
+	if v != nil {
+		_u.SetLastSeenAt(*v)
+	}
+	return _u
+}
+
+// ClearLastSeenAt clears the value of the "last_seen_at" field.
+func (_u *UserUpdateOne) ClearLastSeenAt() *UserUpdateOne {
+	_u.mutation.ClearLastSeenAt()
+	return _u
+}
+
+// SetApplications sets the "applications" field.
+func (_u *UserUpdateOne) SetApplications(v []string) *UserUpdateOne {
+	_u.mutation.SetApplications(v)
+	return _u
+}
+
+// AppendApplications appends value to the "applications" field.
+func (_u *UserUpdateOne) AppendApplications(v []string) *UserUpdateOne {
+	_u.mutation.AppendApplications(v)
+	return _u
+}
+
+// ClearApplications clears the value of the "applications" field.
+func (_u *UserUpdateOne) ClearApplications() *UserUpdateOne {
+	_u.mutation.ClearApplications()
+	return _u
+}
+
+// SetDisabledFunctions sets the "disabled_functions" field.
+func (_u *UserUpdateOne) SetDisabledFunctions(v []string) *UserUpdateOne {
+	_u.mutation.SetDisabledFunctions(v)
+	return _u
+}
+
+// AppendDisabledFunctions appends value to the "disabled_functions" field.
+func (_u *UserUpdateOne) AppendDisabledFunctions(v []string) *UserUpdateOne {
+	_u.mutation.AppendDisabledFunctions(v)
+	return _u
+}
+
+// ClearDisabledFunctions clears the value of the "disabled_functions" field.
+func (_u *UserUpdateOne) ClearDisabledFunctions() *UserUpdateOne {
+	_u.mutation.ClearDisabledFunctions()
 	return _u
 }
 
@@ -754,6 +1528,11 @@ func (_u *UserUpdateOne) ExecX(ctx context.Context) {
 
 // check runs all checks and user-defined validators on the builder.
 func (_u *UserUpdateOne) check() error {
+	if v, ok := _u.mutation.Kind(); ok {
+		if err := user.KindValidator(v); err != nil {
+			return &ValidationError{Name: "kind", err: fmt.Errorf(`ent: validator failed for field "User.kind": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.Role(); ok {
 		if err := user.RoleValidator(v); err != nil {
 			return &ValidationError{Name: "role", err: fmt.Errorf(`ent: validator failed for field "User.role": %w`, err)}
@@ -762,6 +1541,21 @@ func (_u *UserUpdateOne) check() error {
 	if v, ok := _u.mutation.Status(); ok {
 		if err := user.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "User.status": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.ArchivedFrom(); ok {
+		if err := user.ArchivedFromValidator(v); err != nil {
+			return &ValidationError{Name: "archived_from", err: fmt.Errorf(`ent: validator failed for field "User.archived_from": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.DisplayMode(); ok {
+		if err := user.DisplayModeValidator(v); err != nil {
+			return &ValidationError{Name: "display_mode", err: fmt.Errorf(`ent: validator failed for field "User.display_mode": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.Presence(); ok {
+		if err := user.PresenceValidator(v); err != nil {
+			return &ValidationError{Name: "presence", err: fmt.Errorf(`ent: validator failed for field "User.presence": %w`, err)}
 		}
 	}
 	return nil
@@ -817,11 +1611,29 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(user.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameFolded(); ok {
+		_spec.SetField(user.FieldNameFolded, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Kind(); ok {
+		_spec.SetField(user.FieldKind, field.TypeEnum, value)
+	}
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(user.FieldRole, field.TypeEnum, value)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(user.FieldStatus, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ArchivedFrom(); ok {
+		_spec.SetField(user.FieldArchivedFrom, field.TypeEnum, value)
+	}
+	if _u.mutation.ArchivedFromCleared() {
+		_spec.ClearField(user.FieldArchivedFrom, field.TypeEnum)
+	}
+	if value, ok := _u.mutation.ArchivedAt(); ok {
+		_spec.SetField(user.FieldArchivedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ArchivedAtCleared() {
+		_spec.ClearField(user.FieldArchivedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.PasswordHash(); ok {
 		_spec.SetField(user.FieldPasswordHash, field.TypeString, value)
@@ -875,11 +1687,99 @@ func (_u *UserUpdateOne) sqlSave(ctx context.Context) (_node *User, err error) {
 	if _u.mutation.GrantedCleared() {
 		_spec.ClearField(user.FieldGranted, field.TypeJSON)
 	}
+	if value, ok := _u.mutation.InitialPasswordUntil(); ok {
+		_spec.SetField(user.FieldInitialPasswordUntil, field.TypeTime, value)
+	}
+	if _u.mutation.InitialPasswordUntilCleared() {
+		_spec.ClearField(user.FieldInitialPasswordUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.InvitationHash(); ok {
+		_spec.SetField(user.FieldInvitationHash, field.TypeBytes, value)
+	}
+	if _u.mutation.InvitationHashCleared() {
+		_spec.ClearField(user.FieldInvitationHash, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.InvitedUntil(); ok {
+		_spec.SetField(user.FieldInvitedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.InvitedUntilCleared() {
+		_spec.ClearField(user.FieldInvitedUntil, field.TypeTime)
+	}
 	if value, ok := _u.mutation.CreatedByID(); ok {
 		_spec.SetField(user.FieldCreatedByID, field.TypeUUID, value)
 	}
 	if _u.mutation.CreatedByIDCleared() {
 		_spec.ClearField(user.FieldCreatedByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.Phone(); ok {
+		_spec.SetField(user.FieldPhone, field.TypeString, value)
+	}
+	if _u.mutation.PhoneCleared() {
+		_spec.ClearField(user.FieldPhone, field.TypeString)
+	}
+	if value, ok := _u.mutation.InternalNumber(); ok {
+		_spec.SetField(user.FieldInternalNumber, field.TypeString, value)
+	}
+	if _u.mutation.InternalNumberCleared() {
+		_spec.ClearField(user.FieldInternalNumber, field.TypeString)
+	}
+	if value, ok := _u.mutation.Language(); ok {
+		_spec.SetField(user.FieldLanguage, field.TypeString, value)
+	}
+	if _u.mutation.LanguageCleared() {
+		_spec.ClearField(user.FieldLanguage, field.TypeString)
+	}
+	if value, ok := _u.mutation.TimeZone(); ok {
+		_spec.SetField(user.FieldTimeZone, field.TypeString, value)
+	}
+	if _u.mutation.TimeZoneCleared() {
+		_spec.ClearField(user.FieldTimeZone, field.TypeString)
+	}
+	if value, ok := _u.mutation.DisplayMode(); ok {
+		_spec.SetField(user.FieldDisplayMode, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.AvatarTag(); ok {
+		_spec.SetField(user.FieldAvatarTag, field.TypeString, value)
+	}
+	if _u.mutation.AvatarTagCleared() {
+		_spec.ClearField(user.FieldAvatarTag, field.TypeString)
+	}
+	if value, ok := _u.mutation.Presence(); ok {
+		_spec.SetField(user.FieldPresence, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.PresenceAt(); ok {
+		_spec.SetField(user.FieldPresenceAt, field.TypeTime, value)
+	}
+	if _u.mutation.PresenceAtCleared() {
+		_spec.ClearField(user.FieldPresenceAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.LastSeenAt(); ok {
+		_spec.SetField(user.FieldLastSeenAt, field.TypeTime, value)
+	}
+	if _u.mutation.LastSeenAtCleared() {
+		_spec.ClearField(user.FieldLastSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Applications(); ok {
+		_spec.SetField(user.FieldApplications, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedApplications(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldApplications, value)
+		})
+	}
+	if _u.mutation.ApplicationsCleared() {
+		_spec.ClearField(user.FieldApplications, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.DisabledFunctions(); ok {
+		_spec.SetField(user.FieldDisabledFunctions, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedDisabledFunctions(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, user.FieldDisabledFunctions, value)
+		})
+	}
+	if _u.mutation.DisabledFunctionsCleared() {
+		_spec.ClearField(user.FieldDisabledFunctions, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &User{config: _u.config}

@@ -55,14 +55,15 @@ type person struct {
 	login, name  string
 	status       UserStatus
 	mustChange   bool
+	generated    bool
 	role         authz.Role
 	// For Restriction.
 	passwordChangedAt time.Time
 	secondFactor      bool
 	secondFactorDueAt *time.Time
 	signedInBy        session.Method
-	// As they are stored: permissions in JSON, or null.
-	custom, denied, granted []byte
+	// As they are stored: words in JSON, or null.
+	custom, denied, granted, applications []byte
 }
 
 // holding is what the person was given.
@@ -77,6 +78,8 @@ func (p person) holding() (holding, error) {
 		set, failed := storedSet(*column)
 		*to, err = set, errors.Join(err, failed)
 	}
+	tools, failed := storedTools(p.applications)
+	h.withheld, err = tools.withheld(), errors.Join(err, failed)
 	return h, err
 }
 
@@ -89,12 +92,12 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 	var open bool
 	err = s.authenticating(ctx, func(ctx context.Context) error {
 		return store.QueryRow(ctx, []any{
-			&who.tenantID, &who.login, &who.name, &who.status, &who.mustChange, &who.role,
-			&who.custom, &who.denied, &who.granted, &open,
+			&who.tenantID, &who.login, &who.name, &who.status, &who.mustChange, &who.generated, &who.role,
+			&who.custom, &who.denied, &who.granted, &who.applications, &open,
 			&who.passwordChangedAt, &who.secondFactor, &who.secondFactorDueAt, &who.signedInBy,
 		}, `
-			SELECT u.tenant_id, u.login, u.name, u.status, u.must_change_password, u.role,
-			       r.permissions, u.denied, u.granted, s.revoked_at IS NULL AND s.expires_at > $3,
+			SELECT u.tenant_id, u.login, u.name, u.status, u.must_change_password, u.initial_password_until IS NOT NULL, u.role,
+			       r.permissions, u.denied, u.granted, u.applications, s.revoked_at IS NULL AND s.expires_at > $3,
 			       coalesce(u.password_changed_at, u.created_at), f.confirmed_at IS NOT NULL, u.second_factor_due_at, s.method
 			FROM sessions s
 			JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -116,7 +119,7 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 		Kind: scope.ActorUser, UserID: who.id, SessionID: proved.sessionID, TenantID: home.ID, Path: home.Path,
 		Role: roleAt(home.Kind, who.role), Rights: rights,
 		Restriction: s.restriction(account{
-			who.mustChange, who.passwordChangedAt, who.secondFactor, who.secondFactorDueAt, who.role, who.signedInBy,
+			who.mustChange, who.generated, who.passwordChangedAt, who.secondFactor, who.secondFactorDueAt, who.role, who.signedInBy,
 		}, home),
 		Login: who.login, UserName: who.name, MustChangePassword: who.mustChange, ExpiresAt: proved.expiresAt,
 	}, nil
@@ -184,11 +187,11 @@ func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Princ
 			&key.id, &key.tenantID, &key.name, &key.permissions, &key.expiresAt, &key.lastUsedAt, &key.revoked,
 			&key.present, &key.previousUntil, &key.channels, &key.addresses, &key.origins,
 			&creator.id, &creator.tenantID, &creator.login, &creator.name, &creator.status, &creator.role,
-			&creator.custom, &creator.denied, &creator.granted,
+			&creator.custom, &creator.denied, &creator.granted, &creator.applications,
 		}, `
 			SELECT k.id, k.tenant_id, k.name, k.permissions, k.expires_at, k.last_used_at, k.revoked_at IS NOT NULL,
 			       k.hash = $1, k.previous_until, k.channel_ids, k.allowed_addresses, k.allowed_origins,
-			       u.id, u.tenant_id, u.login, u.name, u.status, u.role, r.permissions, u.denied, u.granted
+			       u.id, u.tenant_id, u.login, u.name, u.status, u.role, r.permissions, u.denied, u.granted, u.applications
 			FROM api_keys k
 			JOIN users u ON u.id = k.creator_id
 			LEFT JOIN custom_roles r ON r.tenant_id = u.tenant_id AND r.id = u.custom_role_id

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/identity"
+	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -245,7 +246,7 @@ func TestTheConfigurationIsChecked(t *testing.T) {
 	w := setup(t)
 	for name, c := range map[string]identity.Config{
 		"nothing":   {},
-		"no issuer": {Store: w.store, Log: w.log, Tenants: w.tree, Policy: w.policy, Keyring: keyring(t, 1), Audience: audience},
+		"no issuer": {Store: w.store, Log: w.log, Tenants: w.tree, Departments: departments.New(w.store, w.log), Mail: w.letters(t), Policy: w.policy, Keyring: keyring(t, 1), Audience: audience},
 	} {
 		if _, err := identity.New(c); err == nil {
 			t.Errorf("%s was accepted", name)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/identity"
+	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/internal/clock"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/secret"
@@ -90,7 +91,7 @@ func (w *world) replica(t *testing.T, change func(*identity.Config)) (*identity.
 	t.Helper()
 	tree := tenants.New(w.store, w.log)
 	c := identity.Config{
-		Store: w.store, Log: w.log, Tenants: tree, Policy: w.policy, Keyring: keyring(t, 1),
+		Store: w.store, Log: w.log, Tenants: tree, Departments: departments.New(w.store, w.log), Policy: w.policy, Keyring: keyring(t, 1),
 		Issuer: issuer, Audience: audience, Passwords: w.hashes, Mail: w.letters(t),
 	}
 	if change != nil {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/user"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/mail"
@@ -16,9 +16,10 @@ import (
 )
 
 // SetPassword gives another user of the scope's tenant a password, which he is
-// asked to change, and ends his sessions. It fails with not_found,
-// weak_password, role_not_assignable, and with forbidden for the caller's own
-// password, which ChangePassword changes.
+// asked to change, and ends his sessions. Who was invited needs no invitation
+// any more. It fails with not_found, weak_password, role_not_assignable,
+// wrong_state in the archive, and with forbidden for the caller's own password,
+// which ChangePassword changes.
 func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password string) error {
 	target, err := s.GetUser(ctx, userID)
 	if err != nil {
@@ -27,6 +28,12 @@ func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password st
 	if err := s.checkPassword(ctx, target.TenantID, target.Login, target.Name, password); err != nil {
 		return err
 	}
+	return s.givePassword(ctx, target, password, nil)
+}
+
+// givePassword is SetPassword without the rules. Until is when a password that
+// nobody has changed ends.
+func (s *Service) givePassword(ctx context.Context, target User, password string, until *time.Time) error {
 	if err := s.maySetPassword(ctx, target); err != nil {
 		return err
 	}
@@ -35,14 +42,17 @@ func (s *Service) SetPassword(ctx context.Context, userID uuid.UUID, password st
 		return err
 	}
 	return s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
-		a, present, err := s.lockTarget(ctx, userID)
+		a, present, err := s.lockTarget(ctx, target.ID)
 		if err != nil {
+			return err
+		}
+		if err := notArchived(present); err != nil {
 			return err
 		}
 		if err := s.mayChange(ctx, a, present); err != nil {
 			return err // the role has changed meanwhile
 		}
-		return s.storePassword(ctx, present, newPassword{hash: hash, mustChange: !a.program})
+		return s.storePassword(ctx, present, newPassword{hash: hash, mustChange: !a.program || until != nil, until: until})
 	})
 }
 
@@ -136,25 +146,36 @@ func (s *Service) provePassword(ctx context.Context, caller Principal, password,
 type newPassword struct {
 	hash       string
 	mustChange bool
+	until      *time.Time // unless it was changed by then
 	// keep is a session that goes on.
 	keep uuid.UUID
 }
 
 // storePassword ends with the old password all that it has opened: sessions,
-// sign-ins that wait for a code, and links to choose another.
+// sign-ins that wait for a code, and links to choose another. Who was invited
+// can sign in from now on.
 func (s *Service) storePassword(ctx context.Context, present *ent.User, n newPassword) error {
 	now := s.cfg.Store.Now()
-	row, err := present.Update().SetPasswordHash(n.hash).SetMustChangePassword(n.mustChange).
-		SetPasswordChangedAt(now).Save(ctx)
+	update := present.Update().SetPasswordHash(n.hash).SetMustChangePassword(n.mustChange).
+		SetPasswordChangedAt(now).ClearInvitationHash().ClearInvitedUntil()
+	if n.until != nil {
+		update.SetInitialPasswordUntil(*n.until)
+	} else {
+		update.ClearInitialPasswordUntil()
+	}
+	changed := []string{"password"}
+	if present.Status == user.StatusInvited {
+		update.SetStatus(user.StatusActive)
+		changed = append(changed, "status")
+	}
+	row, err := update.Save(ctx)
 	if err != nil {
 		return fmt.Errorf("storing a password's hash: %w", err)
 	}
 	if err := s.endResets(ctx, row.ID); err != nil {
 		return err
 	}
-	err = s.cfg.Log.Publish(ctx, "user.updated", "user", row.ID,
-		userData{[]string{"password"}, authz.Role(row.Role), UserStatus(row.Status)})
-	if err != nil {
+	if err := s.publishUser(ctx, "user.updated", present, row, changed...); err != nil {
 		return err
 	}
 	if err := s.notify(ctx, row, mail.PasswordChanged, map[string]string{"when": mail.When(now)}); err != nil {
@@ -162,6 +183,12 @@ func (s *Service) storePassword(ctx context.Context, present *ent.User, n newPas
 	}
 	s.forgetPrincipals(ctx)
 	return s.endSessionsBut(ctx, row.ID, n.keep, reasonPassword)
+}
+
+// neverUsed tells whether a user has a generated password that he has left
+// lying for too long.
+func (s *Service) neverUsed(u *ent.User) bool {
+	return u.InitialPasswordUntil != nil && !s.cfg.Store.Now().Before(*u.InitialPasswordUntil)
 }
 
 // notify writes to a user about his account, in the running transaction and
@@ -179,7 +206,7 @@ func (s *Service) mailTo(ctx context.Context, to *ent.User, kind mail.Kind, valu
 	if err != nil {
 		return mail.Message{}, err
 	}
-	return mail.Message{To: to.Login, ToName: to.Name, Kind: kind, Language: home.Language, Values: values}, nil
+	return mail.Message{To: to.Login, ToName: to.Name, Kind: kind, Language: s.languageOf(to, home), Values: values}, nil
 }
 
 // Life of a password under the security suite (manual 004).

@@ -141,6 +141,9 @@ func (f family) endsAt(idle time.Duration) time.Time {
 func (s *Service) rotateFamily(ctx context.Context, f *family) (bool, error) {
 	now, rotated := s.cfg.Store.Now(), 0
 	err := s.cfg.Store.InTx(as(ctx, f.home, f.userID), func(ctx context.Context) (err error) {
+		if err := s.noteSeen(ctx, f.userID); err != nil {
+			return err
+		}
 		rotated, err = s.cfg.Store.Ent(ctx).Session.Update().
 			Where(session.ID(f.id), session.Generation(f.generation), session.RevokedAtIsNil()).
 			SetGeneration(f.generation + 1).SetRotatedAt(now).Save(ctx)

@@ -17,6 +17,7 @@ import (
 // account is what is read of a user to know what he has to do first.
 type account struct {
 	mustChange        bool
+	generated         bool // and it is still the generated password
 	passwordChangedAt time.Time
 	secondFactor      bool
 	secondFactorDueAt *time.Time
@@ -27,12 +28,12 @@ type account struct {
 
 // restriction is what a user has to do before anything else. A password that
 // somebody else has chosen has to be changed where the tenant has the security
-// suite (SEC-03), and an old one too (SEC-06).
+// suite (SEC-03), and an old one too (SEC-06); a generated one everywhere (C-42).
 func (s *Service) restriction(a account, home tenants.Node) Restriction {
 	now := s.cfg.Store.Now()
 	strict := home.SecuritySuite && a.by == byPassword
 	switch {
-	case strict && a.mustChange:
+	case a.by == byPassword && a.generated || strict && a.mustChange:
 		return RestrictedToPasswordChange
 	case strict && expiresInDays(a.passwordChangedAt, now) == 0:
 		return RestrictedByExpiry
@@ -70,8 +71,8 @@ func (s *Service) withAdvice(ctx context.Context, t Tokens, by session.Method) (
 	}
 	a := account{by: by}
 	err = s.cfg.Store.Read(scope.System(ctx, "telling a user what he has to do"), func(ctx context.Context) error {
-		return store.QueryRow(ctx, []any{&a.mustChange, &a.passwordChangedAt, &a.secondFactorDueAt, &a.role, &a.secondFactor}, `
-			SELECT u.must_change_password, coalesce(u.password_changed_at, u.created_at), u.second_factor_due_at, u.role,
+		return store.QueryRow(ctx, []any{&a.mustChange, &a.generated, &a.passwordChangedAt, &a.secondFactorDueAt, &a.role, &a.secondFactor}, `
+			SELECT u.must_change_password, u.initial_password_until IS NOT NULL, coalesce(u.password_changed_at, u.created_at), u.second_factor_due_at, u.role,
 			       f.confirmed_at IS NOT NULL
 			FROM users u LEFT JOIN second_factors f ON f.tenant_id = u.tenant_id AND f.user_id = u.id
 			WHERE u.id = $1`, t.UserID)

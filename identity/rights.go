@@ -20,11 +20,13 @@ type holding struct {
 	// custom are a custom role's permissions, nil where there is none.
 	custom          *authz.Set
 	denied, granted authz.Set
+	// withheld belongs to applications that the person is not shown.
+	withheld authz.Set
 }
 
 // rights are what a holding amounts to at a node of a kind: the role's or the
 // custom role's permissions, and what was granted to the person, less what was
-// denied to him. Nothing goes beyond what a tenant admin has there, whatever
+// denied to him and what belongs to applications that he is not shown. Nothing goes beyond what a tenant admin has there, whatever
 // was stored when that was more.
 func (s *Service) rights(h holding, kind tenants.Kind, path string) authz.Rights {
 	role := roleAt(kind, h.role)
@@ -32,7 +34,7 @@ func (s *Service) rights(h holding, kind tenants.Kind, path string) authz.Rights
 	if h.custom != nil {
 		set = h.custom.And(s.grantable(kind))
 	}
-	set = set.Or(h.granted.And(s.grantable(kind))).Without(h.denied)
+	set = set.Or(h.granted.And(s.grantable(kind))).Without(h.denied).Without(h.withheld)
 	return authz.RightsWith(set, role, path)
 }
 

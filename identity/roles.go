@@ -219,7 +219,7 @@ func (s *Service) ListRoles(ctx context.Context, after *uuid.UUID, limit int) ([
 
 // EffectivePermissions tells what a user of the scope's tenant may do there: his
 // role's permissions or his custom role's, with what was granted and denied to
-// him. It fails with not_found.
+// him, less what belongs to applications that he is not shown. It fails with not_found.
 func (s *Service) EffectivePermissions(ctx context.Context, userID uuid.UUID) ([]authz.Permission, error) {
 	var permissions []authz.Permission
 	err := s.cfg.Store.Read(ctx, func(ctx context.Context) error {
@@ -234,6 +234,7 @@ func (s *Service) EffectivePermissions(ctx context.Context, userID uuid.UUID) ([
 		if err != nil {
 			return err
 		}
+		h.withheld = toolsOf(row).withheld()
 		node, err := s.cfg.Tenants.Get(ctx, row.TenantID)
 		permissions = s.rights(h, node.Kind, node.Path).Here.List()
 		return err

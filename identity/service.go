@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/internal/oidc"
 	"github.com/trellishq/trellis/internal/secret"
 	"github.com/trellishq/trellis/internal/store"
@@ -31,8 +32,10 @@ type Config struct {
 	Store   *store.Store
 	Log     Log
 	Tenants *tenants.Service
-	Policy  *authz.Policy
-	Keyring *secret.Keyring
+	// Departments tells which users belong where.
+	Departments *departments.Service
+	Policy      *authz.Policy
+	Keyring     *secret.Keyring
 	// Mail writes to users about their accounts.
 	Mail *mail.Service
 	// Issuer and Audience are written into access tokens and asked for again.
@@ -75,7 +78,7 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) check() error {
-	if c.Store == nil || c.Log == nil || c.Tenants == nil || c.Policy == nil || c.Keyring == nil || c.Mail == nil {
+	if c.Store == nil || c.Log == nil || c.Tenants == nil || c.Departments == nil || c.Policy == nil || c.Keyring == nil || c.Mail == nil {
 		return errors.New("identity: the configuration lacks a part")
 	}
 	if c.Issuer == "" || c.Audience == "" {

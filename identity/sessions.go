@@ -49,6 +49,8 @@ const (
 	reasonPassword reason = "password_changed"
 	reasonRevoked  reason = "revoked"
 	reasonFactor   reason = "second_factor_reset"
+	reasonArchived reason = "archived"
+	reasonForced   reason = "disconnected"
 )
 
 // The ways to sign in.
@@ -63,10 +65,10 @@ var errInTransaction = errors.New("identity: sessions begin and go on outside of
 
 // Login begins a session. An unknown login, a wrong password, a disabled user
 // and an attempt that comes too early are one fault, invalid_login, and take as
-// long. It fails with second_factor_required and a challenge for
-// CompleteLogin where a code is needed too, with tenant_suspended for who has
-// the right password and no tenant to go to, and with unavailable while too many
-// others log in.
+// long; and so is a generated password that was left lying. It fails with
+// second_factor_required and a challenge for CompleteLogin where a code is
+// needed too, with tenant_suspended for who has the right password and no tenant
+// to go to, and with unavailable while too many others log in.
 func (s *Service) Login(ctx context.Context, login, password string, client Client) (Tokens, error) {
 	if store.InTransaction(ctx) {
 		return Tokens{}, errInTransaction
@@ -85,7 +87,7 @@ func (s *Service) Login(ctx context.Context, login, password string, client Clie
 	if err != nil {
 		return Tokens{}, errors.Join(err, s.attempts.takeBack(ctx, try, false))
 	}
-	if !right || found.Status != user.StatusActive {
+	if !right || found.Status != user.StatusActive || s.neverUsed(found) {
 		return Tokens{}, errInvalidLogin
 	}
 	stronger := ""
@@ -194,6 +196,9 @@ func (s *Service) begin(ctx context.Context, home tenants.Node, seen *ent.User, 
 				return fmt.Errorf("strengthening the password's hash: %w", err)
 			}
 		}
+		if err := s.setPresence(ctx, seen.ID, Online); err != nil {
+			return err
+		}
 		now := s.cfg.Store.Now()
 		made, err = s.cfg.Store.Ent(ctx).Session.Create().SetUserID(seen.ID).SetNonce(nonce).SetMethod(by).
 			SetGeneration(1).SetRotatedAt(now).SetExpiresAt(now.Add(s.cfg.SessionLife)).
@@ -246,7 +251,8 @@ func (s *Service) Logout(ctx context.Context, userID uuid.UUID) error {
 	})
 }
 
-// endSessions revokes what a user has open. The caller has locked the user's
+// endSessions revokes what a user has open, and shows him as offline (C-43). The
+// caller has locked the user's
 // row, so that no login slips in between.
 func (s *Service) endSessions(ctx context.Context, userID uuid.UUID, why reason) error {
 	return s.endSessionsBut(ctx, userID, uuid.Nil, why)
@@ -254,6 +260,11 @@ func (s *Service) endSessions(ctx context.Context, userID uuid.UUID, why reason)
 
 // endSessionsBut is endSessions, except for one that goes on.
 func (s *Service) endSessionsBut(ctx context.Context, userID, keep uuid.UUID, why reason) error {
+	if keep == uuid.Nil {
+		if err := s.setPresence(ctx, userID, Offline); err != nil {
+			return err
+		}
+	}
 	if err := s.endChallenges(ctx, userID); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -13,11 +14,14 @@ import (
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // UserChange holds the new values of a user; nil leaves a value as it is.
 type UserChange struct {
-	Name   *string
+	Name *string
+	Kind *UserKind
+	// Status switches a user off and on again.
 	Status *UserStatus
 	// Role takes a custom role away, unless that is given in the same change.
 	Role *authz.Role
@@ -26,6 +30,9 @@ type UserChange struct {
 	CustomRoleID *uuid.UUID
 	// Denied and Granted replace what this person has less and more than the role.
 	Denied, Granted *[]authz.Permission
+	Profile         Profile
+	// Tools say what the person is shown.
+	Tools ToolsChange
 }
 
 // ofRights tells whether the change is about what the person may do.
@@ -40,10 +47,12 @@ func (c UserChange) ofRights() bool {
 // It fails with what the check says, not_found, validation_failed, with
 // role_not_assignable where the present or the new role is more than the caller
 // may give, with forbidden where somebody would change his own role or status,
-// with quota_exceeded where no seat is left for one who is brought back, and
-// with conflict where the tenant would be left without an administrator.
+// with quota_exceeded where no seat is left for one who is brought back, with
+// conflict where the tenant would be left without an administrator, with
+// wrong_state where the present status does not allow it, and with
+// internal_number_taken.
 func (s *Service) UpdateUser(ctx context.Context, userID uuid.UUID, c UserChange, check func(version int64) error) (User, error) {
-	c, err := c.clean()
+	c, err := s.cleanChange(ctx, c)
 	if err != nil {
 		return User{}, err
 	}
@@ -65,10 +74,41 @@ func (s *Service) UpdateUser(ctx context.Context, userID uuid.UUID, c UserChange
 				return err
 			}
 		}
-		updated, err = s.applyToUser(ctx, a, present, c)
+		if err := s.applyToUser(ctx, a, present, c); err != nil {
+			return err
+		}
+		updated, err = s.GetUser(ctx, userID)
 		return err
 	})
 	return updated, err
+}
+
+// UpdateMe changes what describes the signed-in user, in his home's scope. It
+// fails like UpdateUser, and with forbidden for keys.
+func (s *Service) UpdateMe(ctx context.Context, name *string, p Profile) (User, error) {
+	caller, err := signedInPerson(ctx)
+	if err != nil {
+		return User{}, err
+	}
+	return s.UpdateUser(ctx, caller.UserID, UserChange{Name: name, Profile: p}, nil)
+}
+
+// signedInPerson is the caller, who must not be a key.
+func signedInPerson(ctx context.Context) (Principal, error) {
+	caller, known := From(ctx)
+	switch {
+	case !known:
+		return Principal{}, errNoPrincipal
+	case caller.Kind != scope.ActorUser:
+		return Principal{}, fault.New(fault.Forbidden, fault.CodeForbidden, "An API key is no person.")
+	}
+	return caller, nil
+}
+
+// Person is the id of the signed-in user. It fails with forbidden for keys.
+func Person(ctx context.Context) (uuid.UUID, error) {
+	caller, err := signedInPerson(ctx)
+	return caller.UserID, err
 }
 
 // lockTarget reads a user whom the caller would change.
@@ -87,43 +127,65 @@ func (s *Service) lockTarget(ctx context.Context, userID uuid.UUID) (authority, 
 	return a, row, nil
 }
 
-func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.User, c UserChange) (User, error) {
+func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.User, c UserChange) error {
 	next, c, err := s.next(ctx, a, present, c)
 	if err != nil {
-		return User{}, err
+		return err
 	}
 	if c == (UserChange{}) {
-		return viewUser(present), nil
+		return nil
 	}
 	if err := s.mayApply(ctx, a, present, next, c); err != nil {
-		return User{}, err
+		return err
+	}
+	update := present.Update()
+	changed, err := c.apply(present, update.Mutation())
+	if err != nil {
+		return err
 	}
 	if c.Status != nil && *c.Status == UserActive {
 		if err := s.cfg.Tenants.TakeSeat(ctx); err != nil {
-			return User{}, err
+			return err
 		}
-	}
-	update := present.Update()
-	var changed []string
-	if c.Name != nil {
-		update.SetName(*c.Name)
-		changed = append(changed, "name")
-	}
-	if c.Status != nil {
-		update.SetStatus(user.Status(*c.Status))
-		changed = append(changed, "status")
 	}
 	changed = append(changed, setRights(update, next, c)...)
 	row, err := update.Save(ctx)
-	if err != nil {
-		return User{}, fmt.Errorf("updating a user: %w", err)
+	if store.Violates(err, uniqueInternalNumber) {
+		return errInternalNumber(err)
 	}
-	updated := viewUser(row)
-	err = s.cfg.Log.Publish(ctx, "user.updated", "user", row.ID, userData{changed, updated.Role, updated.Status})
 	if err != nil {
-		return User{}, err
+		return fmt.Errorf("updating a user: %w", err)
 	}
-	return updated, s.endAfter(ctx, updated, c)
+	if err := s.publishUser(ctx, "user.updated", present, row, changed...); err != nil {
+		return err
+	}
+	return s.endAfter(ctx, row, c)
+}
+
+// apply writes a change into an update, and names the fields.
+func (c UserChange) apply(present *ent.User, m *ent.UserMutation) (changed []string, err error) {
+	if c.Name != nil {
+		m.SetName(*c.Name)
+		m.SetNameFolded(strings.ToLower(*c.Name))
+		changed = append(changed, "name")
+	}
+	if c.Kind != nil {
+		if *c.Kind == PersonUser && present.PasswordHash == "" && present.Status != user.StatusInvited {
+			return nil, fault.InvalidField(fault.CodeInvalid, "body.kind", "is person only for who has a password: set one first")
+		}
+		m.SetKind(user.Kind(*c.Kind))
+		changed = append(changed, "kind")
+	}
+	if c.Status != nil {
+		status, err := move(present, statusAction(*c.Status))
+		if err != nil {
+			return nil, err
+		}
+		m.SetStatus(user.Status(status))
+		changed = append(changed, "status")
+	}
+	changed = append(changed, c.Profile.apply(m)...)
+	return append(changed, c.Tools.apply(m)...), nil
 }
 
 // next is what the person would be given after a change, and the change without
@@ -161,6 +223,10 @@ func (c UserChange) against(present *ent.User, now, next distribution) UserChang
 	if next.role != now.role {
 		left.Role = &next.role
 	}
+	if c.Kind != nil && user.Kind(*c.Kind) != present.Kind {
+		left.Kind = c.Kind
+	}
+	left.Profile, left.Tools = c.Profile.against(present), c.Tools.against(present)
 	if id := or(next.customID); id != or(now.customID) {
 		left.CustomRoleID = &id
 	}
@@ -200,7 +266,10 @@ func setRights(update *ent.UserUpdateOne, next distribution, c UserChange) (chan
 
 // mayApply asks whether the caller may, and whether the tenant can bear it.
 func (s *Service) mayApply(ctx context.Context, a authority, present *ent.User, next distribution, c UserChange) error {
-	own := !c.ofRights() && c.Status == nil // a name alone
+	if err := notArchived(present); err != nil {
+		return err
+	}
+	own := !c.ofRights() && c.Status == nil && c.Tools == (ToolsChange{}) // what describes him
 	if !own && a.isSelf(present.ID) {
 		return fault.New(fault.Forbidden, fault.CodeForbidden, "Nobody changes his own rights or status.")
 	}
@@ -263,10 +332,10 @@ func (s *Service) keepsAdministrator(ctx context.Context, leaving *ent.User) err
 }
 
 // endAfter ends the sessions that a change of rights leaves behind.
-func (s *Service) endAfter(ctx context.Context, updated User, c UserChange) error {
+func (s *Service) endAfter(ctx context.Context, updated *ent.User, c UserChange) error {
 	s.forgetPrincipals(ctx)
 	switch {
-	case updated.Status == UserDisabled:
+	case c.Status != nil && updated.Status == user.StatusDisabled:
 		return s.endSessions(ctx, updated.ID, reasonDisabled)
 	case c.Role != nil:
 		return s.endSessions(ctx, updated.ID, reasonRole)
@@ -274,7 +343,15 @@ func (s *Service) endAfter(ctx context.Context, updated User, c UserChange) erro
 	return nil
 }
 
-func (c UserChange) clean() (UserChange, error) {
+// cleanChange checks the values of a change.
+func (s *Service) cleanChange(ctx context.Context, c UserChange) (UserChange, error) {
+	a, err := s.authority(ctx)
+	if err != nil {
+		return c, err
+	}
+	if c.Profile, err = c.Profile.clean(a.node.Country); err != nil {
+		return c, err
+	}
 	if c.Name != nil {
 		name, err := tenants.CleanName("body.name", *c.Name)
 		if err != nil {
@@ -298,6 +375,12 @@ func (c UserChange) clean() (UserChange, error) {
 			return c, err
 		}
 		*list = &clean
+	}
+	if c.Tools, err = c.Tools.clean(); err != nil {
+		return c, err
+	}
+	if c.Kind != nil && user.KindValidator(user.Kind(*c.Kind)) != nil {
+		return c, fault.InvalidField(fault.CodeInvalid, "body.kind", "must be person or service")
 	}
 	if c.Status != nil && *c.Status != UserActive && *c.Status != UserDisabled {
 		return c, fault.InvalidField(fault.CodeInvalid, "body.status", "must be active or disabled")

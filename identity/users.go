@@ -6,34 +6,28 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/user"
+	"github.com/trellishq/trellis/events"
+	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 const uniqueLogin = "user_login"
 
-// UserStatus tells whether a user may sign in.
-type UserStatus string
-
-// The states of a user.
-const (
-	UserActive   UserStatus = "active"
-	UserDisabled UserStatus = "disabled"
-)
-
-// User is a person who signs in, as callers see him.
+// User is a person who signs in, or an account for a service, as callers see
+// it.
 type User struct {
 	ID       uuid.UUID
 	TenantID uuid.UUID
+	Kind     UserKind
 	Login    string
 	Name     string
 	// Role is the one that was given: tenant_admin also in a reseller's tenant,
@@ -45,8 +39,26 @@ type User struct {
 	// Denied and Granted are what this person has less and more than the role.
 	Denied, Granted []authz.Permission
 	Status          UserStatus
+	// ArchivedAt is when he was deleted, nil for all others.
+	ArchivedAt *time.Time
+	// InvitedUntil is when the open invitation ends, nil where there is none.
+	InvitedUntil *time.Time
 	// MustChangePassword is set while somebody else knows the password.
 	MustChangePassword bool
+	// Phone is in E.164.
+	Phone          *string
+	InternalNumber *string
+	Preferences
+	// AvatarTag names the content of his picture, nil where he has none.
+	AvatarTag *string
+	Presence  Presence
+	// PresenceAt is when it changed last, LastSeenAt when the user signed in,
+	// went on with his session or signed out last.
+	PresenceAt, LastSeenAt *time.Time
+	Departments            []uuid.UUID
+	// Modules are what his departments open to him.
+	Modules []departments.Module
+	Tools   Tools
 	// CreatedByID is nil for users that the program made.
 	CreatedByID *uuid.UUID
 	CreatedAt   time.Time
@@ -54,13 +66,44 @@ type User struct {
 	Version     int
 }
 
-func viewUser(u *ent.User) User {
+func (s *Service) viewUser(u *ent.User) User {
 	return User{
-		ID: u.ID, TenantID: u.TenantID, Login: u.Login, Name: u.Name, Role: authz.Role(u.Role),
+		ID: u.ID, TenantID: u.TenantID, Kind: UserKind(u.Kind), Login: u.Login, Name: u.Name, Role: authz.Role(u.Role),
 		CustomRoleID: u.CustomRoleID, Denied: toPermissions(u.Denied), Granted: toPermissions(u.Granted),
-		Status: UserStatus(u.Status), MustChangePassword: u.MustChangePassword, CreatedByID: u.CreatedByID,
-		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Version: u.Version,
+		Status: UserStatus(u.Status), ArchivedAt: u.ArchivedAt, InvitedUntil: u.InvitedUntil,
+		MustChangePassword: u.MustChangePassword, Phone: u.Phone, InternalNumber: u.InternalNumber,
+		Preferences: Preferences{u.Language, u.TimeZone, DisplayMode(u.DisplayMode)}, AvatarTag: u.AvatarTag,
+		Presence: s.presenceOf(u), PresenceAt: u.PresenceAt, LastSeenAt: u.LastSeenAt, Tools: toolsOf(u),
+		CreatedByID: u.CreatedByID, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Version: u.Version,
 	}
+}
+
+// withDepartments views users together with where they belong.
+func (s *Service) withDepartments(ctx context.Context, rows ...*ent.User) ([]User, error) {
+	ids := make([]uuid.UUID, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	belongs, err := s.cfg.Departments.Of(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	var out []User
+	for _, row := range rows {
+		u := s.viewUser(row)
+		u.Departments, u.Modules = belongs[u.ID].Departments, belongs[u.ID].Modules
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// withDepartment is withDepartments for one.
+func (s *Service) withDepartment(ctx context.Context, row *ent.User) (User, error) {
+	all, err := s.withDepartments(ctx, row)
+	if err != nil {
+		return User{}, err
+	}
+	return all[0], nil
 }
 
 // UserRoles lists the roles that users are given.
@@ -68,47 +111,62 @@ func UserRoles() []authz.Role {
 	return []authz.Role{authz.Operator, authz.TenantAdmin, authz.Manager, authz.Agent, authz.User}
 }
 
-// NewUser describes a user to be made.
+// NewUser describes a user to be made. A person has one of Password, Generate
+// and Invite; a service may be without all of them, and then never signs in.
 type NewUser struct {
 	// Login is an e-mail address; it is the user's on the whole platform.
 	Login, Name string
+	Kind        UserKind // PersonUser if it is empty
 	Role        authz.Role
+	Profile     Profile
 	Password    string
 	// CustomRoleID is a role of the tenant's own whose base is Role, or nil.
 	CustomRoleID *uuid.UUID
 	// Denied and Granted are what the person has less and more than the role.
 	Denied, Granted []authz.Permission
+	// Generate makes a password, which PrepareUser puts into Password.
+	Generate bool
+	// Invite sends a link instead, by which the user chooses one.
+	Invite bool
+	// Welcome tells a user with a password where to sign in, by mail.
+	Welcome bool
 
-	hash string // of the password, once it is prepared
+	prepared bool
+	hash     string // of the password
 }
 
 // PrepareUser does what takes long before a transaction is opened: it checks
 // what can be checked, and hashes the password. It fails like CreateUser.
 func (s *Service) PrepareUser(ctx context.Context, n NewUser) (NewUser, error) {
-	n, err := n.clean()
+	a, err := s.authority(ctx)
 	if err != nil {
 		return NewUser{}, err
 	}
-	a, err := s.authority(ctx)
-	if err != nil {
+	if n, err = n.clean(a.node.Country); err != nil {
 		return NewUser{}, err
 	}
 	if err := s.mayMake(ctx, a, n); err != nil {
 		return NewUser{}, err
 	}
-	if err := s.checkPassword(ctx, a.node.ID, n.Login, n.Name, n.Password); err != nil {
-		return NewUser{}, err
+	if n.Password != "" {
+		if !n.Generate {
+			if err := s.checkPassword(ctx, a.node.ID, n.Login, n.Name, n.Password); err != nil {
+				return NewUser{}, err
+			}
+		}
+		n.hash, err = s.cfg.Passwords.Hash(ctx, n.Password)
 	}
-	n.hash, err = s.cfg.Passwords.Hash(ctx, n.Password)
+	n.prepared = true
 	return n, err
 }
 
 // CreateUser makes a user at home in the scope's tenant. It fails with
 // validation_failed, weak_password, role_not_assignable where the role is more
-// than the caller may give, forbidden, quota_exceeded where no seat is left, and
-// login_taken where anybody has the login, in whichever tenant.
+// than the caller may give, forbidden, quota_exceeded where no seat is left,
+// internal_number_taken, mail_not_configured for an invitation, and login_taken
+// where anybody has the login, in whichever tenant, also in the archive.
 func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
-	if n.hash == "" {
+	if !n.prepared {
 		prepared, err := s.PrepareUser(ctx, n)
 		if err != nil {
 			return User{}, err
@@ -127,26 +185,25 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		if err := s.cfg.Tenants.TakeSeat(ctx); err != nil {
 			return err
 		}
-		create := s.cfg.Store.Ent(ctx).User.Create().SetLogin(n.Login).SetName(n.Name).
-			SetRole(user.Role(n.Role)).SetPasswordHash(n.hash).SetMustChangePassword(!a.program).
-			SetNillableCustomRoleID(n.CustomRoleID).SetDenied(wordsOf(n.Denied)).SetGranted(wordsOf(n.Granted))
-		if !a.program {
-			create.SetCreatedByID(a.caller.UserID)
+		token, hash := "", []byte(nil)
+		if n.Invite {
+			token, hash = newInvitation()
 		}
-		row, err := create.Save(ctx)
-		if store.Violates(err, uniqueLogin) {
-			// The same words wherever the login is: they name no tenant.
-			return fault.New(fault.Conflict, fault.CodeLoginTaken, "This login cannot be used: somebody has it.").
-				At("body.login", "is taken").Because(err)
-		}
-		if store.Violates(err, usersRole) {
-			return noSuchRole().Because(err) // it was deleted at this moment
-		}
+		row, err := s.insertUser(ctx, a, n, hash)
 		if err != nil {
-			return fmt.Errorf("creating a user: %w", err)
+			return err
 		}
-		made = viewUser(row)
-		return s.cfg.Log.Publish(ctx, "user.created", "user", row.ID, userData{Role: n.Role, Status: made.Status})
+		made = s.viewUser(row)
+		if err := s.publishUser(ctx, "user.created", nil, row); err != nil {
+			return err
+		}
+		switch {
+		case n.Invite:
+			return s.mailInvitation(ctx, a, row, token)
+		case n.Welcome && n.hash != "" && n.Kind == PersonUser:
+			return s.mailWelcome(ctx, a, row)
+		}
+		return nil
 	})
 	return made, err
 }
@@ -162,6 +219,37 @@ func (s *Service) mayMake(ctx context.Context, a authority, n NewUser) error {
 	})
 }
 
+func (s *Service) insertUser(ctx context.Context, a authority, n NewUser, invitation []byte) (*ent.User, error) {
+	create := s.cfg.Store.Ent(ctx).User.Create().SetLogin(n.Login).SetName(n.Name).SetNameFolded(strings.ToLower(n.Name)).
+		SetKind(user.Kind(n.Kind)).SetRole(user.Role(n.Role)).SetPasswordHash(n.hash).
+		SetNillableCustomRoleID(n.CustomRoleID).SetDenied(wordsOf(n.Denied)).SetGranted(wordsOf(n.Granted)).
+		SetMustChangePassword(!a.program && n.hash != "")
+	if !a.program {
+		create.SetCreatedByID(a.caller.UserID)
+	}
+	if n.Generate {
+		create.SetMustChangePassword(true).SetInitialPasswordUntil(s.cfg.Store.Now().Add(initialPasswordLife))
+	}
+	if n.Invite {
+		create.SetStatus(user.StatusInvited).SetInvitationHash(invitation).SetInvitedUntil(s.cfg.Store.Now().Add(invitationLife))
+	}
+	n.Profile.apply(create.Mutation())
+	row, err := create.Save(ctx)
+	switch {
+	case store.Violates(err, uniqueLogin):
+		// The same words wherever the login is: they name no tenant.
+		return nil, fault.New(fault.Conflict, fault.CodeLoginTaken, "This login cannot be used: somebody has it.").
+			At("body.login", "is taken").Because(err)
+	case store.Violates(err, uniqueInternalNumber):
+		return nil, errInternalNumber(err)
+	case store.Violates(err, usersRole):
+		return nil, noSuchRole().Because(err) // it was deleted at this moment
+	case err != nil:
+		return nil, fmt.Errorf("creating a user: %w", err)
+	}
+	return row, nil
+}
+
 // userData is the data of the events of users.
 type userData struct {
 	Changed []string   `json:"changed,omitempty"`
@@ -169,13 +257,63 @@ type userData struct {
 	Status  UserStatus `json:"status"`
 }
 
-func (n NewUser) clean() (NewUser, error) {
+// userSnapshot is a user as the audit log compares him.
+type userSnapshot struct {
+	Login              string     `json:"login"`
+	Name               string     `json:"name"`
+	Kind               UserKind   `json:"kind"`
+	Role               authz.Role `json:"role"`
+	Status             UserStatus `json:"status"`
+	MustChangePassword bool       `json:"must_change_password"`
+	Phone              *string    `json:"phone"`
+	InternalNumber     *string    `json:"internal_number"`
+	Language           *string    `json:"language"`
+	TimeZone           *string    `json:"time_zone"`
+	DisplayMode        string     `json:"display_mode"`
+	Avatar             *string    `json:"avatar"`
+	InvitedUntil       *time.Time `json:"invited_until"`
+	CustomRoleID       *uuid.UUID `json:"custom_role_id"`
+	Denied             []string   `json:"denied_permissions"`
+	Granted            []string   `json:"granted_permissions"`
+	Applications       []string   `json:"applications"`
+	DisabledFunctions  []string   `json:"disabled_functions"`
+}
+
+// snapshot is nil for nobody.
+func snapshot(u *ent.User) any {
+	if u == nil {
+		return nil
+	}
+	return userSnapshot{
+		Login: u.Login, Name: u.Name, Kind: UserKind(u.Kind), Role: authz.Role(u.Role), Status: UserStatus(u.Status),
+		MustChangePassword: u.MustChangePassword, Phone: u.Phone, InternalNumber: u.InternalNumber,
+		Language: u.Language, TimeZone: u.TimeZone, DisplayMode: string(u.DisplayMode), Avatar: u.AvatarTag,
+		InvitedUntil: u.InvitedUntil, CustomRoleID: u.CustomRoleID, Denied: u.Denied, Granted: u.Granted,
+		Applications: u.Applications, DisabledFunctions: u.DisabledFunctions,
+	}
+}
+
+// publishUser writes down what happened to a user; before is nil for a new one.
+func (s *Service) publishUser(ctx context.Context, kind string, before, after *ent.User, changed ...string) error {
+	return s.cfg.Log.Publish(ctx, kind, "user", after.ID, events.Change{
+		Data:   userData{changed, authz.Role(after.Role), UserStatus(after.Status)},
+		Before: snapshot(before), After: snapshot(after),
+	})
+}
+
+func (n NewUser) clean(country string) (NewUser, error) {
 	var err error
 	if n.Login, err = cleanLogin(n.Login); err != nil {
 		return n, err
 	}
 	if n.Name, err = tenants.CleanName("body.name", n.Name); err != nil {
 		return n, err
+	}
+	if n.Kind == "" {
+		n.Kind = PersonUser
+	}
+	if user.KindValidator(user.Kind(n.Kind)) != nil {
+		return n, fault.InvalidField(fault.CodeInvalid, "body.kind", "must be person or service")
 	}
 	if err = knownRole(n.Role); err != nil {
 		return n, err
@@ -186,7 +324,34 @@ func (n NewUser) clean() (NewUser, error) {
 	if n.Granted, err = cleanPermissions("body.granted_permissions", n.Granted); err != nil {
 		return n, err
 	}
+	if n.Profile, err = n.Profile.clean(country); err != nil {
+		return n, err
+	}
+	return n.withPassword()
+}
+
+// withPassword sees that there is one way in which the user gets a password.
+func (n NewUser) withPassword() (NewUser, error) {
+	switch {
+	case n.Generate && n.Invite:
+		return n, fault.InvalidField(fault.CodeInvalid, "body.generate_password", "is not for a user who is invited: he chooses one")
+	case (n.Generate || n.Invite) && n.Password != "":
+		return n, fault.InvalidField(fault.CodeInvalid, "body.password", "is not for a user who is invited, or whose password is generated")
+	case n.Generate:
+		n.Password = GeneratePassword()
+	case n.Password == "" && !n.Invite && n.Kind == PersonUser:
+		return n, fault.InvalidField(fault.CodeInvalid, "body.password", "is required, unless generate_password or invite is set")
+	}
 	return n, nil
+}
+
+// Home is the tenant of the scope, of which users are made and changed.
+func (s *Service) Home(ctx context.Context) (tenants.Tenant, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return tenants.Tenant{}, err
+	}
+	return s.cfg.Tenants.Get(ctx, sc.TenantID)
 }
 
 func knownRole(role authz.Role) error {
@@ -207,56 +372,8 @@ func (s *Service) GetUser(ctx context.Context, userID uuid.UUID) (User, error) {
 		if err != nil {
 			return fmt.Errorf("reading a user: %w", err)
 		}
-		found = viewUser(row)
-		return nil
-	})
-	return found, err
-}
-
-// UserFilter says which users a list holds. Zero values do not filter.
-type UserFilter struct {
-	// After is the id that the page before ended with.
-	After *uuid.UUID
-	// Limit is the greatest number of users to return.
-	Limit int
-
-	Role   authz.Role
-	Status UserStatus
-	// Prefix is how the name or the login begins, in capitals or not.
-	Prefix string
-}
-
-// ListUsers returns users of the scope's tenant in the order of their ids,
-// which is that of their creation.
-func (s *Service) ListUsers(ctx context.Context, f UserFilter) ([]User, error) {
-	if !utf8.ValidString(f.Prefix) || strings.ContainsRune(f.Prefix, 0) {
-		return nil, nil // no name holds such characters
-	}
-	var found []User
-	err := s.cfg.Store.Read(ctx, func(ctx context.Context) error {
-		query := s.cfg.Store.Ent(ctx).User.Query()
-		if f.After != nil {
-			query.Where(user.IDGT(*f.After))
-		}
-		if f.Role != "" {
-			query.Where(user.RoleEQ(user.Role(f.Role)))
-		}
-		if f.Status != "" {
-			query.Where(user.StatusEQ(user.Status(f.Status)))
-		}
-		if f.Prefix != "" {
-			query.Where(user.Or(
-				entsql.FieldHasPrefixFold(user.FieldLogin, f.Prefix),
-				entsql.FieldHasPrefixFold(user.FieldName, f.Prefix)))
-		}
-		rows, err := query.Order(user.ByID()).Limit(max(f.Limit, 1)).All(ctx)
-		if err != nil {
-			return fmt.Errorf("listing users: %w", err)
-		}
-		for _, row := range rows {
-			found = append(found, viewUser(row))
-		}
-		return nil
+		found, err = s.withDepartment(ctx, row)
+		return err
 	})
 	return found, err
 }

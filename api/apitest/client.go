@@ -36,10 +36,10 @@ func (c *Client) As(bearer string) *Client {
 }
 
 // Login signs a user in with the password that all test users have.
-func (p *Platform) Login(t testing.TB, login string) *Client {
+func (p *Platform) Login(t testing.TB, login string, password ...string) *Client {
 	t.Helper()
 	c := p.Anonymous()
-	r := c.Post(t, "/v1/auth/login", Body{"login": login, "password": Password}).Want(t, http.StatusOK)
+	r := c.Post(t, "/v1/auth/login", Body{"login": login, "password": append(password, Password)[0]}).Want(t, http.StatusOK)
 	c.Bearer = r.String(t, "access_token")
 	c.UserID, c.TenantID = r.ID(t, "user_id"), r.ID(t, "tenant_id")
 	return c
@@ -145,6 +145,12 @@ func send(request *http.Request) (*Response, error) {
 // Upload sends a file.
 func (c *Client) Upload(t testing.TB, path, name string, content []byte) *Response {
 	t.Helper()
+	return c.UploadBy(t, http.MethodPost, path, name, content)
+}
+
+// UploadBy is Upload for operations of another method.
+func (c *Client) UploadBy(t testing.TB, method, path, name string, content []byte) *Response {
+	t.Helper()
 	var form bytes.Buffer
 	w := multipart.NewWriter(&form)
 	part, err := w.CreateFormFile("file", name)
@@ -153,7 +159,7 @@ func (c *Client) Upload(t testing.TB, path, name string, content []byte) *Respon
 	}
 	_, _ = part.Write(content)
 	_ = w.Close()
-	return c.Do(t, http.MethodPost, path, form.Bytes(), Header{"Content-Type": w.FormDataContentType()})
+	return c.Do(t, method, path, form.Bytes(), Header{"Content-Type": w.FormDataContentType()})
 }
 
 // Response is what came back.

@@ -69,6 +69,11 @@ const accessFor = 7 * 24 * time.Hour
 // Option changes how a platform is started.
 type Option func(*assembly.Config)
 
+// WithAccessFor makes access tokens good for as long as in production.
+func WithAccessFor(life time.Duration) Option {
+	return func(c *assembly.Config) { c.AccessTokenTTL = life }
+}
+
 // Start runs a platform until the test ends.
 func Start(t testing.TB, options ...Option) *Platform {
 	t.Helper()

@@ -66,7 +66,7 @@ func (p *Platform) NewTenant(t testing.TB, by *Client, parent uuid.UUID, kind st
 func (p *Platform) NewUser(t testing.TB, by *Client, node Tenant, role string) *Client {
 	t.Helper()
 	login := fmt.Sprintf("%s-%d@%s.example", role, names.Add(1), node.ID)
-	by.Post(t, node.Path("/users"), Body{"login": login, "name": role, "role": role, "password": Password}).
+	by.Post(t, node.Path("/users"), Body{"login": login, "name": role, "role": role, "password": Password, "send_welcome": false}).
 		Want(t, http.StatusCreated)
 	return p.Login(t, login)
 }

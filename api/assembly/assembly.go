@@ -29,6 +29,7 @@ import (
 	"github.com/trellishq/trellis/channels/provider"
 	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/identity"
+	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/internal/clock"
 	"github.com/trellishq/trellis/internal/httpx"
 	"github.com/trellishq/trellis/internal/idempotency"
@@ -167,8 +168,9 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	groups := departments.New(c.Store, log)
 	people, err := identity.New(identity.Config{
-		Store: c.Store, Log: log, Tenants: tree, Policy: policy, Keyring: c.Keyring,
+		Store: c.Store, Log: log, Tenants: tree, Departments: groups, Policy: policy, Keyring: c.Keyring,
 		Issuer: c.PublicURL, Audience: c.PublicURL, Passwords: c.Passwords, AccessLife: c.AccessTokenTTL,
 		Mail: letters, SecondFactor: c.SecondFactor, AppURL: c.Mail.AppURL,
 		SignOn: oidc.New(oidc.Config{Now: c.Store.Now, HTTP: httpx.New(httpx.Config{
@@ -221,7 +223,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	if p.Surface, err = newSurface(c, people, tree, p.limits); err != nil {
 		return nil, err
 	}
-	apiidentity.Register(p.Surface, people)
+	apiidentity.Register(p.Surface, people, groups)
 	apitenants.Register(p.Surface, apitenants.Config{Tenants: tree, May: people.May})
 	apichannels.Register(p.Surface, apichannels.Config{
 		Channels: lines, Numbers: inventory, Adapters: c.Adapters,

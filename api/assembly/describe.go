@@ -27,6 +27,7 @@ func tags() []op.Tag {
 		{Name: apitenants.Tag, Description: "The tree: operator, resellers, customers."},
 		{Name: apiidentity.RolesTag, Description: "What people may do: permissions, and the roles that a tenant makes of them."},
 		{Name: apiidentity.UsersTag, Description: "The people of a tenant and their roles."},
+		{Name: apiidentity.DepartmentsTag, Description: "Groups of a tenant's users, and the modules that they open."},
 		{Name: apiidentity.KeysTag, Description: "Access for machines."},
 		{Name: apichannels.NumbersTag, Description: "The operator's telephone numbers and their way down the tree."},
 		{Name: apichannels.Tag, Description: "A tenant's connections to the outside."},

@@ -11,30 +11,40 @@ import (
 	apitenants "github.com/trellishq/trellis/api/tenants"
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/identity"
+	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // Tags of the document's chapters.
 const (
-	AccessTag = "Access"
-	UsersTag  = "Users"
-	RolesTag  = "Roles"
-	KeysTag   = "API keys"
+	AccessTag      = "Access"
+	UsersTag       = "Users"
+	DepartmentsTag = "Departments"
+	RolesTag       = "Roles"
+	KeysTag        = "API keys"
 )
 
-type handlers struct{ identity *identity.Service }
+type handlers struct {
+	identity    *identity.Service
+	departments *departments.Service
+}
 
-// Register opens the operations on sessions, users and keys.
-func Register(s *op.Surface, service *identity.Service) {
-	h := handlers{service}
+// Register opens the operations on sessions, users, departments and keys.
+func Register(s *op.Surface, people *identity.Service, groups *departments.Service) {
+	h := handlers{people, groups}
 	h.registerSessions(s)
 	h.registerSessionList(s)
 	h.registerPasswords(s)
 	h.registerSecondFactor(s)
 	h.registerSignOn(s)
+	h.registerMe(s)
 	h.registerUsers(s)
 	h.registerRoles(s)
+	h.registerUserActions(s)
+	h.registerInvitations(s)
+	h.registerAvatars(s)
+	h.registerDepartments(s)
 	h.registerKeys(s)
 }
 
@@ -152,6 +162,10 @@ type Caller struct {
 	Permissions []string `json:"permissions" maxItems:"200" maxLength:"64" doc:"What the caller may do at home." example:"interactions:read"`
 	// Clients hide what is not among them.
 	Entitlements []string `json:"entitlements" maxItems:"50" maxLength:"64" doc:"The services that the tenant has; all others answer not_entitled." example:"api"`
+	// A key has no frontend.
+	Applications []string `json:"applications" maxItems:"50" enum:"messages,contacts,chat,email,fax,open_channel,calls,recordings,reports" doc:"What a frontend shows the person; empty for a key." example:"messages"`
+	Functions    []string `json:"functions" maxItems:"50" enum:"pause,custom_pause,preview_dialer,internal_messenger" doc:"Which functions a frontend offers the person; empty for a key." example:"pause"`
+	Modules      []string `json:"modules" maxItems:"10" enum:"email,chat" doc:"What the person's departments open to him; empty for a key." example:"email"`
 }
 
 // Me is the output of getMe.
@@ -171,7 +185,8 @@ func (h handlers) me(ctx context.Context, _ *struct{}) (*Me, error) {
 	}
 	if me.User != nil {
 		view := userView(*me.User)
-		out.User = &view
+		out.User, out.Modules = &view, view.Modules
+		out.Applications, out.Functions = spelled(me.User.Tools.Shown()), spelled(me.User.Tools.Enabled())
 	}
 	if me.Key != nil {
 		view := keyView(*me.Key)

@@ -73,6 +73,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeTokenReused:       means("The refresh token had been used already. All tokens of its family are revoked; log in again.", fault.Unauthenticated),
 	fault.CodeWeakPassword:      means("The password does not meet the tenant's rule.", fault.Invalid),
 	fault.CodeLoginTaken:        means("Another user has this login.", fault.Conflict),
+	fault.CodeExtensionTaken:    means("Another user of the tenant has this internal number.", fault.Conflict),
 	fault.CodeRoleTooHigh:       means("A caller cannot give a role that is above its own.", fault.Forbidden),
 	fault.CodePermissionTooWide: means("A caller cannot grant a permission that it does not have itself.", fault.Forbidden),
 	fault.CodeKeyRestricted:     means("The API key is kept to addresses, web sites or channels, and this is beyond them.", fault.Forbidden),

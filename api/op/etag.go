@@ -38,7 +38,7 @@ type IfMatch struct {
 // seen. Services call it inside of the transaction that changes the row, with
 // the row locked. Without If-Match everything passes.
 func (m IfMatch) Check(version int64) error {
-	if m.IfMatch == "" || matches(m.IfMatch, Version(version).ETag, strong) {
+	if m.IfMatch == "" || matches(versionsOf(m.IfMatch), Version(version).ETag, strong) {
 		return nil
 	}
 	return fault.New(fault.Stale, fault.CodeStale, "The resource has changed since it was read.")

@@ -14,6 +14,7 @@ import (
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
 	"github.com/trellishq/trellis/ent/customrole"
+	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
@@ -241,6 +242,33 @@ func (f TraverseCustomRole) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.CustomRoleQuery", q)
+}
+
+// The DepartmentFunc type is an adapter to allow the use of ordinary function as a Querier.
+type DepartmentFunc func(context.Context, *ent.DepartmentQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f DepartmentFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.DepartmentQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.DepartmentQuery", q)
+}
+
+// The TraverseDepartment type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseDepartment func(context.Context, *ent.DepartmentQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseDepartment) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseDepartment) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.DepartmentQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.DepartmentQuery", q)
 }
 
 // The InteractionFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -474,6 +502,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.ContactAddressQuery, predicate.ContactAddress, contactaddress.OrderOption]{typ: ent.TypeContactAddress, tq: q}, nil
 	case *ent.CustomRoleQuery:
 		return &query[*ent.CustomRoleQuery, predicate.CustomRole, customrole.OrderOption]{typ: ent.TypeCustomRole, tq: q}, nil
+	case *ent.DepartmentQuery:
+		return &query[*ent.DepartmentQuery, predicate.Department, department.OrderOption]{typ: ent.TypeDepartment, tq: q}, nil
 	case *ent.InteractionQuery:
 		return &query[*ent.InteractionQuery, predicate.Interaction, interaction.OrderOption]{typ: ent.TypeInteraction, tq: q}, nil
 	case *ent.MessageQuery:

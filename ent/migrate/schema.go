@@ -232,6 +232,32 @@ var (
 			},
 		},
 	}
+	// DepartmentsColumns holds the columns for the "departments" table.
+	DepartmentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "name_folded", Type: field.TypeString, Size: 2147483647},
+		{Name: "alias", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "email_enabled", Type: field.TypeBool, Default: false},
+		{Name: "chat_enabled", Type: field.TypeBool, Default: false},
+	}
+	// DepartmentsTable holds the schema information for the "departments" table.
+	DepartmentsTable = &schema.Table{
+		Name:       "departments",
+		Columns:    DepartmentsColumns,
+		PrimaryKey: []*schema.Column{DepartmentsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "department_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{DepartmentsColumns[4], DepartmentsColumns[0]},
+			},
+		},
+	}
 	// InteractionsColumns holds the columns for the "interactions" table.
 	InteractionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -513,8 +539,12 @@ var (
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "login", Type: field.TypeString, Size: 2147483647},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "name_folded", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"person", "service"}, Default: "person"},
 		{Name: "role", Type: field.TypeEnum, Enums: []string{"operator", "tenant_admin", "manager", "agent", "user"}},
-		{Name: "status", Type: field.TypeEnum, Enums: []string{"active", "disabled"}, Default: "active"},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"invited", "active", "disabled", "archived"}, Default: "active"},
+		{Name: "archived_from", Type: field.TypeEnum, Nullable: true, Enums: []string{"invited", "active", "disabled"}},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
 		{Name: "password_hash", Type: field.TypeString, Size: 2147483647},
 		{Name: "must_change_password", Type: field.TypeBool, Default: false},
 		{Name: "password_changed_at", Type: field.TypeTime, Nullable: true},
@@ -523,7 +553,21 @@ var (
 		{Name: "custom_role_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "denied", Type: field.TypeJSON, Nullable: true},
 		{Name: "granted", Type: field.TypeJSON, Nullable: true},
+		{Name: "initial_password_until", Type: field.TypeTime, Nullable: true},
+		{Name: "invitation_hash", Type: field.TypeBytes, Nullable: true},
+		{Name: "invited_until", Type: field.TypeTime, Nullable: true},
 		{Name: "created_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "phone", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "internal_number", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "language", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "time_zone", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "display_mode", Type: field.TypeEnum, Enums: []string{"system", "light", "dark"}, Default: "system"},
+		{Name: "avatar_tag", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "presence", Type: field.TypeEnum, Enums: []string{"online", "away", "busy", "offline"}, Default: "offline"},
+		{Name: "presence_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "applications", Type: field.TypeJSON, Nullable: true},
+		{Name: "disabled_functions", Type: field.TypeJSON, Nullable: true},
 	}
 	// UsersTable holds the schema information for the "users" table.
 	UsersTable = &schema.Table{
@@ -541,6 +585,16 @@ var (
 				Unique:  true,
 				Columns: []*schema.Column{UsersColumns[5]},
 			},
+			{
+				Name:    "user_invitation_hash",
+				Unique:  true,
+				Columns: []*schema.Column{UsersColumns[22]},
+			},
+			{
+				Name:    "user_tenant_id_status_id",
+				Unique:  false,
+				Columns: []*schema.Column{UsersColumns[4], UsersColumns[10], UsersColumns[0]},
+			},
 		},
 	}
 	// Tables holds all the tables in the schema.
@@ -551,6 +605,7 @@ var (
 		ContactsTable,
 		ContactAddressesTable,
 		CustomRolesTable,
+		DepartmentsTable,
 		InteractionsTable,
 		MessagesTable,
 		NumbersTable,

@@ -24,6 +24,9 @@ type ContactAddress func(*sql.Selector)
 // CustomRole is the predicate function for customrole builders.
 type CustomRole func(*sql.Selector)
 
+// Department is the predicate function for department builders.
+type Department func(*sql.Selector)
+
 // Interaction is the predicate function for interaction builders.
 type Interaction func(*sql.Selector)
 

@@ -25,10 +25,18 @@ const (
 	FieldLogin = "login"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldNameFolded holds the string denoting the name_folded field in the database.
+	FieldNameFolded = "name_folded"
+	// FieldKind holds the string denoting the kind field in the database.
+	FieldKind = "kind"
 	// FieldRole holds the string denoting the role field in the database.
 	FieldRole = "role"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
+	// FieldArchivedFrom holds the string denoting the archived_from field in the database.
+	FieldArchivedFrom = "archived_from"
+	// FieldArchivedAt holds the string denoting the archived_at field in the database.
+	FieldArchivedAt = "archived_at"
 	// FieldPasswordHash holds the string denoting the password_hash field in the database.
 	FieldPasswordHash = "password_hash"
 	// FieldMustChangePassword holds the string denoting the must_change_password field in the database.
@@ -45,8 +53,36 @@ const (
 	FieldDenied = "denied"
 	// FieldGranted holds the string denoting the granted field in the database.
 	FieldGranted = "granted"
+	// FieldInitialPasswordUntil holds the string denoting the initial_password_until field in the database.
+	FieldInitialPasswordUntil = "initial_password_until"
+	// FieldInvitationHash holds the string denoting the invitation_hash field in the database.
+	FieldInvitationHash = "invitation_hash"
+	// FieldInvitedUntil holds the string denoting the invited_until field in the database.
+	FieldInvitedUntil = "invited_until"
 	// FieldCreatedByID holds the string denoting the created_by_id field in the database.
 	FieldCreatedByID = "created_by_id"
+	// FieldPhone holds the string denoting the phone field in the database.
+	FieldPhone = "phone"
+	// FieldInternalNumber holds the string denoting the internal_number field in the database.
+	FieldInternalNumber = "internal_number"
+	// FieldLanguage holds the string denoting the language field in the database.
+	FieldLanguage = "language"
+	// FieldTimeZone holds the string denoting the time_zone field in the database.
+	FieldTimeZone = "time_zone"
+	// FieldDisplayMode holds the string denoting the display_mode field in the database.
+	FieldDisplayMode = "display_mode"
+	// FieldAvatarTag holds the string denoting the avatar_tag field in the database.
+	FieldAvatarTag = "avatar_tag"
+	// FieldPresence holds the string denoting the presence field in the database.
+	FieldPresence = "presence"
+	// FieldPresenceAt holds the string denoting the presence_at field in the database.
+	FieldPresenceAt = "presence_at"
+	// FieldLastSeenAt holds the string denoting the last_seen_at field in the database.
+	FieldLastSeenAt = "last_seen_at"
+	// FieldApplications holds the string denoting the applications field in the database.
+	FieldApplications = "applications"
+	// FieldDisabledFunctions holds the string denoting the disabled_functions field in the database.
+	FieldDisabledFunctions = "disabled_functions"
 	// Table holds the table name of the user in the database.
 	Table = "users"
 )
@@ -60,8 +96,12 @@ var Columns = []string{
 	FieldTenantID,
 	FieldLogin,
 	FieldName,
+	FieldNameFolded,
+	FieldKind,
 	FieldRole,
 	FieldStatus,
+	FieldArchivedFrom,
+	FieldArchivedAt,
 	FieldPasswordHash,
 	FieldMustChangePassword,
 	FieldPasswordChangedAt,
@@ -70,7 +110,21 @@ var Columns = []string{
 	FieldCustomRoleID,
 	FieldDenied,
 	FieldGranted,
+	FieldInitialPasswordUntil,
+	FieldInvitationHash,
+	FieldInvitedUntil,
 	FieldCreatedByID,
+	FieldPhone,
+	FieldInternalNumber,
+	FieldLanguage,
+	FieldTimeZone,
+	FieldDisplayMode,
+	FieldAvatarTag,
+	FieldPresence,
+	FieldPresenceAt,
+	FieldLastSeenAt,
+	FieldApplications,
+	FieldDisabledFunctions,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -86,9 +140,37 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultVersion holds the default value on creation for the "version" field.
 	DefaultVersion int
+	// DefaultNameFolded holds the default value on creation for the "name_folded" field.
+	DefaultNameFolded string
 	// DefaultMustChangePassword holds the default value on creation for the "must_change_password" field.
 	DefaultMustChangePassword bool
 )
+
+// Kind defines the type for the "kind" enum field.
+type Kind string
+
+// KindPerson is the default value of the Kind enum.
+const DefaultKind = KindPerson
+
+// Kind values.
+const (
+	KindPerson  Kind = "person"
+	KindService Kind = "service"
+)
+
+func (k Kind) String() string {
+	return string(k)
+}
+
+// KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
+func KindValidator(k Kind) error {
+	switch k {
+	case KindPerson, KindService:
+		return nil
+	default:
+		return fmt.Errorf("user: invalid enum value for kind field: %q", k)
+	}
+}
 
 // Role defines the type for the "role" enum field.
 type Role string
@@ -124,8 +206,10 @@ const DefaultStatus = StatusActive
 
 // Status values.
 const (
+	StatusInvited  Status = "invited"
 	StatusActive   Status = "active"
 	StatusDisabled Status = "disabled"
+	StatusArchived Status = "archived"
 )
 
 func (s Status) String() string {
@@ -135,10 +219,89 @@ func (s Status) String() string {
 // StatusValidator is a validator for the "status" field enum values. It is called by the builders before save.
 func StatusValidator(s Status) error {
 	switch s {
-	case StatusActive, StatusDisabled:
+	case StatusInvited, StatusActive, StatusDisabled, StatusArchived:
 		return nil
 	default:
 		return fmt.Errorf("user: invalid enum value for status field: %q", s)
+	}
+}
+
+// ArchivedFrom defines the type for the "archived_from" enum field.
+type ArchivedFrom string
+
+// ArchivedFrom values.
+const (
+	ArchivedFromInvited  ArchivedFrom = "invited"
+	ArchivedFromActive   ArchivedFrom = "active"
+	ArchivedFromDisabled ArchivedFrom = "disabled"
+)
+
+func (af ArchivedFrom) String() string {
+	return string(af)
+}
+
+// ArchivedFromValidator is a validator for the "archived_from" field enum values. It is called by the builders before save.
+func ArchivedFromValidator(af ArchivedFrom) error {
+	switch af {
+	case ArchivedFromInvited, ArchivedFromActive, ArchivedFromDisabled:
+		return nil
+	default:
+		return fmt.Errorf("user: invalid enum value for archived_from field: %q", af)
+	}
+}
+
+// DisplayMode defines the type for the "display_mode" enum field.
+type DisplayMode string
+
+// DisplayModeSystem is the default value of the DisplayMode enum.
+const DefaultDisplayMode = DisplayModeSystem
+
+// DisplayMode values.
+const (
+	DisplayModeSystem DisplayMode = "system"
+	DisplayModeLight  DisplayMode = "light"
+	DisplayModeDark   DisplayMode = "dark"
+)
+
+func (dm DisplayMode) String() string {
+	return string(dm)
+}
+
+// DisplayModeValidator is a validator for the "display_mode" field enum values. It is called by the builders before save.
+func DisplayModeValidator(dm DisplayMode) error {
+	switch dm {
+	case DisplayModeSystem, DisplayModeLight, DisplayModeDark:
+		return nil
+	default:
+		return fmt.Errorf("user: invalid enum value for display_mode field: %q", dm)
+	}
+}
+
+// Presence defines the type for the "presence" enum field.
+type Presence string
+
+// PresenceOffline is the default value of the Presence enum.
+const DefaultPresence = PresenceOffline
+
+// Presence values.
+const (
+	PresenceOnline  Presence = "online"
+	PresenceAway    Presence = "away"
+	PresenceBusy    Presence = "busy"
+	PresenceOffline Presence = "offline"
+)
+
+func (pr Presence) String() string {
+	return string(pr)
+}
+
+// PresenceValidator is a validator for the "presence" field enum values. It is called by the builders before save.
+func PresenceValidator(pr Presence) error {
+	switch pr {
+	case PresenceOnline, PresenceAway, PresenceBusy, PresenceOffline:
+		return nil
+	default:
+		return fmt.Errorf("user: invalid enum value for presence field: %q", pr)
 	}
 }
 
@@ -180,6 +343,16 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
 }
 
+// ByNameFolded orders the results by the name_folded field.
+func ByNameFolded(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNameFolded, opts...).ToFunc()
+}
+
+// ByKind orders the results by the kind field.
+func ByKind(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldKind, opts...).ToFunc()
+}
+
 // ByRole orders the results by the role field.
 func ByRole(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRole, opts...).ToFunc()
@@ -188,6 +361,16 @@ func ByRole(opts ...sql.OrderTermOption) OrderOption {
 // ByStatus orders the results by the status field.
 func ByStatus(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldStatus, opts...).ToFunc()
+}
+
+// ByArchivedFrom orders the results by the archived_from field.
+func ByArchivedFrom(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldArchivedFrom, opts...).ToFunc()
+}
+
+// ByArchivedAt orders the results by the archived_at field.
+func ByArchivedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldArchivedAt, opts...).ToFunc()
 }
 
 // ByPasswordHash orders the results by the password_hash field.
@@ -220,7 +403,62 @@ func ByCustomRoleID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCustomRoleID, opts...).ToFunc()
 }
 
+// ByInitialPasswordUntil orders the results by the initial_password_until field.
+func ByInitialPasswordUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInitialPasswordUntil, opts...).ToFunc()
+}
+
+// ByInvitedUntil orders the results by the invited_until field.
+func ByInvitedUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInvitedUntil, opts...).ToFunc()
+}
+
 // ByCreatedByID orders the results by the created_by_id field.
 func ByCreatedByID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedByID, opts...).ToFunc()
+}
+
+// ByPhone orders the results by the phone field.
+func ByPhone(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPhone, opts...).ToFunc()
+}
+
+// ByInternalNumber orders the results by the internal_number field.
+func ByInternalNumber(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInternalNumber, opts...).ToFunc()
+}
+
+// ByLanguage orders the results by the language field.
+func ByLanguage(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLanguage, opts...).ToFunc()
+}
+
+// ByTimeZone orders the results by the time_zone field.
+func ByTimeZone(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTimeZone, opts...).ToFunc()
+}
+
+// ByDisplayMode orders the results by the display_mode field.
+func ByDisplayMode(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDisplayMode, opts...).ToFunc()
+}
+
+// ByAvatarTag orders the results by the avatar_tag field.
+func ByAvatarTag(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAvatarTag, opts...).ToFunc()
+}
+
+// ByPresence orders the results by the presence field.
+func ByPresence(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPresence, opts...).ToFunc()
+}
+
+// ByPresenceAt orders the results by the presence_at field.
+func ByPresenceAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPresenceAt, opts...).ToFunc()
+}
+
+// ByLastSeenAt orders the results by the last_seen_at field.
+func ByLastSeenAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLastSeenAt, opts...).ToFunc()
 }

@@ -85,6 +85,16 @@ func Name(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldName, v))
 }
 
+// NameFolded applies equality check predicate on the "name_folded" field. It's identical to NameFoldedEQ.
+func NameFolded(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldNameFolded, v))
+}
+
+// ArchivedAt applies equality check predicate on the "archived_at" field. It's identical to ArchivedAtEQ.
+func ArchivedAt(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldArchivedAt, v))
+}
+
 // PasswordHash applies equality check predicate on the "password_hash" field. It's identical to PasswordHashEQ.
 func PasswordHash(v string) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldPasswordHash, v))
@@ -115,9 +125,59 @@ func CustomRoleID(v uuid.UUID) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldCustomRoleID, v))
 }
 
+// InitialPasswordUntil applies equality check predicate on the "initial_password_until" field. It's identical to InitialPasswordUntilEQ.
+func InitialPasswordUntil(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInitialPasswordUntil, v))
+}
+
+// InvitationHash applies equality check predicate on the "invitation_hash" field. It's identical to InvitationHashEQ.
+func InvitationHash(v []byte) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInvitationHash, v))
+}
+
+// InvitedUntil applies equality check predicate on the "invited_until" field. It's identical to InvitedUntilEQ.
+func InvitedUntil(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInvitedUntil, v))
+}
+
 // CreatedByID applies equality check predicate on the "created_by_id" field. It's identical to CreatedByIDEQ.
 func CreatedByID(v uuid.UUID) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldCreatedByID, v))
+}
+
+// Phone applies equality check predicate on the "phone" field. It's identical to PhoneEQ.
+func Phone(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPhone, v))
+}
+
+// InternalNumber applies equality check predicate on the "internal_number" field. It's identical to InternalNumberEQ.
+func InternalNumber(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInternalNumber, v))
+}
+
+// Language applies equality check predicate on the "language" field. It's identical to LanguageEQ.
+func Language(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldLanguage, v))
+}
+
+// TimeZone applies equality check predicate on the "time_zone" field. It's identical to TimeZoneEQ.
+func TimeZone(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldTimeZone, v))
+}
+
+// AvatarTag applies equality check predicate on the "avatar_tag" field. It's identical to AvatarTagEQ.
+func AvatarTag(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldAvatarTag, v))
+}
+
+// PresenceAt applies equality check predicate on the "presence_at" field. It's identical to PresenceAtEQ.
+func PresenceAt(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPresenceAt, v))
+}
+
+// LastSeenAt applies equality check predicate on the "last_seen_at" field. It's identical to LastSeenAtEQ.
+func LastSeenAt(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldLastSeenAt, v))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
@@ -410,6 +470,91 @@ func NameContainsFold(v string) predicate.User {
 	return predicate.User(sql.FieldContainsFold(FieldName, v))
 }
 
+// NameFoldedEQ applies the EQ predicate on the "name_folded" field.
+func NameFoldedEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldNameFolded, v))
+}
+
+// NameFoldedNEQ applies the NEQ predicate on the "name_folded" field.
+func NameFoldedNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldNameFolded, v))
+}
+
+// NameFoldedIn applies the In predicate on the "name_folded" field.
+func NameFoldedIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldNameFolded, vs...))
+}
+
+// NameFoldedNotIn applies the NotIn predicate on the "name_folded" field.
+func NameFoldedNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldNameFolded, vs...))
+}
+
+// NameFoldedGT applies the GT predicate on the "name_folded" field.
+func NameFoldedGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldNameFolded, v))
+}
+
+// NameFoldedGTE applies the GTE predicate on the "name_folded" field.
+func NameFoldedGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldNameFolded, v))
+}
+
+// NameFoldedLT applies the LT predicate on the "name_folded" field.
+func NameFoldedLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldNameFolded, v))
+}
+
+// NameFoldedLTE applies the LTE predicate on the "name_folded" field.
+func NameFoldedLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldNameFolded, v))
+}
+
+// NameFoldedContains applies the Contains predicate on the "name_folded" field.
+func NameFoldedContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldNameFolded, v))
+}
+
+// NameFoldedHasPrefix applies the HasPrefix predicate on the "name_folded" field.
+func NameFoldedHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldNameFolded, v))
+}
+
+// NameFoldedHasSuffix applies the HasSuffix predicate on the "name_folded" field.
+func NameFoldedHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldNameFolded, v))
+}
+
+// NameFoldedEqualFold applies the EqualFold predicate on the "name_folded" field.
+func NameFoldedEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldNameFolded, v))
+}
+
+// NameFoldedContainsFold applies the ContainsFold predicate on the "name_folded" field.
+func NameFoldedContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldNameFolded, v))
+}
+
+// KindEQ applies the EQ predicate on the "kind" field.
+func KindEQ(v Kind) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldKind, v))
+}
+
+// KindNEQ applies the NEQ predicate on the "kind" field.
+func KindNEQ(v Kind) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldKind, v))
+}
+
+// KindIn applies the In predicate on the "kind" field.
+func KindIn(vs ...Kind) predicate.User {
+	return predicate.User(sql.FieldIn(FieldKind, vs...))
+}
+
+// KindNotIn applies the NotIn predicate on the "kind" field.
+func KindNotIn(vs ...Kind) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldKind, vs...))
+}
+
 // RoleEQ applies the EQ predicate on the "role" field.
 func RoleEQ(v Role) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldRole, v))
@@ -448,6 +593,86 @@ func StatusIn(vs ...Status) predicate.User {
 // StatusNotIn applies the NotIn predicate on the "status" field.
 func StatusNotIn(vs ...Status) predicate.User {
 	return predicate.User(sql.FieldNotIn(FieldStatus, vs...))
+}
+
+// ArchivedFromEQ applies the EQ predicate on the "archived_from" field.
+func ArchivedFromEQ(v ArchivedFrom) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldArchivedFrom, v))
+}
+
+// ArchivedFromNEQ applies the NEQ predicate on the "archived_from" field.
+func ArchivedFromNEQ(v ArchivedFrom) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldArchivedFrom, v))
+}
+
+// ArchivedFromIn applies the In predicate on the "archived_from" field.
+func ArchivedFromIn(vs ...ArchivedFrom) predicate.User {
+	return predicate.User(sql.FieldIn(FieldArchivedFrom, vs...))
+}
+
+// ArchivedFromNotIn applies the NotIn predicate on the "archived_from" field.
+func ArchivedFromNotIn(vs ...ArchivedFrom) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldArchivedFrom, vs...))
+}
+
+// ArchivedFromIsNil applies the IsNil predicate on the "archived_from" field.
+func ArchivedFromIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldArchivedFrom))
+}
+
+// ArchivedFromNotNil applies the NotNil predicate on the "archived_from" field.
+func ArchivedFromNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldArchivedFrom))
+}
+
+// ArchivedAtEQ applies the EQ predicate on the "archived_at" field.
+func ArchivedAtEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldArchivedAt, v))
+}
+
+// ArchivedAtNEQ applies the NEQ predicate on the "archived_at" field.
+func ArchivedAtNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldArchivedAt, v))
+}
+
+// ArchivedAtIn applies the In predicate on the "archived_at" field.
+func ArchivedAtIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldArchivedAt, vs...))
+}
+
+// ArchivedAtNotIn applies the NotIn predicate on the "archived_at" field.
+func ArchivedAtNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldArchivedAt, vs...))
+}
+
+// ArchivedAtGT applies the GT predicate on the "archived_at" field.
+func ArchivedAtGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldArchivedAt, v))
+}
+
+// ArchivedAtGTE applies the GTE predicate on the "archived_at" field.
+func ArchivedAtGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldArchivedAt, v))
+}
+
+// ArchivedAtLT applies the LT predicate on the "archived_at" field.
+func ArchivedAtLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldArchivedAt, v))
+}
+
+// ArchivedAtLTE applies the LTE predicate on the "archived_at" field.
+func ArchivedAtLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldArchivedAt, v))
+}
+
+// ArchivedAtIsNil applies the IsNil predicate on the "archived_at" field.
+func ArchivedAtIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldArchivedAt))
+}
+
+// ArchivedAtNotNil applies the NotNil predicate on the "archived_at" field.
+func ArchivedAtNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldArchivedAt))
 }
 
 // PasswordHashEQ applies the EQ predicate on the "password_hash" field.
@@ -745,6 +970,156 @@ func GrantedNotNil() predicate.User {
 	return predicate.User(sql.FieldNotNull(FieldGranted))
 }
 
+// InitialPasswordUntilEQ applies the EQ predicate on the "initial_password_until" field.
+func InitialPasswordUntilEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInitialPasswordUntil, v))
+}
+
+// InitialPasswordUntilNEQ applies the NEQ predicate on the "initial_password_until" field.
+func InitialPasswordUntilNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldInitialPasswordUntil, v))
+}
+
+// InitialPasswordUntilIn applies the In predicate on the "initial_password_until" field.
+func InitialPasswordUntilIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldInitialPasswordUntil, vs...))
+}
+
+// InitialPasswordUntilNotIn applies the NotIn predicate on the "initial_password_until" field.
+func InitialPasswordUntilNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldInitialPasswordUntil, vs...))
+}
+
+// InitialPasswordUntilGT applies the GT predicate on the "initial_password_until" field.
+func InitialPasswordUntilGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldInitialPasswordUntil, v))
+}
+
+// InitialPasswordUntilGTE applies the GTE predicate on the "initial_password_until" field.
+func InitialPasswordUntilGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldInitialPasswordUntil, v))
+}
+
+// InitialPasswordUntilLT applies the LT predicate on the "initial_password_until" field.
+func InitialPasswordUntilLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldInitialPasswordUntil, v))
+}
+
+// InitialPasswordUntilLTE applies the LTE predicate on the "initial_password_until" field.
+func InitialPasswordUntilLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldInitialPasswordUntil, v))
+}
+
+// InitialPasswordUntilIsNil applies the IsNil predicate on the "initial_password_until" field.
+func InitialPasswordUntilIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldInitialPasswordUntil))
+}
+
+// InitialPasswordUntilNotNil applies the NotNil predicate on the "initial_password_until" field.
+func InitialPasswordUntilNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldInitialPasswordUntil))
+}
+
+// InvitationHashEQ applies the EQ predicate on the "invitation_hash" field.
+func InvitationHashEQ(v []byte) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInvitationHash, v))
+}
+
+// InvitationHashNEQ applies the NEQ predicate on the "invitation_hash" field.
+func InvitationHashNEQ(v []byte) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldInvitationHash, v))
+}
+
+// InvitationHashIn applies the In predicate on the "invitation_hash" field.
+func InvitationHashIn(vs ...[]byte) predicate.User {
+	return predicate.User(sql.FieldIn(FieldInvitationHash, vs...))
+}
+
+// InvitationHashNotIn applies the NotIn predicate on the "invitation_hash" field.
+func InvitationHashNotIn(vs ...[]byte) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldInvitationHash, vs...))
+}
+
+// InvitationHashGT applies the GT predicate on the "invitation_hash" field.
+func InvitationHashGT(v []byte) predicate.User {
+	return predicate.User(sql.FieldGT(FieldInvitationHash, v))
+}
+
+// InvitationHashGTE applies the GTE predicate on the "invitation_hash" field.
+func InvitationHashGTE(v []byte) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldInvitationHash, v))
+}
+
+// InvitationHashLT applies the LT predicate on the "invitation_hash" field.
+func InvitationHashLT(v []byte) predicate.User {
+	return predicate.User(sql.FieldLT(FieldInvitationHash, v))
+}
+
+// InvitationHashLTE applies the LTE predicate on the "invitation_hash" field.
+func InvitationHashLTE(v []byte) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldInvitationHash, v))
+}
+
+// InvitationHashIsNil applies the IsNil predicate on the "invitation_hash" field.
+func InvitationHashIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldInvitationHash))
+}
+
+// InvitationHashNotNil applies the NotNil predicate on the "invitation_hash" field.
+func InvitationHashNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldInvitationHash))
+}
+
+// InvitedUntilEQ applies the EQ predicate on the "invited_until" field.
+func InvitedUntilEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInvitedUntil, v))
+}
+
+// InvitedUntilNEQ applies the NEQ predicate on the "invited_until" field.
+func InvitedUntilNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldInvitedUntil, v))
+}
+
+// InvitedUntilIn applies the In predicate on the "invited_until" field.
+func InvitedUntilIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldInvitedUntil, vs...))
+}
+
+// InvitedUntilNotIn applies the NotIn predicate on the "invited_until" field.
+func InvitedUntilNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldInvitedUntil, vs...))
+}
+
+// InvitedUntilGT applies the GT predicate on the "invited_until" field.
+func InvitedUntilGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldInvitedUntil, v))
+}
+
+// InvitedUntilGTE applies the GTE predicate on the "invited_until" field.
+func InvitedUntilGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldInvitedUntil, v))
+}
+
+// InvitedUntilLT applies the LT predicate on the "invited_until" field.
+func InvitedUntilLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldInvitedUntil, v))
+}
+
+// InvitedUntilLTE applies the LTE predicate on the "invited_until" field.
+func InvitedUntilLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldInvitedUntil, v))
+}
+
+// InvitedUntilIsNil applies the IsNil predicate on the "invited_until" field.
+func InvitedUntilIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldInvitedUntil))
+}
+
+// InvitedUntilNotNil applies the NotNil predicate on the "invited_until" field.
+func InvitedUntilNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldInvitedUntil))
+}
+
 // CreatedByIDEQ applies the EQ predicate on the "created_by_id" field.
 func CreatedByIDEQ(v uuid.UUID) predicate.User {
 	return predicate.User(sql.FieldEQ(FieldCreatedByID, v))
@@ -793,6 +1168,541 @@ func CreatedByIDIsNil() predicate.User {
 // CreatedByIDNotNil applies the NotNil predicate on the "created_by_id" field.
 func CreatedByIDNotNil() predicate.User {
 	return predicate.User(sql.FieldNotNull(FieldCreatedByID))
+}
+
+// PhoneEQ applies the EQ predicate on the "phone" field.
+func PhoneEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPhone, v))
+}
+
+// PhoneNEQ applies the NEQ predicate on the "phone" field.
+func PhoneNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldPhone, v))
+}
+
+// PhoneIn applies the In predicate on the "phone" field.
+func PhoneIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldPhone, vs...))
+}
+
+// PhoneNotIn applies the NotIn predicate on the "phone" field.
+func PhoneNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldPhone, vs...))
+}
+
+// PhoneGT applies the GT predicate on the "phone" field.
+func PhoneGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldPhone, v))
+}
+
+// PhoneGTE applies the GTE predicate on the "phone" field.
+func PhoneGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldPhone, v))
+}
+
+// PhoneLT applies the LT predicate on the "phone" field.
+func PhoneLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldPhone, v))
+}
+
+// PhoneLTE applies the LTE predicate on the "phone" field.
+func PhoneLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldPhone, v))
+}
+
+// PhoneContains applies the Contains predicate on the "phone" field.
+func PhoneContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldPhone, v))
+}
+
+// PhoneHasPrefix applies the HasPrefix predicate on the "phone" field.
+func PhoneHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldPhone, v))
+}
+
+// PhoneHasSuffix applies the HasSuffix predicate on the "phone" field.
+func PhoneHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldPhone, v))
+}
+
+// PhoneIsNil applies the IsNil predicate on the "phone" field.
+func PhoneIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldPhone))
+}
+
+// PhoneNotNil applies the NotNil predicate on the "phone" field.
+func PhoneNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldPhone))
+}
+
+// PhoneEqualFold applies the EqualFold predicate on the "phone" field.
+func PhoneEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldPhone, v))
+}
+
+// PhoneContainsFold applies the ContainsFold predicate on the "phone" field.
+func PhoneContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldPhone, v))
+}
+
+// InternalNumberEQ applies the EQ predicate on the "internal_number" field.
+func InternalNumberEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldInternalNumber, v))
+}
+
+// InternalNumberNEQ applies the NEQ predicate on the "internal_number" field.
+func InternalNumberNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldInternalNumber, v))
+}
+
+// InternalNumberIn applies the In predicate on the "internal_number" field.
+func InternalNumberIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldInternalNumber, vs...))
+}
+
+// InternalNumberNotIn applies the NotIn predicate on the "internal_number" field.
+func InternalNumberNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldInternalNumber, vs...))
+}
+
+// InternalNumberGT applies the GT predicate on the "internal_number" field.
+func InternalNumberGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldInternalNumber, v))
+}
+
+// InternalNumberGTE applies the GTE predicate on the "internal_number" field.
+func InternalNumberGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldInternalNumber, v))
+}
+
+// InternalNumberLT applies the LT predicate on the "internal_number" field.
+func InternalNumberLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldInternalNumber, v))
+}
+
+// InternalNumberLTE applies the LTE predicate on the "internal_number" field.
+func InternalNumberLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldInternalNumber, v))
+}
+
+// InternalNumberContains applies the Contains predicate on the "internal_number" field.
+func InternalNumberContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldInternalNumber, v))
+}
+
+// InternalNumberHasPrefix applies the HasPrefix predicate on the "internal_number" field.
+func InternalNumberHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldInternalNumber, v))
+}
+
+// InternalNumberHasSuffix applies the HasSuffix predicate on the "internal_number" field.
+func InternalNumberHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldInternalNumber, v))
+}
+
+// InternalNumberIsNil applies the IsNil predicate on the "internal_number" field.
+func InternalNumberIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldInternalNumber))
+}
+
+// InternalNumberNotNil applies the NotNil predicate on the "internal_number" field.
+func InternalNumberNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldInternalNumber))
+}
+
+// InternalNumberEqualFold applies the EqualFold predicate on the "internal_number" field.
+func InternalNumberEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldInternalNumber, v))
+}
+
+// InternalNumberContainsFold applies the ContainsFold predicate on the "internal_number" field.
+func InternalNumberContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldInternalNumber, v))
+}
+
+// LanguageEQ applies the EQ predicate on the "language" field.
+func LanguageEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldLanguage, v))
+}
+
+// LanguageNEQ applies the NEQ predicate on the "language" field.
+func LanguageNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldLanguage, v))
+}
+
+// LanguageIn applies the In predicate on the "language" field.
+func LanguageIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldLanguage, vs...))
+}
+
+// LanguageNotIn applies the NotIn predicate on the "language" field.
+func LanguageNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldLanguage, vs...))
+}
+
+// LanguageGT applies the GT predicate on the "language" field.
+func LanguageGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldLanguage, v))
+}
+
+// LanguageGTE applies the GTE predicate on the "language" field.
+func LanguageGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldLanguage, v))
+}
+
+// LanguageLT applies the LT predicate on the "language" field.
+func LanguageLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldLanguage, v))
+}
+
+// LanguageLTE applies the LTE predicate on the "language" field.
+func LanguageLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldLanguage, v))
+}
+
+// LanguageContains applies the Contains predicate on the "language" field.
+func LanguageContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldLanguage, v))
+}
+
+// LanguageHasPrefix applies the HasPrefix predicate on the "language" field.
+func LanguageHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldLanguage, v))
+}
+
+// LanguageHasSuffix applies the HasSuffix predicate on the "language" field.
+func LanguageHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldLanguage, v))
+}
+
+// LanguageIsNil applies the IsNil predicate on the "language" field.
+func LanguageIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldLanguage))
+}
+
+// LanguageNotNil applies the NotNil predicate on the "language" field.
+func LanguageNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldLanguage))
+}
+
+// LanguageEqualFold applies the EqualFold predicate on the "language" field.
+func LanguageEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldLanguage, v))
+}
+
+// LanguageContainsFold applies the ContainsFold predicate on the "language" field.
+func LanguageContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldLanguage, v))
+}
+
+// TimeZoneEQ applies the EQ predicate on the "time_zone" field.
+func TimeZoneEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldTimeZone, v))
+}
+
+// TimeZoneNEQ applies the NEQ predicate on the "time_zone" field.
+func TimeZoneNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldTimeZone, v))
+}
+
+// TimeZoneIn applies the In predicate on the "time_zone" field.
+func TimeZoneIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldTimeZone, vs...))
+}
+
+// TimeZoneNotIn applies the NotIn predicate on the "time_zone" field.
+func TimeZoneNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldTimeZone, vs...))
+}
+
+// TimeZoneGT applies the GT predicate on the "time_zone" field.
+func TimeZoneGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldTimeZone, v))
+}
+
+// TimeZoneGTE applies the GTE predicate on the "time_zone" field.
+func TimeZoneGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldTimeZone, v))
+}
+
+// TimeZoneLT applies the LT predicate on the "time_zone" field.
+func TimeZoneLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldTimeZone, v))
+}
+
+// TimeZoneLTE applies the LTE predicate on the "time_zone" field.
+func TimeZoneLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldTimeZone, v))
+}
+
+// TimeZoneContains applies the Contains predicate on the "time_zone" field.
+func TimeZoneContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldTimeZone, v))
+}
+
+// TimeZoneHasPrefix applies the HasPrefix predicate on the "time_zone" field.
+func TimeZoneHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldTimeZone, v))
+}
+
+// TimeZoneHasSuffix applies the HasSuffix predicate on the "time_zone" field.
+func TimeZoneHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldTimeZone, v))
+}
+
+// TimeZoneIsNil applies the IsNil predicate on the "time_zone" field.
+func TimeZoneIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldTimeZone))
+}
+
+// TimeZoneNotNil applies the NotNil predicate on the "time_zone" field.
+func TimeZoneNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldTimeZone))
+}
+
+// TimeZoneEqualFold applies the EqualFold predicate on the "time_zone" field.
+func TimeZoneEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldTimeZone, v))
+}
+
+// TimeZoneContainsFold applies the ContainsFold predicate on the "time_zone" field.
+func TimeZoneContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldTimeZone, v))
+}
+
+// DisplayModeEQ applies the EQ predicate on the "display_mode" field.
+func DisplayModeEQ(v DisplayMode) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldDisplayMode, v))
+}
+
+// DisplayModeNEQ applies the NEQ predicate on the "display_mode" field.
+func DisplayModeNEQ(v DisplayMode) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldDisplayMode, v))
+}
+
+// DisplayModeIn applies the In predicate on the "display_mode" field.
+func DisplayModeIn(vs ...DisplayMode) predicate.User {
+	return predicate.User(sql.FieldIn(FieldDisplayMode, vs...))
+}
+
+// DisplayModeNotIn applies the NotIn predicate on the "display_mode" field.
+func DisplayModeNotIn(vs ...DisplayMode) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldDisplayMode, vs...))
+}
+
+// AvatarTagEQ applies the EQ predicate on the "avatar_tag" field.
+func AvatarTagEQ(v string) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldAvatarTag, v))
+}
+
+// AvatarTagNEQ applies the NEQ predicate on the "avatar_tag" field.
+func AvatarTagNEQ(v string) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldAvatarTag, v))
+}
+
+// AvatarTagIn applies the In predicate on the "avatar_tag" field.
+func AvatarTagIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldIn(FieldAvatarTag, vs...))
+}
+
+// AvatarTagNotIn applies the NotIn predicate on the "avatar_tag" field.
+func AvatarTagNotIn(vs ...string) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldAvatarTag, vs...))
+}
+
+// AvatarTagGT applies the GT predicate on the "avatar_tag" field.
+func AvatarTagGT(v string) predicate.User {
+	return predicate.User(sql.FieldGT(FieldAvatarTag, v))
+}
+
+// AvatarTagGTE applies the GTE predicate on the "avatar_tag" field.
+func AvatarTagGTE(v string) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldAvatarTag, v))
+}
+
+// AvatarTagLT applies the LT predicate on the "avatar_tag" field.
+func AvatarTagLT(v string) predicate.User {
+	return predicate.User(sql.FieldLT(FieldAvatarTag, v))
+}
+
+// AvatarTagLTE applies the LTE predicate on the "avatar_tag" field.
+func AvatarTagLTE(v string) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldAvatarTag, v))
+}
+
+// AvatarTagContains applies the Contains predicate on the "avatar_tag" field.
+func AvatarTagContains(v string) predicate.User {
+	return predicate.User(sql.FieldContains(FieldAvatarTag, v))
+}
+
+// AvatarTagHasPrefix applies the HasPrefix predicate on the "avatar_tag" field.
+func AvatarTagHasPrefix(v string) predicate.User {
+	return predicate.User(sql.FieldHasPrefix(FieldAvatarTag, v))
+}
+
+// AvatarTagHasSuffix applies the HasSuffix predicate on the "avatar_tag" field.
+func AvatarTagHasSuffix(v string) predicate.User {
+	return predicate.User(sql.FieldHasSuffix(FieldAvatarTag, v))
+}
+
+// AvatarTagIsNil applies the IsNil predicate on the "avatar_tag" field.
+func AvatarTagIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldAvatarTag))
+}
+
+// AvatarTagNotNil applies the NotNil predicate on the "avatar_tag" field.
+func AvatarTagNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldAvatarTag))
+}
+
+// AvatarTagEqualFold applies the EqualFold predicate on the "avatar_tag" field.
+func AvatarTagEqualFold(v string) predicate.User {
+	return predicate.User(sql.FieldEqualFold(FieldAvatarTag, v))
+}
+
+// AvatarTagContainsFold applies the ContainsFold predicate on the "avatar_tag" field.
+func AvatarTagContainsFold(v string) predicate.User {
+	return predicate.User(sql.FieldContainsFold(FieldAvatarTag, v))
+}
+
+// PresenceEQ applies the EQ predicate on the "presence" field.
+func PresenceEQ(v Presence) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPresence, v))
+}
+
+// PresenceNEQ applies the NEQ predicate on the "presence" field.
+func PresenceNEQ(v Presence) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldPresence, v))
+}
+
+// PresenceIn applies the In predicate on the "presence" field.
+func PresenceIn(vs ...Presence) predicate.User {
+	return predicate.User(sql.FieldIn(FieldPresence, vs...))
+}
+
+// PresenceNotIn applies the NotIn predicate on the "presence" field.
+func PresenceNotIn(vs ...Presence) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldPresence, vs...))
+}
+
+// PresenceAtEQ applies the EQ predicate on the "presence_at" field.
+func PresenceAtEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldPresenceAt, v))
+}
+
+// PresenceAtNEQ applies the NEQ predicate on the "presence_at" field.
+func PresenceAtNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldPresenceAt, v))
+}
+
+// PresenceAtIn applies the In predicate on the "presence_at" field.
+func PresenceAtIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldPresenceAt, vs...))
+}
+
+// PresenceAtNotIn applies the NotIn predicate on the "presence_at" field.
+func PresenceAtNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldPresenceAt, vs...))
+}
+
+// PresenceAtGT applies the GT predicate on the "presence_at" field.
+func PresenceAtGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldPresenceAt, v))
+}
+
+// PresenceAtGTE applies the GTE predicate on the "presence_at" field.
+func PresenceAtGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldPresenceAt, v))
+}
+
+// PresenceAtLT applies the LT predicate on the "presence_at" field.
+func PresenceAtLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldPresenceAt, v))
+}
+
+// PresenceAtLTE applies the LTE predicate on the "presence_at" field.
+func PresenceAtLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldPresenceAt, v))
+}
+
+// PresenceAtIsNil applies the IsNil predicate on the "presence_at" field.
+func PresenceAtIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldPresenceAt))
+}
+
+// PresenceAtNotNil applies the NotNil predicate on the "presence_at" field.
+func PresenceAtNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldPresenceAt))
+}
+
+// LastSeenAtEQ applies the EQ predicate on the "last_seen_at" field.
+func LastSeenAtEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldEQ(FieldLastSeenAt, v))
+}
+
+// LastSeenAtNEQ applies the NEQ predicate on the "last_seen_at" field.
+func LastSeenAtNEQ(v time.Time) predicate.User {
+	return predicate.User(sql.FieldNEQ(FieldLastSeenAt, v))
+}
+
+// LastSeenAtIn applies the In predicate on the "last_seen_at" field.
+func LastSeenAtIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldIn(FieldLastSeenAt, vs...))
+}
+
+// LastSeenAtNotIn applies the NotIn predicate on the "last_seen_at" field.
+func LastSeenAtNotIn(vs ...time.Time) predicate.User {
+	return predicate.User(sql.FieldNotIn(FieldLastSeenAt, vs...))
+}
+
+// LastSeenAtGT applies the GT predicate on the "last_seen_at" field.
+func LastSeenAtGT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGT(FieldLastSeenAt, v))
+}
+
+// LastSeenAtGTE applies the GTE predicate on the "last_seen_at" field.
+func LastSeenAtGTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldGTE(FieldLastSeenAt, v))
+}
+
+// LastSeenAtLT applies the LT predicate on the "last_seen_at" field.
+func LastSeenAtLT(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLT(FieldLastSeenAt, v))
+}
+
+// LastSeenAtLTE applies the LTE predicate on the "last_seen_at" field.
+func LastSeenAtLTE(v time.Time) predicate.User {
+	return predicate.User(sql.FieldLTE(FieldLastSeenAt, v))
+}
+
+// LastSeenAtIsNil applies the IsNil predicate on the "last_seen_at" field.
+func LastSeenAtIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldLastSeenAt))
+}
+
+// LastSeenAtNotNil applies the NotNil predicate on the "last_seen_at" field.
+func LastSeenAtNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldLastSeenAt))
+}
+
+// ApplicationsIsNil applies the IsNil predicate on the "applications" field.
+func ApplicationsIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldApplications))
+}
+
+// ApplicationsNotNil applies the NotNil predicate on the "applications" field.
+func ApplicationsNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldApplications))
+}
+
+// DisabledFunctionsIsNil applies the IsNil predicate on the "disabled_functions" field.
+func DisabledFunctionsIsNil() predicate.User {
+	return predicate.User(sql.FieldIsNull(FieldDisabledFunctions))
+}
+
+// DisabledFunctionsNotNil applies the NotNil predicate on the "disabled_functions" field.
+func DisabledFunctionsNotNil() predicate.User {
+	return predicate.User(sql.FieldNotNull(FieldDisabledFunctions))
 }
 
 // And groups predicates with the AND operator between them.

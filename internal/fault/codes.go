@@ -34,6 +34,7 @@ const (
 	CodeTokenReused       Code = "refresh_token_reused"
 	CodeWeakPassword      Code = "weak_password"
 	CodeLoginTaken        Code = "login_taken"
+	CodeExtensionTaken    Code = "internal_number_taken"
 	CodeRoleTooHigh       Code = "role_not_assignable"
 	CodePermissionTooWide Code = "permission_not_grantable"
 	CodeKeyRestricted     Code = "key_restricted"
@@ -105,6 +106,7 @@ func Codes() []Code {
 		CodeTokenReused,
 		CodeWeakPassword,
 		CodeLoginTaken,
+		CodeExtensionTaken,
 		CodeRoleTooHigh,
 		CodePermissionTooWide,
 		CodeKeyRestricted,

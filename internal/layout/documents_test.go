@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/trellishq/trellis/channels/provider"
+	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/config"
 	"github.com/trellishq/trellis/messaging/interactions"
 	"github.com/trellishq/trellis/tenants/mail"
@@ -105,6 +106,37 @@ func TestDocumentsHaveTheMails(t *testing.T) {
 		}
 	}
 	part(t, "state-machines.md", "mails", out.String()+"```\n")
+}
+
+func TestDocumentsHaveTheUsers(t *testing.T) {
+	var drawing, table strings.Builder
+	drawing.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> active: create\n    [*] --> invited: invite\n")
+	table.WriteString("| From |")
+	for _, action := range identity.UserActions() {
+		fmt.Fprintf(&table, " %s |", action)
+	}
+	table.WriteString("\n|---|" + strings.Repeat("---|", len(identity.UserActions())) + "\n")
+	for _, from := range identity.UserStatuses() {
+		fmt.Fprintf(&table, "| `%s` |", from)
+		for _, action := range identity.UserActions() {
+			cell := "refused"
+			for _, was := range identity.UserStatuses() {
+				to, ok := identity.NextUserStatus(from, action, was)
+				if !ok {
+					continue
+				}
+				if line := fmt.Sprintf("    %s --> %s: %s\n", from, to, action); !strings.Contains(drawing.String(), line) {
+					drawing.WriteString(line)
+				}
+				if cell = "`" + string(to) + "`"; action == identity.Restore {
+					cell = "as before"
+				}
+			}
+			fmt.Fprintf(&table, " %s |", cell)
+		}
+		table.WriteString("\n")
+	}
+	part(t, "state-machines.md", "users", drawing.String()+"```\n\n"+table.String())
 }
 
 // reports are all that a provider can say about a message.

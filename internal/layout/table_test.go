@@ -32,7 +32,7 @@ var layers = []layer{
 	{packages: []string{"jobs"}},
 	{packages: []string{"events"}},
 	{packages: []string{"tenants"}},
-	{packages: []string{"tenants/mail"}},
+	{packages: []string{"tenants/mail", "identity/departments"}},
 	{packages: []string{"identity", "channels"}},
 	{packages: []string{"channels/numbers"}},
 
@@ -129,7 +129,7 @@ var libraries = []library{
 	{path: "entgo.io/ent", by: []string{"ent/...", "internal/store"}},
 	// Orders and predicates of queries; drivers are the store's.
 	{path: "entgo.io/ent/dialect/sql", by: []string{
-		"ent/...", "internal/store", "tenants", "identity", "channels/...", "messaging/...",
+		"ent/...", "internal/store", "tenants", "identity/...", "channels/...", "messaging/...",
 	}},
 	{path: "github.com/alecthomas/kong", by: []string{"cmd/trellis"}},
 	{path: "github.com/alicebob/miniredis", by: []string{"internal/builtin"}},

@@ -124,6 +124,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	const phone, theirPhone = "+12025550100", "+12025550199"
 	user, channel, contact, interaction, message := id.New(), id.New(), id.New(), id.New(), id.New()
 	queue := id.New()
+	department := id.New()
 	put := func(table string, r row) {
 		t.Helper()
 		r["tenant_id"] = sc.TenantID
@@ -134,6 +135,9 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	role := id.New()
 	entity("custom_roles", row{"id": role, "name": "Night shift", "base": "agent", "permissions": []string{"interactions:reply"}})
 	entity("users", row{"id": user, "custom_role_id": role, "login": mark + "@example.com", "name": "Ann", "role": "agent", "password_hash": "x"})
+	put("user_avatars", row{"user_id": user, "content_type": "image/png", "content": `\x01`, "updated_at": testkit.Start})
+	entity("departments", row{"id": department, "name": "Sales", "name_folded": "sales"})
+	put("department_members", row{"department_id": department, "user_id": user, "created_at": testkit.Start})
 	entity("sessions", row{"user_id": user, "nonce": `\x01`, "rotated_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour)})
 	put("password_resets", row{
 		"id": id.New(), "user_id": user, "token_hash": `\x0` + string(rune('0'+once)), "created_at": testkit.Start, "expires_at": testkit.Start,
