@@ -30,6 +30,10 @@ func TestSettingsOfATenant(t *testing.T) {
 		r.String(t, "allowed_origins.0") != "https://app.example.com" || r.String(t, "allowed_origins.1") != "https://[2001:db8::1]:8443" {
 		t.Errorf("changed to %s", r.Content)
 	}
+	// Under the security suite the administrator, whose password somebody else has
+	// chosen, would have to change it first.
+	tree.L2.Admin.Patch(t, own, apitest.Body{"security_suite": false}).Want(t, http.StatusOK)
+	p.Clock.Advance(within)
 	admin.Patch(t, own, apitest.Body{"name": "Mine"}).WantProblem(t, http.StatusForbidden, "forbidden", "")
 	admin.Patch(t, own, apitest.Body{"status": "suspended"}).WantProblem(t, http.StatusForbidden, "forbidden", "")
 	for _, origin := range []string{
