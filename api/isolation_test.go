@@ -62,7 +62,8 @@ var withIDs = map[string]asked{
 	"getChannelMembers": {}, "setChannelMembers": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"restricted": true, "user_ids": []string{ids["user_ids"]}}
 	}},
-	"getQueue": {}, "updateQueue": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveQueue": {},
+	"removeSenderID": {},
+	"getQueue":       {}, "updateQueue": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveQueue": {},
 	"getQueueMembers": {}, "setQueueMembers": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"user_ids": []string{ids["user_ids"]}}
 	}},
@@ -138,7 +139,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", message)
 	key, _ := w.key(t, n, "channels:read")
 	return map[string]string{
-		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "user_ids": n.user,
+		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "user_ids": n.user,
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,

@@ -85,6 +85,11 @@ func channelOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"channel_id": n.channel}
 }
 
+func senderOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"sender_id": w.sender(t, n)}
+}
+
 func queueOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	t.Helper()
 	return map[string]string{"queue_id": w.queue(t, n)}
@@ -293,6 +298,11 @@ var matrix = map[string]rule{
 	}},
 	"updateChannel": {own: "ORT", below: "OR", prepare: channelOf, body: sends(apitest.Body{"name": "Renamed"})},
 
+	"listSenderIDs": {own: "O" + everyone, below: "OR"},
+	"addSenderID": {own: "ORT", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any {
+		return apitest.Body{"name": uuid.NewString()[:8] + "ab"}
+	}},
+	"removeSenderID":    {own: "ORT", below: "OR", prepare: senderOf},
 	"getChannelMembers": {own: "ORT", below: "OR", prepare: channelOf},
 	"setChannelMembers": {own: "ORT", below: "OR", prepare: channelOf, body: sends(apitest.Body{"restricted": false, "user_ids": []string{}})},
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +87,54 @@ func TestForceIsAsQuickForManyConversations(t *testing.T) {
 	}
 	wantCount(t, s.Platform, 0, "SELECT count(*) FROM interactions WHERE status <> 'closed'")
 	wantCount(t, s.Platform, many, "SELECT count(DISTINCT object_id) FROM events WHERE tenant_id = $1 AND type = 'interaction.closed'", s.at.ID)
+}
+
+// Whoever writes, answers or is written to while a number is taken away does so
+// before it or is told: nothing stays open behind it.
+//
+// Covers: CHN-06
+func TestNothingSlipsInWhileANumberIsTakenAway(t *testing.T) {
+	t.Parallel()
+	s := sceneWith(t, provider.Scopserv)
+	s.Receive(t, s.line, sim.Inbound{Body: "hello", From: number(0)})
+	open := s.conversation(t, number(0))
+	var group sync.WaitGroup
+	begin := make(chan struct{})
+	run := func(work func()) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			<-begin
+			work()
+		}()
+	}
+	check := func(r *apitest.Response, err error) {
+		if err != nil || r.Status != http.StatusCreated && r.Status != http.StatusConflict {
+			t.Errorf("%v %v", r, err)
+		}
+	}
+	for n := range 8 {
+		run(func() {
+			check(s.admin.Try(http.MethodPost, s.at.Path("/messages"), apitest.Body{"channel_id": s.line.ChannelID, "to": number(1 + n), "body": "x"}))
+		})
+		run(func() {
+			check(s.manager.Try(http.MethodPost, s.at.Path("/interactions/%s/messages", open), apitest.Body{"body": "x"}))
+		})
+	}
+	var taken *apitest.Response
+	run(func() {
+		taken, _ = s.tree.L2.Admin.Try(http.MethodPost, s.tree.L2.Path("/numbers/%s/reclaim", s.numberID), apitest.Body{"force": true})
+	})
+	close(begin)
+	group.Wait()
+	if taken == nil {
+		t.Fatal("the number was not taken away")
+	}
+	taken.Want(t, http.StatusOK)
+	wantCount(t, s.Platform, 0, "SELECT count(*) FROM interactions WHERE channel_id = $1 AND status <> 'closed'", s.line.ChannelID)
+	wantCount(t, s.Platform, 0, "SELECT count(*) FROM messages WHERE channel_id = $1 AND status = 'queued'", s.line.ChannelID)
+	// What was canceled was given back.
+	wantCount(t, s.Platform, 0, "SELECT coalesce(sum(used), 0) FROM usage_counters WHERE tenant_id = $1 AND quota = 'messages_per_month'", s.at.ID)
 }
 
 // history is who held a number, oldest first, as "name cause ended".

@@ -134,6 +134,12 @@ func (w *world) interaction(t *testing.T, n *node, for_ *apitest.Client) (intera
 	return interaction, message, contact
 }
 
+func (w *world) sender(t *testing.T, n *node) string {
+	t.Helper()
+	label := uuid.NewString()[:8] + "ab"
+	return n.boss.Post(t, n.Path("/sender-ids"), apitest.Body{"name": label}).Want(t, http.StatusCreated).String(t, "id")
+}
+
 func (w *world) queue(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Post(t, n.Path("/queues"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")

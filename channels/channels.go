@@ -10,6 +10,7 @@ import (
 	"github.com/trellishq/trellis/channels/provider"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/channel"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/secret"
@@ -260,12 +261,14 @@ func (s *Service) Update(ctx context.Context, channelID uuid.UUID, c Change, che
 		if row.Status == channel.StatusReleased {
 			return moved(row)
 		}
+		before := audited(row)
 		row, err = s.applyChange(ctx, row, c)
 		if err != nil {
 			return err
 		}
 		out = s.view(row)
-		return s.events.Publish(ctx, "channel.updated", "channel", row.ID, map[string]any{"status": row.Status})
+		return s.events.Publish(ctx, "channel.updated", "channel", row.ID,
+			events.Change{Data: map[string]any{"status": row.Status}, Before: before, After: audited(row)})
 	})
 	return out, err
 }

@@ -23,3 +23,14 @@ func (s *Service) view(row *ent.Channel) Channel {
 	}
 	return out
 }
+
+// audited is what of a channel is held side by side before and after a change:
+// of its account no more than the hint.
+func audited(row *ent.Channel) map[string]any {
+	return map[string]any{
+		"name": row.Name, "address": row.Address, "provider": row.Provider, "status": row.Status,
+		"max_segments": row.MaxSegments, "on_unknown": row.OnUnknown, "credentials_hint": row.CredentialsHint,
+		"destination_type": row.DestinationType, "destination_user_id": row.DestinationUserID,
+		"destination_queue_id": row.DestinationQueueID, "restricted": row.Restricted,
+	}
+}

@@ -27,6 +27,7 @@ import (
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -63,6 +64,8 @@ type Client struct {
 	OptOut *OptOutClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
+	// SenderID is the client for interacting with the SenderID builders.
+	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -92,6 +95,7 @@ func (c *Client) init() {
 	c.Number = NewNumberClient(c.config)
 	c.OptOut = NewOptOutClient(c.config)
 	c.Queue = NewQueueClient(c.config)
+	c.SenderID = NewSenderIDClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.User = NewUserClient(c.config)
@@ -199,6 +203,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Number:         NewNumberClient(cfg),
 		OptOut:         NewOptOutClient(cfg),
 		Queue:          NewQueueClient(cfg),
+		SenderID:       NewSenderIDClient(cfg),
 		Session:        NewSessionClient(cfg),
 		Tenant:         NewTenantClient(cfg),
 		User:           NewUserClient(cfg),
@@ -233,6 +238,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Number:         NewNumberClient(cfg),
 		OptOut:         NewOptOutClient(cfg),
 		Queue:          NewQueueClient(cfg),
+		SenderID:       NewSenderIDClient(cfg),
 		Session:        NewSessionClient(cfg),
 		Tenant:         NewTenantClient(cfg),
 		User:           NewUserClient(cfg),
@@ -266,8 +272,8 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIKey, c.Attachment, c.Channel, c.Contact, c.ContactAddress, c.CustomRole,
-		c.Department, c.Interaction, c.Message, c.Number, c.OptOut, c.Queue, c.Session,
-		c.Tenant, c.User,
+		c.Department, c.Interaction, c.Message, c.Number, c.OptOut, c.Queue,
+		c.SenderID, c.Session, c.Tenant, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -278,8 +284,8 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIKey, c.Attachment, c.Channel, c.Contact, c.ContactAddress, c.CustomRole,
-		c.Department, c.Interaction, c.Message, c.Number, c.OptOut, c.Queue, c.Session,
-		c.Tenant, c.User,
+		c.Department, c.Interaction, c.Message, c.Number, c.OptOut, c.Queue,
+		c.SenderID, c.Session, c.Tenant, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -312,6 +318,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.OptOut.mutate(ctx, m)
 	case *QueueMutation:
 		return c.Queue.mutate(ctx, m)
+	case *SenderIDMutation:
+		return c.SenderID.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
 	case *TenantMutation:
@@ -1919,6 +1927,139 @@ func (c *QueueClient) mutate(ctx context.Context, m *QueueMutation) (Value, erro
 	}
 }
 
+// SenderIDClient is a client for the SenderID schema.
+type SenderIDClient struct {
+	config
+}
+
+// NewSenderIDClient returns a client for the SenderID from the given config.
+func NewSenderIDClient(c config) *SenderIDClient {
+	return &SenderIDClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `senderid.Hooks(f(g(h())))`.
+func (c *SenderIDClient) Use(hooks ...Hook) {
+	c.hooks.SenderID = append(c.hooks.SenderID, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `senderid.Intercept(f(g(h())))`.
+func (c *SenderIDClient) Intercept(interceptors ...Interceptor) {
+	c.inters.SenderID = append(c.inters.SenderID, interceptors...)
+}
+
+// Create returns a builder for creating a SenderID entity.
+func (c *SenderIDClient) Create() *SenderIDCreate {
+	mutation := newSenderIDMutation(c.config, OpCreate)
+	return &SenderIDCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of SenderID entities.
+func (c *SenderIDClient) CreateBulk(builders ...*SenderIDCreate) *SenderIDCreateBulk {
+	return &SenderIDCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *SenderIDClient) MapCreateBulk(slice any, setFunc func(*SenderIDCreate, int)) *SenderIDCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &SenderIDCreateBulk{err: fmt.Errorf("calling to SenderIDClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*SenderIDCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &SenderIDCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for SenderID.
+func (c *SenderIDClient) Update() *SenderIDUpdate {
+	mutation := newSenderIDMutation(c.config, OpUpdate)
+	return &SenderIDUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *SenderIDClient) UpdateOne(_m *SenderID) *SenderIDUpdateOne {
+	mutation := newSenderIDMutation(c.config, OpUpdateOne, withSenderID(_m))
+	return &SenderIDUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *SenderIDClient) UpdateOneID(id uuid.UUID) *SenderIDUpdateOne {
+	mutation := newSenderIDMutation(c.config, OpUpdateOne, withSenderIDID(id))
+	return &SenderIDUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for SenderID.
+func (c *SenderIDClient) Delete() *SenderIDDelete {
+	mutation := newSenderIDMutation(c.config, OpDelete)
+	return &SenderIDDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *SenderIDClient) DeleteOne(_m *SenderID) *SenderIDDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *SenderIDClient) DeleteOneID(id uuid.UUID) *SenderIDDeleteOne {
+	builder := c.Delete().Where(senderid.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &SenderIDDeleteOne{builder}
+}
+
+// Query returns a query builder for SenderID.
+func (c *SenderIDClient) Query() *SenderIDQuery {
+	return &SenderIDQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeSenderID},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a SenderID entity by its id.
+func (c *SenderIDClient) Get(ctx context.Context, id uuid.UUID) (*SenderID, error) {
+	return c.Query().Where(senderid.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *SenderIDClient) GetX(ctx context.Context, id uuid.UUID) *SenderID {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *SenderIDClient) Hooks() []Hook {
+	return c.hooks.SenderID
+}
+
+// Interceptors returns the client interceptors.
+func (c *SenderIDClient) Interceptors() []Interceptor {
+	return c.inters.SenderID
+}
+
+func (c *SenderIDClient) mutate(ctx context.Context, m *SenderIDMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&SenderIDCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&SenderIDUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&SenderIDUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&SenderIDDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown SenderID mutation op: %q", m.Op())
+	}
+}
+
 // SessionClient is a client for the Session schema.
 type SessionClient struct {
 	config
@@ -2322,11 +2463,12 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 type (
 	hooks struct {
 		APIKey, Attachment, Channel, Contact, ContactAddress, CustomRole, Department,
-		Interaction, Message, Number, OptOut, Queue, Session, Tenant, User []ent.Hook
+		Interaction, Message, Number, OptOut, Queue, SenderID, Session, Tenant,
+		User []ent.Hook
 	}
 	inters struct {
 		APIKey, Attachment, Channel, Contact, ContactAddress, CustomRole, Department,
-		Interaction, Message, Number, OptOut, Queue, Session, Tenant,
+		Interaction, Message, Number, OptOut, Queue, SenderID, Session, Tenant,
 		User []ent.Interceptor
 	}
 )

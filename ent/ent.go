@@ -24,6 +24,7 @@ import (
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -99,6 +100,7 @@ func checkColumn(t, c string) error {
 			number.Table:         number.ValidColumn,
 			optout.Table:         optout.ValidColumn,
 			queue.Table:          queue.ValidColumn,
+			senderid.Table:       senderid.ValidColumn,
 			session.Table:        session.ValidColumn,
 			tenant.Table:         tenant.ValidColumn,
 			user.Table:           user.ValidColumn,

@@ -16,6 +16,7 @@ import (
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/schema"
+	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -273,6 +274,15 @@ func init() {
 	queueDescVersion := queueMixinFields0[3].Descriptor()
 	// queue.DefaultVersion holds the default value on creation for the version field.
 	queue.DefaultVersion = queueDescVersion.Default.(int)
+	senderidMixin := schema.SenderID{}.Mixin()
+	senderidMixinFields0 := senderidMixin[0].Fields()
+	_ = senderidMixinFields0
+	senderidFields := schema.SenderID{}.Fields()
+	_ = senderidFields
+	// senderidDescVersion is the schema descriptor for version field.
+	senderidDescVersion := senderidMixinFields0[3].Descriptor()
+	// senderid.DefaultVersion holds the default value on creation for the version field.
+	senderid.DefaultVersion = senderidDescVersion.Default.(int)
 	sessionMixin := schema.Session{}.Mixin()
 	sessionMixinFields0 := sessionMixin[0].Fields()
 	_ = sessionMixinFields0

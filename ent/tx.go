@@ -38,6 +38,8 @@ type Tx struct {
 	OptOut *OptOutClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
+	// SenderID is the client for interacting with the SenderID builders.
+	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -187,6 +189,7 @@ func (tx *Tx) init() {
 	tx.Number = NewNumberClient(tx.config)
 	tx.OptOut = NewOptOutClient(tx.config)
 	tx.Queue = NewQueueClient(tx.config)
+	tx.SenderID = NewSenderIDClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.User = NewUserClient(tx.config)

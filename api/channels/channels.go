@@ -68,30 +68,32 @@ func Register(s *op.Surface, c Config) {
 		Summary: "List providers", Description: "Lists the SMS providers that can be connected, with the credentials each asks for and what it can do.",
 	}, h.providers)
 	h.registerMembers(s)
+	h.registerSenders(s)
 	registerNumbers(s, h)
 }
 
 // Capabilities is what a channel can do.
 type Capabilities struct {
-	Inbound           bool     `json:"inbound" doc:"Messages are received."`
-	Outbound          bool     `json:"outbound" doc:"Messages are sent."`
-	DeliveryReports   bool     `json:"delivery_reports" doc:"It is reported whether a message arrived."`
-	ReadReceipts      bool     `json:"read_receipts" doc:"It is reported whether a message was read."`
-	Templates         bool     `json:"templates" doc:"Messages can be made from templates that the provider has approved."`
-	TypingIndicator   bool     `json:"typing_indicator" doc:"The other side can see that somebody is typing."`
-	SessionWindow     bool     `json:"session_window" doc:"Free text can be sent only for a while after the customer wrote."`
-	Distributable     bool     `json:"distributable" doc:"Numbers of this provider are handed down the tree by the operator."`
-	MaxBodyCharacters int      `json:"max_body_characters" format:"int32" minimum:"0" maximum:"100000" doc:"Longest text the provider takes, in Unicode code points. A message of Trellis has 900 at most." example:"1600"`
-	MaxMedia          int      `json:"max_media" format:"int32" minimum:"0" maximum:"100" doc:"Most pictures in one message; 0 for none." example:"10"`
-	MaxMediaBytes     int      `json:"max_media_bytes" format:"int64" minimum:"0" maximum:"1000000000" doc:"Size of all pictures of one message together, in bytes." example:"5242880"`
-	MediaTypes        []string `json:"media_types" maxItems:"20" maxLength:"100" doc:"Types of picture that can be sent." example:"image/jpeg"`
+	Inbound             bool     `json:"inbound" doc:"Messages are received."`
+	Outbound            bool     `json:"outbound" doc:"Messages are sent."`
+	DeliveryReports     bool     `json:"delivery_reports" doc:"It is reported whether a message arrived."`
+	ReadReceipts        bool     `json:"read_receipts" doc:"It is reported whether a message was read."`
+	Templates           bool     `json:"templates" doc:"Messages can be made from templates that the provider has approved."`
+	TypingIndicator     bool     `json:"typing_indicator" doc:"The other side can see that somebody is typing."`
+	SessionWindow       bool     `json:"session_window" doc:"Free text can be sent only for a while after the customer wrote."`
+	Distributable       bool     `json:"distributable" doc:"Numbers of this provider are handed down the tree by the operator."`
+	AlphanumericSenders bool     `json:"alphanumeric_senders" doc:"A message can show one of the tenant's sender ids instead of a number."`
+	MaxBodyCharacters   int      `json:"max_body_characters" format:"int32" minimum:"0" maximum:"100000" doc:"Longest text the provider takes, in Unicode code points. A message of Trellis has 900 at most." example:"1600"`
+	MaxMedia            int      `json:"max_media" format:"int32" minimum:"0" maximum:"100" doc:"Most pictures in one message; 0 for none." example:"10"`
+	MaxMediaBytes       int      `json:"max_media_bytes" format:"int64" minimum:"0" maximum:"1000000000" doc:"Size of all pictures of one message together, in bytes." example:"5242880"`
+	MediaTypes          []string `json:"media_types" maxItems:"20" maxLength:"100" doc:"Types of picture that can be sent." example:"image/jpeg"`
 }
 
 func capabilitiesView(c provider.Capabilities) Capabilities {
 	out := Capabilities{
 		Inbound: c.Inbound, Outbound: c.Outbound, DeliveryReports: c.DeliveryReports, ReadReceipts: c.ReadReceipts,
 		Templates: c.Templates, TypingIndicator: c.TypingIndicator, SessionWindow: c.SessionWindow, Distributable: c.Distributable,
-		MaxBodyCharacters: c.MaxBodyRunes, MaxMedia: c.MaxMedia, MaxMediaBytes: c.MaxMediaBytes, MediaTypes: c.MediaTypes,
+		AlphanumericSenders: c.AlphanumericSenders, MaxBodyCharacters: c.MaxBodyRunes, MaxMedia: c.MaxMedia, MaxMediaBytes: c.MaxMediaBytes, MediaTypes: c.MediaTypes,
 	}
 	if out.MediaTypes == nil {
 		out.MediaTypes = []string{}

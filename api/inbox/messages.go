@@ -90,10 +90,11 @@ type Draft struct {
 	Body            string      `json:"body,omitempty" maxLength:"4000" doc:"The text: 900 Unicode code points at most, counted in NFC. It may be left out where there is a picture." example:"We are open until six."`
 	AttachmentIDs   []uuid.UUID `json:"attachment_ids,omitempty" maxItems:"10" doc:"Pictures that were uploaded for this message."`
 	ClientMessageID string      `json:"client_message_id,omitempty" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"The client's own name for the message, unique in the tenant: the same again returns the message that is there." example:"order-1001-ready"`
+	Sender          string      `json:"sender,omitempty" minLength:"1" maxLength:"11" doc:"One of the tenant's sender ids, shown instead of the channel's number, where its capabilities have alphanumeric_senders. Nobody can answer to a name." example:"ACME Shop"`
 }
 
 func (d Draft) draft() interactions.Draft {
-	return interactions.Draft{Body: d.Body, AttachmentIDs: d.AttachmentIDs, ClientMessageID: d.ClientMessageID}
+	return interactions.Draft{Body: d.Body, AttachmentIDs: d.AttachmentIDs, ClientMessageID: d.ClientMessageID, Sender: d.Sender}
 }
 
 // ReplyInput is the input of replyToInteraction.

@@ -10,6 +10,7 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/number"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -52,12 +53,14 @@ func (s *Service) Update(ctx context.Context, numberID uuid.UUID, c Change, chec
 		if row.Status == number.StatusRetired {
 			return retired(row)
 		}
+		before := audited(row)
 		if row, err = s.apply(ctx, sc, row, c); err != nil {
 			return err
 		}
 		out = s.view(sc, row)
-		return s.events.Publish(ctx, "number.updated", "number", row.ID, map[string]any{
-			"status": row.Status, "credentials_changed": c.Credentials != nil,
+		return s.events.Publish(ctx, "number.updated", "number", row.ID, events.Change{
+			Data:   map[string]any{"status": row.Status, "credentials_changed": c.Credentials != nil},
+			Before: before, After: audited(row),
 		})
 	})
 	return out, err
@@ -113,15 +116,26 @@ func (s *Service) Retire(ctx context.Context, numberID uuid.UUID, force bool) (N
 		if err := s.end(ctx, sc, row, force); err != nil {
 			return err
 		}
+		before := audited(row)
 		row, err = row.Update().SetStatus(number.StatusRetired).SetRetiredAt(s.store.Now()).Save(ctx)
 		if err != nil {
 			return err
 		}
 		out = s.view(sc, row)
-		return s.events.Publish(ctx, "number.retired", "number", row.ID, map[string]any{"address": row.Address})
+		return s.events.Publish(ctx, "number.retired", "number", row.ID,
+			events.Change{Data: map[string]any{"address": row.Address}, Before: before, After: audited(row)})
 	})
 	return out, err
 }
+
+// compared is what of a number is held side by side before and after a change.
+type compared struct {
+	Address  string        `json:"address"`
+	HolderID uuid.UUID     `json:"holder_id"`
+	Status   number.Status `json:"status"`
+}
+
+func audited(row *ent.Number) compared { return compared{row.Address, row.HolderID, row.Status} }
 
 // inInventory locks a number for the operator.
 func (s *Service) inInventory(ctx context.Context, numberID uuid.UUID) (scope.Scope, *ent.Number, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/tenant"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/store"
@@ -160,7 +161,7 @@ func (s *Service) move(ctx context.Context, numberID uuid.UUID, m moving, to cho
 		if err := s.passBy(ctx, sc, row.ID, hops[:len(hops)-1]); err != nil {
 			return err
 		}
-		from := row.HolderID
+		before := audited(row)
 		row, err = row.Update().SetHolderID(holder.ID).SetHolderPath(holder.Path).Save(ctx)
 		if err != nil {
 			return err
@@ -169,8 +170,11 @@ func (s *Service) move(ctx context.Context, numberID uuid.UUID, m moving, to cho
 			return err
 		}
 		out = s.view(sc, row)
-		return s.events.Publish(ctx, m.kind, "number", row.ID, map[string]any{
-			"address": row.Address, "from_id": from, "holder_id": holder.ID, "forced": m.force,
+		return s.events.Publish(ctx, m.kind, "number", row.ID, events.Change{
+			Data: map[string]any{
+				"address": row.Address, "from_id": before.HolderID, "holder_id": holder.ID, "forced": m.force,
+			},
+			Before: before, After: audited(row),
 		})
 	})
 	return out, err

@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/channels"
 	"github.com/trellishq/trellis/channels/provider"
 	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/phone"
@@ -138,7 +139,8 @@ func (s *Service) Add(ctx context.Context, n NewNumber) (Number, error) {
 			return err
 		}
 		out = s.view(sc, row)
-		return s.events.Publish(ctx, "number.added", "number", row.ID, map[string]any{"address": row.Address})
+		return s.events.Publish(ctx, "number.added", "number", row.ID,
+			events.Change{Data: map[string]any{"address": row.Address}, After: audited(row)})
 	})
 	return out, err
 }

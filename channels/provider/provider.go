@@ -113,20 +113,22 @@ type Account struct {
 // Capabilities says what a channel can do. It is served by the API, so that a
 // client can ask before it offers a button.
 type Capabilities struct {
-	Inbound          bool
-	Outbound         bool
-	DeliveryReports  bool
-	ReadReceipts     bool
-	Templates        bool
-	TypingIndicator  bool
-	SessionWindow    bool // free text only for a while after the customer wrote
-	Distributable    bool // numbers may be handed down the tree
-	MaxBodyRunes     int  // after NFC
-	MaxMedia         int  // pictures in one message; 0 for none
-	MaxMediaBytes    int  // all pictures of one message together
-	MediaTypes       []string
-	SubmissionLookup bool // a lost answer can be looked up
-	InboundLookup    bool // a lost callback can be recovered
+	Inbound         bool
+	Outbound        bool
+	DeliveryReports bool
+	ReadReceipts    bool
+	Templates       bool
+	TypingIndicator bool
+	SessionWindow   bool // free text only for a while after the customer wrote
+	Distributable   bool // numbers may be handed down the tree
+	// AlphanumericSenders is set where a message can show a name as its sender.
+	AlphanumericSenders bool
+	MaxBodyRunes        int // after NFC
+	MaxMedia            int // pictures in one message; 0 for none
+	MaxMediaBytes       int // all pictures of one message together
+	MediaTypes          []string
+	SubmissionLookup    bool // a lost answer can be looked up
+	InboundLookup       bool // a lost callback can be recovered
 	// RepliesToKeywords is set where the provider itself answers STOP and HELP.
 	RepliesToKeywords bool
 }

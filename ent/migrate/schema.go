@@ -456,6 +456,28 @@ var (
 			},
 		},
 	}
+	// SenderIdsColumns holds the columns for the "sender_ids" table.
+	SenderIdsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+	}
+	// SenderIdsTable holds the schema information for the "sender_ids" table.
+	SenderIdsTable = &schema.Table{
+		Name:       "sender_ids",
+		Columns:    SenderIdsColumns,
+		PrimaryKey: []*schema.Column{SenderIdsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "senderid_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{SenderIdsColumns[4], SenderIdsColumns[0]},
+			},
+		},
+	}
 	// SessionsColumns holds the columns for the "sessions" table.
 	SessionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -611,6 +633,7 @@ var (
 		NumbersTable,
 		OptOutsTable,
 		QueuesTable,
+		SenderIdsTable,
 		SessionsTable,
 		TenantsTable,
 		UsersTable,

@@ -42,6 +42,9 @@ type OptOut func(*sql.Selector)
 // Queue is the predicate function for queue builders.
 type Queue func(*sql.Selector)
 
+// SenderID is the predicate function for senderid builders.
+type SenderID func(*sql.Selector)
+
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)
 

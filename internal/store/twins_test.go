@@ -157,6 +157,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"name": "key", "hash": `\x0` + string(rune('0'+once)), "hint": "tr_…", "permissions": []string{"contacts:read"},
 		"creator_id": user, "expires_at": testkit.Start.Add(time.Hour),
 	})
+	entity("sender_ids", row{"name": "ACME"})
 	entity("queues", row{"id": queue, "name": "Orders"})
 	put("queue_members", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start})
 	entity("channels", row{

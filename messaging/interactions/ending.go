@@ -2,6 +2,8 @@ package interactions
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -36,13 +38,7 @@ func (s *Service) EndOn(ctx context.Context, channelID uuid.UUID, reason string)
 	if err != nil {
 		return err
 	}
-	canceled, err := idsFrom(ctx, `
-		UPDATE messages
-		SET status = 'canceled', due_at = NULL, failed_at = $1, error_class = '', error_code = $2,
-		    error_message = 'The number was taken away before the message was handed over.',
-		    updated_at = $1, version = version + 1
-		WHERE tenant_id = $3 AND channel_id = $4 AND status = 'queued'
-		RETURNING id`, now, reason, sc.TenantID, channelID)
+	canceled, err := s.takeBack(ctx, sc, channelID, reason)
 	if err != nil {
 		return err
 	}
@@ -51,6 +47,48 @@ func (s *Service) EndOn(ctx context.Context, channelID uuid.UUID, reason string)
 	}
 	return s.events.PublishMany(ctx, "message.canceled", "message", canceled,
 		map[string]any{"channel_id": channelID, "status": Canceled, "reason": reason})
+}
+
+// quarter is what all zones' months begin at a multiple of.
+const quarter = 15 * time.Minute
+
+// takeBack cancels what waits to be sent through a channel, and gives its
+// segments back.
+func (s *Service) takeBack(ctx context.Context, sc scope.Scope, channelID uuid.UUID, reason string) ([]uuid.UUID, error) {
+	rows, err := store.Query(ctx, `
+		UPDATE messages
+		SET status = 'canceled', due_at = NULL, failed_at = $1, error_class = '', error_code = $2,
+		    error_message = 'The number was taken away before the message was handed over.',
+		    updated_at = $1, version = version + 1
+		WHERE tenant_id = $3 AND channel_id = $4 AND status = 'queued'
+		RETURNING id, created_at, segments`, s.store.Now(), reason, sc.TenantID, channelID)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var canceled []uuid.UUID
+	segments := map[time.Time]int{} // by when they were counted
+	for rows.Next() {
+		var (
+			message uuid.UUID
+			at      time.Time
+			n       int
+		)
+		if err := rows.Scan(&message, &at, &n); err != nil {
+			return nil, err
+		}
+		canceled = append(canceled, message)
+		segments[at.UTC().Truncate(quarter)] += max(n, 1)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	for at, n := range segments {
+		if err := s.meter.GiveBackMessages(ctx, at, n); err != nil {
+			return nil, err
+		}
+	}
+	return canceled, nil
 }
 
 // idsFrom runs a statement and returns the ids that it returns.

@@ -23,7 +23,8 @@ const solvedReason = "customer_wrote_again"
 // the order of time, so a conversation keeps its order whichever worker is
 // first.
 func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, in provider.Inbound, recovered bool) error {
-	through, err := s.channels.Get(ctx, channelID)
+	// The channel before the conversation, as whoever takes the number away.
+	through, err := s.channels.Hold(ctx, channelID)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,9 @@ type Draft struct {
 	// ClientMessageID is the client's own name for the message, unique in the
 	// tenant; empty for none.
 	ClientMessageID string
+	// Sender is one of the tenant's sender ids, to be shown instead of the
+	// channel's address; empty for none.
+	Sender string
 
 	resentOf   *uuid.UUID
 	ownUploads bool // only what the sender has uploaded himself
@@ -166,11 +169,15 @@ func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, 
 	var out Message
 	d.ownUploads = c.OwnOnly
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
-		conversation, err := s.lock(ctx, c, interactionID)
+		channelID, err := s.channelOf(ctx, c, interactionID)
 		if err != nil {
 			return err
 		}
-		through, err := s.sendingChannel(ctx, conversation.ChannelID)
+		through, err := s.sendingChannel(ctx, channelID)
+		if err != nil {
+			return err
+		}
+		conversation, err := s.lock(ctx, c, interactionID)
 		if err != nil {
 			return err
 		}
@@ -181,6 +188,24 @@ func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, 
 		return err
 	})
 	return out, err
+}
+
+// channelOf is the channel of a conversation that the caller may see, read
+// before either is locked: the channel comes first, as it does for whoever takes
+// its number away.
+func (s *Service) channelOf(ctx context.Context, c Caller, interactionID uuid.UUID) (uuid.UUID, error) {
+	q, err := s.visible(ctx, c)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	row, err := q.Where(interaction.ID(interactionID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return uuid.Nil, fault.Missing("interaction")
+	}
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return row.ChannelID, nil
 }
 
 // Resend sends a failed message again, as a new one that names the old (rules
@@ -225,7 +250,7 @@ func (s *Service) resend(ctx context.Context, c Caller, old *ent.Message) (Messa
 	if err != nil {
 		return Message{}, err
 	}
-	return s.send(ctx, through, conversation, Draft{Body: old.Body, AttachmentIDs: pictures, resentOf: &old.ID})
+	return s.send(ctx, through, conversation, Draft{Body: old.Body, AttachmentIDs: pictures, Sender: nameOf(old.FromAddress), resentOf: &old.ID})
 }
 
 // sendingChannel loads a channel that may send.
@@ -338,7 +363,11 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 			return earlier, err
 		}
 	}
-	row, err := s.insert(ctx, through, conversation, d, count)
+	from, err := s.sender(ctx, through, d)
+	if err != nil {
+		return Message{}, err
+	}
+	row, err := s.insert(ctx, from, conversation, d, count)
 	if err != nil {
 		return Message{}, err
 	}
@@ -418,6 +447,7 @@ func (s *Service) earlier(ctx context.Context, channelID uuid.UUID, address stri
 		return Message{}, false, err
 	}
 	same := row.Body == segments.Normalize(d.Body) && row.ToAddress == address && row.ChannelID == channelID &&
+		nameOf(row.FromAddress) == d.Sender &&
 		slices.Equal(idsOf(views[0].Attachments), sorted(d.AttachmentIDs))
 	if !same {
 		return Message{}, false, fault.New(fault.Conflict, fault.CodeDuplicateMessage,
@@ -439,16 +469,16 @@ func sorted(ids []uuid.UUID) []uuid.UUID {
 	return slices.SortedFunc(slices.Values(ids), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
-func (s *Service) insert(ctx context.Context, through channels.Channel, conversation *ent.Interaction, d Draft, count segments.Result) (*ent.Message, error) {
+func (s *Service) insert(ctx context.Context, from string, conversation *ent.Interaction, d Draft, count segments.Result) (*ent.Message, error) {
 	sc, err := scope.From(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := s.store.Now()
 	create := s.store.Ent(ctx).Message.Create().SetID(id.New()).
-		SetInteractionID(conversation.ID).SetChannelID(through.ID).
+		SetInteractionID(conversation.ID).SetChannelID(conversation.ChannelID).
 		SetDirection(message.DirectionOutbound).SetStatus(Queued).SetBody(d.Body).
-		SetFromAddress(through.Address).SetToAddress(conversation.Address).
+		SetFromAddress(from).SetToAddress(conversation.Address).
 		SetEncoding(count.Encoding).SetSegments(count.Segments).
 		SetNillableResentOfID(d.resentOf).SetDueAt(now).SetExpiresAt(now.Add(liveFor))
 	if d.ClientMessageID != "" {

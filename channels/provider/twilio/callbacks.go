@@ -14,6 +14,7 @@ import (
 	"github.com/twilio/twilio-go/client"
 
 	"github.com/trellishq/trellis/channels/provider"
+	"github.com/trellishq/trellis/internal/phone"
 )
 
 // maxMedia bounds the pictures that are read of one callback; Twilio's own
@@ -32,7 +33,9 @@ func (*Adapter) Verify(a provider.Account, c provider.Callback) error {
 	if isReport(p) {
 		ours = p.Get("From")
 	}
-	if p.Get("AccountSid") != a.Credentials["account_sid"] || ours != a.Address {
+	// A message under a name is reported under the name; whose it is, its id says.
+	named := isReport(p) && phone.IsAlphanumericSender(ours)
+	if p.Get("AccountSid") != a.Credentials["account_sid"] || ours != a.Address && !named {
 		return provider.ErrForeign
 	}
 	return nil

@@ -73,7 +73,7 @@ func (*Adapter) Name() provider.Name { return provider.Twilio }
 // Capabilities implements provider.Adapter.
 func (*Adapter) Capabilities() provider.Capabilities {
 	return provider.Capabilities{
-		Inbound: true, Outbound: true, DeliveryReports: true,
+		Inbound: true, Outbound: true, DeliveryReports: true, AlphanumericSenders: true,
 		MaxBodyRunes: 1600, MaxMedia: 10, MaxMediaBytes: 5 << 20,
 		MediaTypes:       []string{"image/jpeg", "image/png"},
 		SubmissionLookup: true, InboundLookup: true, RepliesToKeywords: true,

@@ -11,6 +11,14 @@ ALTER TABLE "interactions" ADD COLUMN "queue_id" uuid NULL;
 CREATE TABLE "queues" ("id" uuid NOT NULL, "created_at" timestamptz NOT NULL, "updated_at" timestamptz NOT NULL, "version" bigint NOT NULL DEFAULT 1, "tenant_id" uuid NOT NULL, "name" text NOT NULL, "archived_at" timestamptz NULL, PRIMARY KEY ("id"));
 -- create index "queue_tenant_id_id" to table: "queues"
 CREATE UNIQUE INDEX "queue_tenant_id_id" ON "queues" ("tenant_id", "id");
+-- create "sender_ids" table
+CREATE TABLE "sender_ids" ("id" uuid NOT NULL, "created_at" timestamptz NOT NULL, "updated_at" timestamptz NOT NULL, "version" bigint NOT NULL DEFAULT 1, "tenant_id" uuid NOT NULL, "name" text NOT NULL, PRIMARY KEY ("id"));
+-- create index "senderid_tenant_id_id" to table: "sender_ids"
+CREATE UNIQUE INDEX "senderid_tenant_id_id" ON "sender_ids" ("tenant_id", "id");
+
+-- Names instead of numbers.
+CREATE UNIQUE INDEX h_sender_ids_name ON sender_ids (tenant_id, lower(name));
+ALTER TABLE sender_ids ADD CONSTRAINT h_sender_ids_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id);
 
 -- Queues, and who answers there; who may choose a channel.
 CREATE UNIQUE INDEX h_queues_name ON queues (tenant_id, lower(name)) WHERE archived_at IS NULL;
@@ -48,7 +56,7 @@ DO $$
 DECLARE
     t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['queues', 'queue_members', 'channel_members'] LOOP
+    FOREACH t IN ARRAY ARRAY['queues', 'queue_members', 'channel_members', 'sender_ids'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format($f$CREATE POLICY tenant ON %I TO trellis_app
@@ -60,6 +68,7 @@ END $$;
 -- Who belongs to a queue or a channel is a present fact: the log has the past.
 GRANT SELECT, INSERT, UPDATE ON queues TO trellis_app;
 GRANT SELECT, INSERT, DELETE ON queue_members, channel_members TO trellis_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON sender_ids TO trellis_app;
 
 -- A number that was retired may come again: carriers hand numbers out anew.
 CREATE UNIQUE INDEX h_numbers_address ON numbers (address) WHERE status <> 'retired';
@@ -195,7 +204,7 @@ ALTER TABLE number_holdings DROP COLUMN cause;
 DROP INDEX h_numbers_address, h_channels_of_number;
 ALTER TABLE interactions DROP COLUMN queue_id;
 ALTER TABLE channels DROP COLUMN restricted, DROP COLUMN destination_queue_id, DROP COLUMN destination_user_id, DROP COLUMN destination_type;
-DROP TABLE channel_members, queue_members, queues;
+DROP TABLE sender_ids, channel_members, queue_members, queues;
 ALTER TABLE channels DROP COLUMN blocked;
 ALTER TABLE numbers DROP CONSTRAINT h_numbers_retired, DROP COLUMN retired_at, DROP COLUMN status;
 CREATE UNIQUE INDEX "number_address" ON "numbers" ("address");
