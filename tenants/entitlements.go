@@ -101,6 +101,10 @@ func (s *Service) allowanceOf(ctx context.Context, row *ent.Tenant) (Allowance, 
 	if err != nil || above == nil {
 		return own, err
 	}
+	if !Kind(row.Kind).counts() {
+		own.Effective, own.Quotas = above.Entitlements, above.Quotas.uncounted()
+		return own, nil
+	}
 	own.Effective = own.Granted.And(above.Entitlements)
 	own.Quotas = own.Limits.and(above.Quotas)
 	return own, nil

@@ -115,7 +115,7 @@ func scanNode(scan func(dest ...any) error) (Node, error) {
 		n.Status = StatusSuspended
 	}
 	if !n.Kind.counts() {
-		n.Quotas = Quotas{RequestsPerMinute: n.Quotas.RequestsPerMinute}
+		n.Quotas = n.Quotas.uncounted()
 	}
 	n.Entitlements, err = commonTo(granted)
 	return n, err

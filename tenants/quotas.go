@@ -105,6 +105,9 @@ func (l Limit) within(most *int64, location string) error {
 	return nil
 }
 
+// uncounted are the limits of a node whose use is not counted: its rate.
+func (q Quotas) uncounted() Quotas { return Quotas{RequestsPerMinute: q.RequestsPerMinute} }
+
 // and is the lesser of each limit.
 func (q Quotas) and(other Quotas) Quotas {
 	for _, quota := range AllQuotas() {
