@@ -87,6 +87,10 @@ var withIDs = map[string]asked{
 	}},
 	"getMessage": {}, "resendMessage": {}, "listMessageStatusEvents": {}, "getAttachment": {},
 	"listTenants": {by: byReseller},
+	"moveTenant": {
+		by:   func(w *world) (*caller, *node) { return &caller{Client: w.l2.boss, home: w.l2}, w.customer },
+		body: func(ids map[string]string) apitest.Body { return apitest.Body{"parent_id": ids["parent_id"]} },
+	},
 	"createTenant": {by: byReseller, body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"parent_id": ids["parent_id"], "kind": "customer", "name": "The new one"}
 	}},
@@ -458,6 +462,10 @@ func TestInjectedFieldsAreRefused(t *testing.T) {
 				valid = r.body(t, w, c, n, ids)
 			case o.ID == "createTenant":
 				valid = apitest.Body{"parent_id": n.ID, "kind": "customer", "name": "The new one"}
+			case o.ID == "moveTenant":
+				valid = apitest.Body{"parent_id": n.ID}
+			case o.ID == "suspendTenant":
+				valid = apitest.Body{"reason": "unpaid"}
 			}
 			ids["tenant_id"] = n.ID.String()
 			path := fill(o.Path, ids)

@@ -447,6 +447,29 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 			}
 		}
 	},
+	"listSelectableTenants": func(t *testing.T, w *world, c *caller, o apitest.Operation) {
+		t.Helper()
+		r := c.Get(t, o.Path+"?limit=200")
+		if c.role == "" {
+			r.WantProblem(t, http.StatusUnauthorized, "unauthenticated", "")
+			return
+		}
+		seen := map[string]bool{}
+		for _, id := range texts(t, r.Want(t, http.StatusOK), "id") {
+			seen[id] = true
+		}
+		for _, n := range w.nodes {
+			if visible := n == c.home || (strings.Contains("OR", c.role) && n.under(c.home)); seen[n.ID.String()] != visible {
+				t.Errorf("%s may select %s: %t", c.name, n.name, seen[n.ID.String()])
+			}
+		}
+	},
+	"suspendTenant": onFresh(apitest.Body{"reason": "unpaid"}),
+	"resumeTenant":  onFresh(nil, "suspend"),
+	"archiveTenant": onFresh(nil),
+	"restoreTenant": onFresh(nil, "archive"),
+	"deleteTenant":  onFresh(nil),
+	"moveTenant":    onFresh(nil),
 	// The sessions of people end here, so they come last; a key has none.
 	"endSessions":    nil,
 	"changePassword": nil,

@@ -22,11 +22,12 @@ func TestSettingsOfATenant(t *testing.T) {
 	if r.String(t, "content_access") != "closed" || r.Value(t, "security_suite") != false || r.Value(t, "require_if_match") != false {
 		t.Errorf("a new tenant has %s", r.Content)
 	}
+	tree.Customer.Manager.Patch(t, own, apitest.Body{"security_suite": false}).WantProblem(t, http.StatusForbidden, "forbidden", "")
 	r = admin.Patch(t, own, apitest.Body{
-		"content_access": "open", "security_suite": true, "time_zone": "Europe/Paris",
+		"content_access": "open", "time_zone": "Europe/Paris",
 		"allowed_origins": []string{"https://App.example.com", "https://app.example.com:443", "https://[2001:DB8::1]:8443"},
 	}).Want(t, http.StatusOK)
-	if r.String(t, "content_access") != "open" || r.Value(t, "security_suite") != true || r.String(t, "time_zone") != "Europe/Paris" ||
+	if r.String(t, "content_access") != "open" || r.String(t, "time_zone") != "Europe/Paris" ||
 		r.String(t, "allowed_origins.0") != "https://app.example.com" || r.String(t, "allowed_origins.1") != "https://[2001:db8::1]:8443" {
 		t.Errorf("changed to %s", r.Content)
 	}
@@ -44,7 +45,10 @@ func TestSettingsOfATenant(t *testing.T) {
 		admin.Patch(t, own, apitest.Body{"allowed_origins": []string{origin}}).
 			WantProblem(t, unprocessable, "validation_failed", "body.allowed_origins[0]")
 	}
-	tree.Customer.Manager.Patch(t, own, apitest.Body{"security_suite": false}).WantProblem(t, http.StatusForbidden, "forbidden", "")
+	// Last, since the strict rules hold for the one who turns them on as well.
+	if r = admin.Patch(t, own, apitest.Body{"security_suite": true}).Want(t, http.StatusOK); r.Value(t, "security_suite") != true {
+		t.Errorf("changed to %s", r.Content)
+	}
 }
 
 // Whoever stands above a tenant chooses at its creation who may read its

@@ -15834,9 +15834,17 @@ type TenantMutation struct {
 	parent_id                    *uuid.UUID
 	kind                         *tenant.Kind
 	name                         *string
+	name_key                     *string
 	_path                        *string
 	status                       *tenant.Status
 	suspended_by_path            *string
+	suspended_reason             *string
+	suspended_at                 *time.Time
+	archived_at                  *time.Time
+	deleted_at                   *time.Time
+	purge_at                     *time.Time
+	purged_at                    *time.Time
+	closed_by_path               *string
 	country                      *string
 	time_zone                    *string
 	language                     *string
@@ -16214,6 +16222,42 @@ func (m *TenantMutation) ResetName() {
 	m.name = nil
 }
 
+// SetNameKey sets the "name_key" field.
+func (m *TenantMutation) SetNameKey(s string) {
+	m.name_key = &s
+}
+
+// NameKey returns the value of the "name_key" field in the mutation.
+func (m *TenantMutation) NameKey() (r string, exists bool) {
+	v := m.name_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNameKey returns the old "name_key" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldNameKey(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNameKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNameKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNameKey: %w", err)
+	}
+	return oldValue.NameKey, nil
+}
+
+// ResetNameKey resets all changes to the "name_key" field.
+func (m *TenantMutation) ResetNameKey() {
+	m.name_key = nil
+}
+
 // SetPath sets the "path" field.
 func (m *TenantMutation) SetPath(s string) {
 	m._path = &s
@@ -16320,6 +16364,323 @@ func (m *TenantMutation) OldSuspendedByPath(ctx context.Context) (v string, err 
 // ResetSuspendedByPath resets all changes to the "suspended_by_path" field.
 func (m *TenantMutation) ResetSuspendedByPath() {
 	m.suspended_by_path = nil
+}
+
+// SetSuspendedReason sets the "suspended_reason" field.
+func (m *TenantMutation) SetSuspendedReason(s string) {
+	m.suspended_reason = &s
+}
+
+// SuspendedReason returns the value of the "suspended_reason" field in the mutation.
+func (m *TenantMutation) SuspendedReason() (r string, exists bool) {
+	v := m.suspended_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSuspendedReason returns the old "suspended_reason" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldSuspendedReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSuspendedReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSuspendedReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSuspendedReason: %w", err)
+	}
+	return oldValue.SuspendedReason, nil
+}
+
+// ResetSuspendedReason resets all changes to the "suspended_reason" field.
+func (m *TenantMutation) ResetSuspendedReason() {
+	m.suspended_reason = nil
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (m *TenantMutation) SetSuspendedAt(t time.Time) {
+	m.suspended_at = &t
+}
+
+// SuspendedAt returns the value of the "suspended_at" field in the mutation.
+func (m *TenantMutation) SuspendedAt() (r time.Time, exists bool) {
+	v := m.suspended_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSuspendedAt returns the old "suspended_at" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldSuspendedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSuspendedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSuspendedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSuspendedAt: %w", err)
+	}
+	return oldValue.SuspendedAt, nil
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (m *TenantMutation) ClearSuspendedAt() {
+	m.suspended_at = nil
+	m.clearedFields[tenant.FieldSuspendedAt] = struct{}{}
+}
+
+// SuspendedAtCleared returns if the "suspended_at" field was cleared in this mutation.
+func (m *TenantMutation) SuspendedAtCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldSuspendedAt]
+	return ok
+}
+
+// ResetSuspendedAt resets all changes to the "suspended_at" field.
+func (m *TenantMutation) ResetSuspendedAt() {
+	m.suspended_at = nil
+	delete(m.clearedFields, tenant.FieldSuspendedAt)
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (m *TenantMutation) SetArchivedAt(t time.Time) {
+	m.archived_at = &t
+}
+
+// ArchivedAt returns the value of the "archived_at" field in the mutation.
+func (m *TenantMutation) ArchivedAt() (r time.Time, exists bool) {
+	v := m.archived_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchivedAt returns the old "archived_at" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldArchivedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchivedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchivedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchivedAt: %w", err)
+	}
+	return oldValue.ArchivedAt, nil
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (m *TenantMutation) ClearArchivedAt() {
+	m.archived_at = nil
+	m.clearedFields[tenant.FieldArchivedAt] = struct{}{}
+}
+
+// ArchivedAtCleared returns if the "archived_at" field was cleared in this mutation.
+func (m *TenantMutation) ArchivedAtCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldArchivedAt]
+	return ok
+}
+
+// ResetArchivedAt resets all changes to the "archived_at" field.
+func (m *TenantMutation) ResetArchivedAt() {
+	m.archived_at = nil
+	delete(m.clearedFields, tenant.FieldArchivedAt)
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (m *TenantMutation) SetDeletedAt(t time.Time) {
+	m.deleted_at = &t
+}
+
+// DeletedAt returns the value of the "deleted_at" field in the mutation.
+func (m *TenantMutation) DeletedAt() (r time.Time, exists bool) {
+	v := m.deleted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDeletedAt returns the old "deleted_at" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldDeletedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDeletedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDeletedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDeletedAt: %w", err)
+	}
+	return oldValue.DeletedAt, nil
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (m *TenantMutation) ClearDeletedAt() {
+	m.deleted_at = nil
+	m.clearedFields[tenant.FieldDeletedAt] = struct{}{}
+}
+
+// DeletedAtCleared returns if the "deleted_at" field was cleared in this mutation.
+func (m *TenantMutation) DeletedAtCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldDeletedAt]
+	return ok
+}
+
+// ResetDeletedAt resets all changes to the "deleted_at" field.
+func (m *TenantMutation) ResetDeletedAt() {
+	m.deleted_at = nil
+	delete(m.clearedFields, tenant.FieldDeletedAt)
+}
+
+// SetPurgeAt sets the "purge_at" field.
+func (m *TenantMutation) SetPurgeAt(t time.Time) {
+	m.purge_at = &t
+}
+
+// PurgeAt returns the value of the "purge_at" field in the mutation.
+func (m *TenantMutation) PurgeAt() (r time.Time, exists bool) {
+	v := m.purge_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPurgeAt returns the old "purge_at" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldPurgeAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPurgeAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPurgeAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPurgeAt: %w", err)
+	}
+	return oldValue.PurgeAt, nil
+}
+
+// ClearPurgeAt clears the value of the "purge_at" field.
+func (m *TenantMutation) ClearPurgeAt() {
+	m.purge_at = nil
+	m.clearedFields[tenant.FieldPurgeAt] = struct{}{}
+}
+
+// PurgeAtCleared returns if the "purge_at" field was cleared in this mutation.
+func (m *TenantMutation) PurgeAtCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldPurgeAt]
+	return ok
+}
+
+// ResetPurgeAt resets all changes to the "purge_at" field.
+func (m *TenantMutation) ResetPurgeAt() {
+	m.purge_at = nil
+	delete(m.clearedFields, tenant.FieldPurgeAt)
+}
+
+// SetPurgedAt sets the "purged_at" field.
+func (m *TenantMutation) SetPurgedAt(t time.Time) {
+	m.purged_at = &t
+}
+
+// PurgedAt returns the value of the "purged_at" field in the mutation.
+func (m *TenantMutation) PurgedAt() (r time.Time, exists bool) {
+	v := m.purged_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPurgedAt returns the old "purged_at" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldPurgedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPurgedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPurgedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPurgedAt: %w", err)
+	}
+	return oldValue.PurgedAt, nil
+}
+
+// ClearPurgedAt clears the value of the "purged_at" field.
+func (m *TenantMutation) ClearPurgedAt() {
+	m.purged_at = nil
+	m.clearedFields[tenant.FieldPurgedAt] = struct{}{}
+}
+
+// PurgedAtCleared returns if the "purged_at" field was cleared in this mutation.
+func (m *TenantMutation) PurgedAtCleared() bool {
+	_, ok := m.clearedFields[tenant.FieldPurgedAt]
+	return ok
+}
+
+// ResetPurgedAt resets all changes to the "purged_at" field.
+func (m *TenantMutation) ResetPurgedAt() {
+	m.purged_at = nil
+	delete(m.clearedFields, tenant.FieldPurgedAt)
+}
+
+// SetClosedByPath sets the "closed_by_path" field.
+func (m *TenantMutation) SetClosedByPath(s string) {
+	m.closed_by_path = &s
+}
+
+// ClosedByPath returns the value of the "closed_by_path" field in the mutation.
+func (m *TenantMutation) ClosedByPath() (r string, exists bool) {
+	v := m.closed_by_path
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClosedByPath returns the old "closed_by_path" field's value of the Tenant entity.
+// If the Tenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TenantMutation) OldClosedByPath(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClosedByPath is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClosedByPath requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClosedByPath: %w", err)
+	}
+	return oldValue.ClosedByPath, nil
+}
+
+// ResetClosedByPath resets all changes to the "closed_by_path" field.
+func (m *TenantMutation) ResetClosedByPath() {
+	m.closed_by_path = nil
 }
 
 // SetCountry sets the "country" field.
@@ -16954,7 +17315,7 @@ func (m *TenantMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TenantMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 29)
 	if m.created_at != nil {
 		fields = append(fields, tenant.FieldCreatedAt)
 	}
@@ -16973,6 +17334,9 @@ func (m *TenantMutation) Fields() []string {
 	if m.name != nil {
 		fields = append(fields, tenant.FieldName)
 	}
+	if m.name_key != nil {
+		fields = append(fields, tenant.FieldNameKey)
+	}
 	if m._path != nil {
 		fields = append(fields, tenant.FieldPath)
 	}
@@ -16981,6 +17345,27 @@ func (m *TenantMutation) Fields() []string {
 	}
 	if m.suspended_by_path != nil {
 		fields = append(fields, tenant.FieldSuspendedByPath)
+	}
+	if m.suspended_reason != nil {
+		fields = append(fields, tenant.FieldSuspendedReason)
+	}
+	if m.suspended_at != nil {
+		fields = append(fields, tenant.FieldSuspendedAt)
+	}
+	if m.archived_at != nil {
+		fields = append(fields, tenant.FieldArchivedAt)
+	}
+	if m.deleted_at != nil {
+		fields = append(fields, tenant.FieldDeletedAt)
+	}
+	if m.purge_at != nil {
+		fields = append(fields, tenant.FieldPurgeAt)
+	}
+	if m.purged_at != nil {
+		fields = append(fields, tenant.FieldPurgedAt)
+	}
+	if m.closed_by_path != nil {
+		fields = append(fields, tenant.FieldClosedByPath)
 	}
 	if m.country != nil {
 		fields = append(fields, tenant.FieldCountry)
@@ -17038,12 +17423,28 @@ func (m *TenantMutation) Field(name string) (ent.Value, bool) {
 		return m.Kind()
 	case tenant.FieldName:
 		return m.Name()
+	case tenant.FieldNameKey:
+		return m.NameKey()
 	case tenant.FieldPath:
 		return m.Path()
 	case tenant.FieldStatus:
 		return m.Status()
 	case tenant.FieldSuspendedByPath:
 		return m.SuspendedByPath()
+	case tenant.FieldSuspendedReason:
+		return m.SuspendedReason()
+	case tenant.FieldSuspendedAt:
+		return m.SuspendedAt()
+	case tenant.FieldArchivedAt:
+		return m.ArchivedAt()
+	case tenant.FieldDeletedAt:
+		return m.DeletedAt()
+	case tenant.FieldPurgeAt:
+		return m.PurgeAt()
+	case tenant.FieldPurgedAt:
+		return m.PurgedAt()
+	case tenant.FieldClosedByPath:
+		return m.ClosedByPath()
 	case tenant.FieldCountry:
 		return m.Country()
 	case tenant.FieldTimeZone:
@@ -17089,12 +17490,28 @@ func (m *TenantMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldKind(ctx)
 	case tenant.FieldName:
 		return m.OldName(ctx)
+	case tenant.FieldNameKey:
+		return m.OldNameKey(ctx)
 	case tenant.FieldPath:
 		return m.OldPath(ctx)
 	case tenant.FieldStatus:
 		return m.OldStatus(ctx)
 	case tenant.FieldSuspendedByPath:
 		return m.OldSuspendedByPath(ctx)
+	case tenant.FieldSuspendedReason:
+		return m.OldSuspendedReason(ctx)
+	case tenant.FieldSuspendedAt:
+		return m.OldSuspendedAt(ctx)
+	case tenant.FieldArchivedAt:
+		return m.OldArchivedAt(ctx)
+	case tenant.FieldDeletedAt:
+		return m.OldDeletedAt(ctx)
+	case tenant.FieldPurgeAt:
+		return m.OldPurgeAt(ctx)
+	case tenant.FieldPurgedAt:
+		return m.OldPurgedAt(ctx)
+	case tenant.FieldClosedByPath:
+		return m.OldClosedByPath(ctx)
 	case tenant.FieldCountry:
 		return m.OldCountry(ctx)
 	case tenant.FieldTimeZone:
@@ -17170,6 +17587,13 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetName(v)
 		return nil
+	case tenant.FieldNameKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNameKey(v)
+		return nil
 	case tenant.FieldPath:
 		v, ok := value.(string)
 		if !ok {
@@ -17190,6 +17614,55 @@ func (m *TenantMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetSuspendedByPath(v)
+		return nil
+	case tenant.FieldSuspendedReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSuspendedReason(v)
+		return nil
+	case tenant.FieldSuspendedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSuspendedAt(v)
+		return nil
+	case tenant.FieldArchivedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchivedAt(v)
+		return nil
+	case tenant.FieldDeletedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDeletedAt(v)
+		return nil
+	case tenant.FieldPurgeAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPurgeAt(v)
+		return nil
+	case tenant.FieldPurgedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPurgedAt(v)
+		return nil
+	case tenant.FieldClosedByPath:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClosedByPath(v)
 		return nil
 	case tenant.FieldCountry:
 		v, ok := value.(string)
@@ -17371,6 +17844,21 @@ func (m *TenantMutation) ClearedFields() []string {
 	if m.FieldCleared(tenant.FieldParentID) {
 		fields = append(fields, tenant.FieldParentID)
 	}
+	if m.FieldCleared(tenant.FieldSuspendedAt) {
+		fields = append(fields, tenant.FieldSuspendedAt)
+	}
+	if m.FieldCleared(tenant.FieldArchivedAt) {
+		fields = append(fields, tenant.FieldArchivedAt)
+	}
+	if m.FieldCleared(tenant.FieldDeletedAt) {
+		fields = append(fields, tenant.FieldDeletedAt)
+	}
+	if m.FieldCleared(tenant.FieldPurgeAt) {
+		fields = append(fields, tenant.FieldPurgeAt)
+	}
+	if m.FieldCleared(tenant.FieldPurgedAt) {
+		fields = append(fields, tenant.FieldPurgedAt)
+	}
 	if m.FieldCleared(tenant.FieldQuotaSeats) {
 		fields = append(fields, tenant.FieldQuotaSeats)
 	}
@@ -17399,6 +17887,21 @@ func (m *TenantMutation) ClearField(name string) error {
 	switch name {
 	case tenant.FieldParentID:
 		m.ClearParentID()
+		return nil
+	case tenant.FieldSuspendedAt:
+		m.ClearSuspendedAt()
+		return nil
+	case tenant.FieldArchivedAt:
+		m.ClearArchivedAt()
+		return nil
+	case tenant.FieldDeletedAt:
+		m.ClearDeletedAt()
+		return nil
+	case tenant.FieldPurgeAt:
+		m.ClearPurgeAt()
+		return nil
+	case tenant.FieldPurgedAt:
+		m.ClearPurgedAt()
 		return nil
 	case tenant.FieldQuotaSeats:
 		m.ClearQuotaSeats()
@@ -17438,6 +17941,9 @@ func (m *TenantMutation) ResetField(name string) error {
 	case tenant.FieldName:
 		m.ResetName()
 		return nil
+	case tenant.FieldNameKey:
+		m.ResetNameKey()
+		return nil
 	case tenant.FieldPath:
 		m.ResetPath()
 		return nil
@@ -17446,6 +17952,27 @@ func (m *TenantMutation) ResetField(name string) error {
 		return nil
 	case tenant.FieldSuspendedByPath:
 		m.ResetSuspendedByPath()
+		return nil
+	case tenant.FieldSuspendedReason:
+		m.ResetSuspendedReason()
+		return nil
+	case tenant.FieldSuspendedAt:
+		m.ResetSuspendedAt()
+		return nil
+	case tenant.FieldArchivedAt:
+		m.ResetArchivedAt()
+		return nil
+	case tenant.FieldDeletedAt:
+		m.ResetDeletedAt()
+		return nil
+	case tenant.FieldPurgeAt:
+		m.ResetPurgeAt()
+		return nil
+	case tenant.FieldPurgedAt:
+		m.ResetPurgedAt()
+		return nil
+	case tenant.FieldClosedByPath:
+		m.ResetClosedByPath()
 		return nil
 	case tenant.FieldCountry:
 		m.ResetCountry()

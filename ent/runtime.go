@@ -318,35 +318,43 @@ func init() {
 	// tenant.DefaultVersion holds the default value on creation for the version field.
 	tenant.DefaultVersion = tenantDescVersion.Default.(int)
 	// tenantDescSuspendedByPath is the schema descriptor for suspended_by_path field.
-	tenantDescSuspendedByPath := tenantFields[5].Descriptor()
+	tenantDescSuspendedByPath := tenantFields[6].Descriptor()
 	// tenant.DefaultSuspendedByPath holds the default value on creation for the suspended_by_path field.
 	tenant.DefaultSuspendedByPath = tenantDescSuspendedByPath.Default.(string)
+	// tenantDescSuspendedReason is the schema descriptor for suspended_reason field.
+	tenantDescSuspendedReason := tenantFields[7].Descriptor()
+	// tenant.DefaultSuspendedReason holds the default value on creation for the suspended_reason field.
+	tenant.DefaultSuspendedReason = tenantDescSuspendedReason.Default.(string)
+	// tenantDescClosedByPath is the schema descriptor for closed_by_path field.
+	tenantDescClosedByPath := tenantFields[13].Descriptor()
+	// tenant.DefaultClosedByPath holds the default value on creation for the closed_by_path field.
+	tenant.DefaultClosedByPath = tenantDescClosedByPath.Default.(string)
 	// tenantDescCountry is the schema descriptor for country field.
-	tenantDescCountry := tenantFields[6].Descriptor()
+	tenantDescCountry := tenantFields[14].Descriptor()
 	// tenant.DefaultCountry holds the default value on creation for the country field.
 	tenant.DefaultCountry = tenantDescCountry.Default.(string)
 	// tenantDescTimeZone is the schema descriptor for time_zone field.
-	tenantDescTimeZone := tenantFields[7].Descriptor()
+	tenantDescTimeZone := tenantFields[15].Descriptor()
 	// tenant.DefaultTimeZone holds the default value on creation for the time_zone field.
 	tenant.DefaultTimeZone = tenantDescTimeZone.Default.(string)
 	// tenantDescLanguage is the schema descriptor for language field.
-	tenantDescLanguage := tenantFields[8].Descriptor()
+	tenantDescLanguage := tenantFields[16].Descriptor()
 	// tenant.DefaultLanguage holds the default value on creation for the language field.
 	tenant.DefaultLanguage = tenantDescLanguage.Default.(string)
 	// tenantDescSecuritySuite is the schema descriptor for security_suite field.
-	tenantDescSecuritySuite := tenantFields[10].Descriptor()
+	tenantDescSecuritySuite := tenantFields[18].Descriptor()
 	// tenant.DefaultSecuritySuite holds the default value on creation for the security_suite field.
 	tenant.DefaultSecuritySuite = tenantDescSecuritySuite.Default.(bool)
 	// tenantDescRequireIfMatch is the schema descriptor for require_if_match field.
-	tenantDescRequireIfMatch := tenantFields[11].Descriptor()
+	tenantDescRequireIfMatch := tenantFields[19].Descriptor()
 	// tenant.DefaultRequireIfMatch holds the default value on creation for the require_if_match field.
 	tenant.DefaultRequireIfMatch = tenantDescRequireIfMatch.Default.(bool)
 	// tenantDescAllowedOrigins is the schema descriptor for allowed_origins field.
-	tenantDescAllowedOrigins := tenantFields[12].Descriptor()
+	tenantDescAllowedOrigins := tenantFields[20].Descriptor()
 	// tenant.DefaultAllowedOrigins holds the default value on creation for the allowed_origins field.
 	tenant.DefaultAllowedOrigins = tenantDescAllowedOrigins.Default.([]string)
 	// tenantDescEntitlements is the schema descriptor for entitlements field.
-	tenantDescEntitlements := tenantFields[13].Descriptor()
+	tenantDescEntitlements := tenantFields[21].Descriptor()
 	// tenant.DefaultEntitlements holds the default value on creation for the entitlements field.
 	tenant.DefaultEntitlements = tenantDescEntitlements.Default.([]string)
 	userMixin := schema.User{}.Mixin()

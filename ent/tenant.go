@@ -31,12 +31,28 @@ type Tenant struct {
 	Kind tenant.Kind `json:"kind,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
+	// the name as it is compared: NFC, without capitals
+	NameKey string `json:"name_key,omitempty"`
 	// ids from the root between slashes: /a/b/
 	Path string `json:"path,omitempty"`
 	// Status holds the value of the "status" field.
 	Status tenant.Status `json:"status,omitempty"`
 	// home of the one who suspended it; who is below that cannot undo it
 	SuspendedByPath string `json:"suspended_by_path,omitempty"`
+	// SuspendedReason holds the value of the "suspended_reason" field.
+	SuspendedReason string `json:"suspended_reason,omitempty"`
+	// SuspendedAt holds the value of the "suspended_at" field.
+	SuspendedAt *time.Time `json:"suspended_at,omitempty"`
+	// ArchivedAt holds the value of the "archived_at" field.
+	ArchivedAt *time.Time `json:"archived_at,omitempty"`
+	// DeletedAt holds the value of the "deleted_at" field.
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	// end of the grace; from then on nothing brings it back
+	PurgeAt *time.Time `json:"purge_at,omitempty"`
+	// PurgedAt holds the value of the "purged_at" field.
+	PurgedAt *time.Time `json:"purged_at,omitempty"`
+	// home of the one who archived or deleted it
+	ClosedByPath string `json:"closed_by_path,omitempty"`
 	// ISO 3166-1 alpha-2; national numbers are read in it
 	Country string `json:"country,omitempty"`
 	// IANA name
@@ -77,9 +93,9 @@ func (*Tenant) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case tenant.FieldVersion, tenant.FieldQuotaSeats, tenant.FieldQuotaMessagesPerMonth, tenant.FieldQuotaStorageBytes, tenant.FieldQuotaRequestsPerMinute:
 			values[i] = new(sql.NullInt64)
-		case tenant.FieldKind, tenant.FieldName, tenant.FieldPath, tenant.FieldStatus, tenant.FieldSuspendedByPath, tenant.FieldCountry, tenant.FieldTimeZone, tenant.FieldLanguage, tenant.FieldContentAccess:
+		case tenant.FieldKind, tenant.FieldName, tenant.FieldNameKey, tenant.FieldPath, tenant.FieldStatus, tenant.FieldSuspendedByPath, tenant.FieldSuspendedReason, tenant.FieldClosedByPath, tenant.FieldCountry, tenant.FieldTimeZone, tenant.FieldLanguage, tenant.FieldContentAccess:
 			values[i] = new(sql.NullString)
-		case tenant.FieldCreatedAt, tenant.FieldUpdatedAt:
+		case tenant.FieldCreatedAt, tenant.FieldUpdatedAt, tenant.FieldSuspendedAt, tenant.FieldArchivedAt, tenant.FieldDeletedAt, tenant.FieldPurgeAt, tenant.FieldPurgedAt:
 			values[i] = new(sql.NullTime)
 		case tenant.FieldID:
 			values[i] = new(uuid.UUID)
@@ -141,6 +157,12 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Name = value.String
 			}
+		case tenant.FieldNameKey:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name_key", values[i])
+			} else if value.Valid {
+				_m.NameKey = value.String
+			}
 		case tenant.FieldPath:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field path", values[i])
@@ -158,6 +180,53 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field suspended_by_path", values[i])
 			} else if value.Valid {
 				_m.SuspendedByPath = value.String
+			}
+		case tenant.FieldSuspendedReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field suspended_reason", values[i])
+			} else if value.Valid {
+				_m.SuspendedReason = value.String
+			}
+		case tenant.FieldSuspendedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field suspended_at", values[i])
+			} else if value.Valid {
+				_m.SuspendedAt = new(time.Time)
+				*_m.SuspendedAt = value.Time
+			}
+		case tenant.FieldArchivedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field archived_at", values[i])
+			} else if value.Valid {
+				_m.ArchivedAt = new(time.Time)
+				*_m.ArchivedAt = value.Time
+			}
+		case tenant.FieldDeletedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field deleted_at", values[i])
+			} else if value.Valid {
+				_m.DeletedAt = new(time.Time)
+				*_m.DeletedAt = value.Time
+			}
+		case tenant.FieldPurgeAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field purge_at", values[i])
+			} else if value.Valid {
+				_m.PurgeAt = new(time.Time)
+				*_m.PurgeAt = value.Time
+			}
+		case tenant.FieldPurgedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field purged_at", values[i])
+			} else if value.Valid {
+				_m.PurgedAt = new(time.Time)
+				*_m.PurgedAt = value.Time
+			}
+		case tenant.FieldClosedByPath:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field closed_by_path", values[i])
+			} else if value.Valid {
+				_m.ClosedByPath = value.String
 			}
 		case tenant.FieldCountry:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -295,6 +364,9 @@ func (_m *Tenant) String() string {
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
 	builder.WriteString(", ")
+	builder.WriteString("name_key=")
+	builder.WriteString(_m.NameKey)
+	builder.WriteString(", ")
 	builder.WriteString("path=")
 	builder.WriteString(_m.Path)
 	builder.WriteString(", ")
@@ -303,6 +375,37 @@ func (_m *Tenant) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("suspended_by_path=")
 	builder.WriteString(_m.SuspendedByPath)
+	builder.WriteString(", ")
+	builder.WriteString("suspended_reason=")
+	builder.WriteString(_m.SuspendedReason)
+	builder.WriteString(", ")
+	if v := _m.SuspendedAt; v != nil {
+		builder.WriteString("suspended_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ArchivedAt; v != nil {
+		builder.WriteString("archived_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.DeletedAt; v != nil {
+		builder.WriteString("deleted_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.PurgeAt; v != nil {
+		builder.WriteString("purge_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.PurgedAt; v != nil {
+		builder.WriteString("purged_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("closed_by_path=")
+	builder.WriteString(_m.ClosedByPath)
 	builder.WriteString(", ")
 	builder.WriteString("country=")
 	builder.WriteString(_m.Country)

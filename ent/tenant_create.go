@@ -73,6 +73,12 @@ func (_c *TenantCreate) SetName(v string) *TenantCreate {
 	return _c
 }
 
+// SetNameKey sets the "name_key" field.
+func (_c *TenantCreate) SetNameKey(v string) *TenantCreate {
+	_c.mutation.SetNameKey(v)
+	return _c
+}
+
 // SetPath sets the "path" field.
 func (_c *TenantCreate) SetPath(v string) *TenantCreate {
 	_c.mutation.SetPath(v)
@@ -103,6 +109,104 @@ func (_c *TenantCreate) SetSuspendedByPath(v string) *TenantCreate {
 func (_c *TenantCreate) SetNillableSuspendedByPath(v *string) *TenantCreate {
 	if v != nil {
 		_c.SetSuspendedByPath(*v)
+	}
+	return _c
+}
+
+// SetSuspendedReason sets the "suspended_reason" field.
+func (_c *TenantCreate) SetSuspendedReason(v string) *TenantCreate {
+	_c.mutation.SetSuspendedReason(v)
+	return _c
+}
+
+// SetNillableSuspendedReason sets the "suspended_reason" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableSuspendedReason(v *string) *TenantCreate {
+	if v != nil {
+		_c.SetSuspendedReason(*v)
+	}
+	return _c
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (_c *TenantCreate) SetSuspendedAt(v time.Time) *TenantCreate {
+	_c.mutation.SetSuspendedAt(v)
+	return _c
+}
+
+// SetNillableSuspendedAt sets the "suspended_at" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableSuspendedAt(v *time.Time) *TenantCreate {
+	if v != nil {
+		_c.SetSuspendedAt(*v)
+	}
+	return _c
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (_c *TenantCreate) SetArchivedAt(v time.Time) *TenantCreate {
+	_c.mutation.SetArchivedAt(v)
+	return _c
+}
+
+// SetNillableArchivedAt sets the "archived_at" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableArchivedAt(v *time.Time) *TenantCreate {
+	if v != nil {
+		_c.SetArchivedAt(*v)
+	}
+	return _c
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_c *TenantCreate) SetDeletedAt(v time.Time) *TenantCreate {
+	_c.mutation.SetDeletedAt(v)
+	return _c
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableDeletedAt(v *time.Time) *TenantCreate {
+	if v != nil {
+		_c.SetDeletedAt(*v)
+	}
+	return _c
+}
+
+// SetPurgeAt sets the "purge_at" field.
+func (_c *TenantCreate) SetPurgeAt(v time.Time) *TenantCreate {
+	_c.mutation.SetPurgeAt(v)
+	return _c
+}
+
+// SetNillablePurgeAt sets the "purge_at" field if the given value is not nil.
+func (_c *TenantCreate) SetNillablePurgeAt(v *time.Time) *TenantCreate {
+	if v != nil {
+		_c.SetPurgeAt(*v)
+	}
+	return _c
+}
+
+// SetPurgedAt sets the "purged_at" field.
+func (_c *TenantCreate) SetPurgedAt(v time.Time) *TenantCreate {
+	_c.mutation.SetPurgedAt(v)
+	return _c
+}
+
+// SetNillablePurgedAt sets the "purged_at" field if the given value is not nil.
+func (_c *TenantCreate) SetNillablePurgedAt(v *time.Time) *TenantCreate {
+	if v != nil {
+		_c.SetPurgedAt(*v)
+	}
+	return _c
+}
+
+// SetClosedByPath sets the "closed_by_path" field.
+func (_c *TenantCreate) SetClosedByPath(v string) *TenantCreate {
+	_c.mutation.SetClosedByPath(v)
+	return _c
+}
+
+// SetNillableClosedByPath sets the "closed_by_path" field if the given value is not nil.
+func (_c *TenantCreate) SetNillableClosedByPath(v *string) *TenantCreate {
+	if v != nil {
+		_c.SetClosedByPath(*v)
 	}
 	return _c
 }
@@ -312,6 +416,14 @@ func (_c *TenantCreate) defaults() {
 		v := tenant.DefaultSuspendedByPath
 		_c.mutation.SetSuspendedByPath(v)
 	}
+	if _, ok := _c.mutation.SuspendedReason(); !ok {
+		v := tenant.DefaultSuspendedReason
+		_c.mutation.SetSuspendedReason(v)
+	}
+	if _, ok := _c.mutation.ClosedByPath(); !ok {
+		v := tenant.DefaultClosedByPath
+		_c.mutation.SetClosedByPath(v)
+	}
 	if _, ok := _c.mutation.Country(); !ok {
 		v := tenant.DefaultCountry
 		_c.mutation.SetCountry(v)
@@ -368,6 +480,9 @@ func (_c *TenantCreate) check() error {
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Tenant.name"`)}
 	}
+	if _, ok := _c.mutation.NameKey(); !ok {
+		return &ValidationError{Name: "name_key", err: errors.New(`ent: missing required field "Tenant.name_key"`)}
+	}
 	if _, ok := _c.mutation.Path(); !ok {
 		return &ValidationError{Name: "path", err: errors.New(`ent: missing required field "Tenant.path"`)}
 	}
@@ -381,6 +496,12 @@ func (_c *TenantCreate) check() error {
 	}
 	if _, ok := _c.mutation.SuspendedByPath(); !ok {
 		return &ValidationError{Name: "suspended_by_path", err: errors.New(`ent: missing required field "Tenant.suspended_by_path"`)}
+	}
+	if _, ok := _c.mutation.SuspendedReason(); !ok {
+		return &ValidationError{Name: "suspended_reason", err: errors.New(`ent: missing required field "Tenant.suspended_reason"`)}
+	}
+	if _, ok := _c.mutation.ClosedByPath(); !ok {
+		return &ValidationError{Name: "closed_by_path", err: errors.New(`ent: missing required field "Tenant.closed_by_path"`)}
 	}
 	if _, ok := _c.mutation.Country(); !ok {
 		return &ValidationError{Name: "country", err: errors.New(`ent: missing required field "Tenant.country"`)}
@@ -464,6 +585,10 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 		_spec.SetField(tenant.FieldName, field.TypeString, value)
 		_node.Name = value
 	}
+	if value, ok := _c.mutation.NameKey(); ok {
+		_spec.SetField(tenant.FieldNameKey, field.TypeString, value)
+		_node.NameKey = value
+	}
 	if value, ok := _c.mutation.Path(); ok {
 		_spec.SetField(tenant.FieldPath, field.TypeString, value)
 		_node.Path = value
@@ -475,6 +600,34 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SuspendedByPath(); ok {
 		_spec.SetField(tenant.FieldSuspendedByPath, field.TypeString, value)
 		_node.SuspendedByPath = value
+	}
+	if value, ok := _c.mutation.SuspendedReason(); ok {
+		_spec.SetField(tenant.FieldSuspendedReason, field.TypeString, value)
+		_node.SuspendedReason = value
+	}
+	if value, ok := _c.mutation.SuspendedAt(); ok {
+		_spec.SetField(tenant.FieldSuspendedAt, field.TypeTime, value)
+		_node.SuspendedAt = &value
+	}
+	if value, ok := _c.mutation.ArchivedAt(); ok {
+		_spec.SetField(tenant.FieldArchivedAt, field.TypeTime, value)
+		_node.ArchivedAt = &value
+	}
+	if value, ok := _c.mutation.DeletedAt(); ok {
+		_spec.SetField(tenant.FieldDeletedAt, field.TypeTime, value)
+		_node.DeletedAt = &value
+	}
+	if value, ok := _c.mutation.PurgeAt(); ok {
+		_spec.SetField(tenant.FieldPurgeAt, field.TypeTime, value)
+		_node.PurgeAt = &value
+	}
+	if value, ok := _c.mutation.PurgedAt(); ok {
+		_spec.SetField(tenant.FieldPurgedAt, field.TypeTime, value)
+		_node.PurgedAt = &value
+	}
+	if value, ok := _c.mutation.ClosedByPath(); ok {
+		_spec.SetField(tenant.FieldClosedByPath, field.TypeString, value)
+		_node.ClosedByPath = value
 	}
 	if value, ok := _c.mutation.Country(); ok {
 		_spec.SetField(tenant.FieldCountry, field.TypeString, value)

@@ -100,6 +100,20 @@ func (_u *TenantUpdate) SetNillableName(v *string) *TenantUpdate {
 	return _u
 }
 
+// SetNameKey sets the "name_key" field.
+func (_u *TenantUpdate) SetNameKey(v string) *TenantUpdate {
+	_u.mutation.SetNameKey(v)
+	return _u
+}
+
+// SetNillableNameKey sets the "name_key" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableNameKey(v *string) *TenantUpdate {
+	if v != nil {
+		_u.SetNameKey(*v)
+	}
+	return _u
+}
+
 // SetPath sets the "path" field.
 func (_u *TenantUpdate) SetPath(v string) *TenantUpdate {
 	_u.mutation.SetPath(v)
@@ -138,6 +152,134 @@ func (_u *TenantUpdate) SetSuspendedByPath(v string) *TenantUpdate {
 func (_u *TenantUpdate) SetNillableSuspendedByPath(v *string) *TenantUpdate {
 	if v != nil {
 		_u.SetSuspendedByPath(*v)
+	}
+	return _u
+}
+
+// SetSuspendedReason sets the "suspended_reason" field.
+func (_u *TenantUpdate) SetSuspendedReason(v string) *TenantUpdate {
+	_u.mutation.SetSuspendedReason(v)
+	return _u
+}
+
+// SetNillableSuspendedReason sets the "suspended_reason" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableSuspendedReason(v *string) *TenantUpdate {
+	if v != nil {
+		_u.SetSuspendedReason(*v)
+	}
+	return _u
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (_u *TenantUpdate) SetSuspendedAt(v time.Time) *TenantUpdate {
+	_u.mutation.SetSuspendedAt(v)
+	return _u
+}
+
+// SetNillableSuspendedAt sets the "suspended_at" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableSuspendedAt(v *time.Time) *TenantUpdate {
+	if v != nil {
+		_u.SetSuspendedAt(*v)
+	}
+	return _u
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (_u *TenantUpdate) ClearSuspendedAt() *TenantUpdate {
+	_u.mutation.ClearSuspendedAt()
+	return _u
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (_u *TenantUpdate) SetArchivedAt(v time.Time) *TenantUpdate {
+	_u.mutation.SetArchivedAt(v)
+	return _u
+}
+
+// SetNillableArchivedAt sets the "archived_at" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableArchivedAt(v *time.Time) *TenantUpdate {
+	if v != nil {
+		_u.SetArchivedAt(*v)
+	}
+	return _u
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (_u *TenantUpdate) ClearArchivedAt() *TenantUpdate {
+	_u.mutation.ClearArchivedAt()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *TenantUpdate) SetDeletedAt(v time.Time) *TenantUpdate {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableDeletedAt(v *time.Time) *TenantUpdate {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *TenantUpdate) ClearDeletedAt() *TenantUpdate {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetPurgeAt sets the "purge_at" field.
+func (_u *TenantUpdate) SetPurgeAt(v time.Time) *TenantUpdate {
+	_u.mutation.SetPurgeAt(v)
+	return _u
+}
+
+// SetNillablePurgeAt sets the "purge_at" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillablePurgeAt(v *time.Time) *TenantUpdate {
+	if v != nil {
+		_u.SetPurgeAt(*v)
+	}
+	return _u
+}
+
+// ClearPurgeAt clears the value of the "purge_at" field.
+func (_u *TenantUpdate) ClearPurgeAt() *TenantUpdate {
+	_u.mutation.ClearPurgeAt()
+	return _u
+}
+
+// SetPurgedAt sets the "purged_at" field.
+func (_u *TenantUpdate) SetPurgedAt(v time.Time) *TenantUpdate {
+	_u.mutation.SetPurgedAt(v)
+	return _u
+}
+
+// SetNillablePurgedAt sets the "purged_at" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillablePurgedAt(v *time.Time) *TenantUpdate {
+	if v != nil {
+		_u.SetPurgedAt(*v)
+	}
+	return _u
+}
+
+// ClearPurgedAt clears the value of the "purged_at" field.
+func (_u *TenantUpdate) ClearPurgedAt() *TenantUpdate {
+	_u.mutation.ClearPurgedAt()
+	return _u
+}
+
+// SetClosedByPath sets the "closed_by_path" field.
+func (_u *TenantUpdate) SetClosedByPath(v string) *TenantUpdate {
+	_u.mutation.SetClosedByPath(v)
+	return _u
+}
+
+// SetNillableClosedByPath sets the "closed_by_path" field if the given value is not nil.
+func (_u *TenantUpdate) SetNillableClosedByPath(v *string) *TenantUpdate {
+	if v != nil {
+		_u.SetClosedByPath(*v)
 	}
 	return _u
 }
@@ -441,6 +583,9 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(tenant.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameKey(); ok {
+		_spec.SetField(tenant.FieldNameKey, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Path(); ok {
 		_spec.SetField(tenant.FieldPath, field.TypeString, value)
 	}
@@ -449,6 +594,42 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.SuspendedByPath(); ok {
 		_spec.SetField(tenant.FieldSuspendedByPath, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SuspendedReason(); ok {
+		_spec.SetField(tenant.FieldSuspendedReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SuspendedAt(); ok {
+		_spec.SetField(tenant.FieldSuspendedAt, field.TypeTime, value)
+	}
+	if _u.mutation.SuspendedAtCleared() {
+		_spec.ClearField(tenant.FieldSuspendedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ArchivedAt(); ok {
+		_spec.SetField(tenant.FieldArchivedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ArchivedAtCleared() {
+		_spec.ClearField(tenant.FieldArchivedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(tenant.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(tenant.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PurgeAt(); ok {
+		_spec.SetField(tenant.FieldPurgeAt, field.TypeTime, value)
+	}
+	if _u.mutation.PurgeAtCleared() {
+		_spec.ClearField(tenant.FieldPurgeAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PurgedAt(); ok {
+		_spec.SetField(tenant.FieldPurgedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PurgedAtCleared() {
+		_spec.ClearField(tenant.FieldPurgedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ClosedByPath(); ok {
+		_spec.SetField(tenant.FieldClosedByPath, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(tenant.FieldCountry, field.TypeString, value)
@@ -611,6 +792,20 @@ func (_u *TenantUpdateOne) SetNillableName(v *string) *TenantUpdateOne {
 	return _u
 }
 
+// SetNameKey sets the "name_key" field.
+func (_u *TenantUpdateOne) SetNameKey(v string) *TenantUpdateOne {
+	_u.mutation.SetNameKey(v)
+	return _u
+}
+
+// SetNillableNameKey sets the "name_key" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableNameKey(v *string) *TenantUpdateOne {
+	if v != nil {
+		_u.SetNameKey(*v)
+	}
+	return _u
+}
+
 // SetPath sets the "path" field.
 func (_u *TenantUpdateOne) SetPath(v string) *TenantUpdateOne {
 	_u.mutation.SetPath(v)
@@ -649,6 +844,134 @@ func (_u *TenantUpdateOne) SetSuspendedByPath(v string) *TenantUpdateOne {
 func (_u *TenantUpdateOne) SetNillableSuspendedByPath(v *string) *TenantUpdateOne {
 	if v != nil {
 		_u.SetSuspendedByPath(*v)
+	}
+	return _u
+}
+
+// SetSuspendedReason sets the "suspended_reason" field.
+func (_u *TenantUpdateOne) SetSuspendedReason(v string) *TenantUpdateOne {
+	_u.mutation.SetSuspendedReason(v)
+	return _u
+}
+
+// SetNillableSuspendedReason sets the "suspended_reason" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableSuspendedReason(v *string) *TenantUpdateOne {
+	if v != nil {
+		_u.SetSuspendedReason(*v)
+	}
+	return _u
+}
+
+// SetSuspendedAt sets the "suspended_at" field.
+func (_u *TenantUpdateOne) SetSuspendedAt(v time.Time) *TenantUpdateOne {
+	_u.mutation.SetSuspendedAt(v)
+	return _u
+}
+
+// SetNillableSuspendedAt sets the "suspended_at" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableSuspendedAt(v *time.Time) *TenantUpdateOne {
+	if v != nil {
+		_u.SetSuspendedAt(*v)
+	}
+	return _u
+}
+
+// ClearSuspendedAt clears the value of the "suspended_at" field.
+func (_u *TenantUpdateOne) ClearSuspendedAt() *TenantUpdateOne {
+	_u.mutation.ClearSuspendedAt()
+	return _u
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (_u *TenantUpdateOne) SetArchivedAt(v time.Time) *TenantUpdateOne {
+	_u.mutation.SetArchivedAt(v)
+	return _u
+}
+
+// SetNillableArchivedAt sets the "archived_at" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableArchivedAt(v *time.Time) *TenantUpdateOne {
+	if v != nil {
+		_u.SetArchivedAt(*v)
+	}
+	return _u
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (_u *TenantUpdateOne) ClearArchivedAt() *TenantUpdateOne {
+	_u.mutation.ClearArchivedAt()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *TenantUpdateOne) SetDeletedAt(v time.Time) *TenantUpdateOne {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableDeletedAt(v *time.Time) *TenantUpdateOne {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *TenantUpdateOne) ClearDeletedAt() *TenantUpdateOne {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetPurgeAt sets the "purge_at" field.
+func (_u *TenantUpdateOne) SetPurgeAt(v time.Time) *TenantUpdateOne {
+	_u.mutation.SetPurgeAt(v)
+	return _u
+}
+
+// SetNillablePurgeAt sets the "purge_at" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillablePurgeAt(v *time.Time) *TenantUpdateOne {
+	if v != nil {
+		_u.SetPurgeAt(*v)
+	}
+	return _u
+}
+
+// ClearPurgeAt clears the value of the "purge_at" field.
+func (_u *TenantUpdateOne) ClearPurgeAt() *TenantUpdateOne {
+	_u.mutation.ClearPurgeAt()
+	return _u
+}
+
+// SetPurgedAt sets the "purged_at" field.
+func (_u *TenantUpdateOne) SetPurgedAt(v time.Time) *TenantUpdateOne {
+	_u.mutation.SetPurgedAt(v)
+	return _u
+}
+
+// SetNillablePurgedAt sets the "purged_at" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillablePurgedAt(v *time.Time) *TenantUpdateOne {
+	if v != nil {
+		_u.SetPurgedAt(*v)
+	}
+	return _u
+}
+
+// ClearPurgedAt clears the value of the "purged_at" field.
+func (_u *TenantUpdateOne) ClearPurgedAt() *TenantUpdateOne {
+	_u.mutation.ClearPurgedAt()
+	return _u
+}
+
+// SetClosedByPath sets the "closed_by_path" field.
+func (_u *TenantUpdateOne) SetClosedByPath(v string) *TenantUpdateOne {
+	_u.mutation.SetClosedByPath(v)
+	return _u
+}
+
+// SetNillableClosedByPath sets the "closed_by_path" field if the given value is not nil.
+func (_u *TenantUpdateOne) SetNillableClosedByPath(v *string) *TenantUpdateOne {
+	if v != nil {
+		_u.SetClosedByPath(*v)
 	}
 	return _u
 }
@@ -982,6 +1305,9 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(tenant.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameKey(); ok {
+		_spec.SetField(tenant.FieldNameKey, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.Path(); ok {
 		_spec.SetField(tenant.FieldPath, field.TypeString, value)
 	}
@@ -990,6 +1316,42 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	}
 	if value, ok := _u.mutation.SuspendedByPath(); ok {
 		_spec.SetField(tenant.FieldSuspendedByPath, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SuspendedReason(); ok {
+		_spec.SetField(tenant.FieldSuspendedReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SuspendedAt(); ok {
+		_spec.SetField(tenant.FieldSuspendedAt, field.TypeTime, value)
+	}
+	if _u.mutation.SuspendedAtCleared() {
+		_spec.ClearField(tenant.FieldSuspendedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ArchivedAt(); ok {
+		_spec.SetField(tenant.FieldArchivedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ArchivedAtCleared() {
+		_spec.ClearField(tenant.FieldArchivedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(tenant.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(tenant.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PurgeAt(); ok {
+		_spec.SetField(tenant.FieldPurgeAt, field.TypeTime, value)
+	}
+	if _u.mutation.PurgeAtCleared() {
+		_spec.ClearField(tenant.FieldPurgeAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PurgedAt(); ok {
+		_spec.SetField(tenant.FieldPurgedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PurgedAtCleared() {
+		_spec.ClearField(tenant.FieldPurgedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ClosedByPath(); ok {
+		_spec.SetField(tenant.FieldClosedByPath, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.Country(); ok {
 		_spec.SetField(tenant.FieldCountry, field.TypeString, value)

@@ -20,7 +20,8 @@ import (
 // service that the permission is about, whatever the caller's rights, and
 // forbidden, naming the permission, where he has not got it.
 // A suspended tenant is tenant_suspended for its own people and for its
-// content; those above it go on administering it.
+// content; those above it go on administering it, and of one that is archived
+// or deleted that part which brings it back or tidies up.
 func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permission, tenantID uuid.UUID) (context.Context, error) {
 	if tenantID == uuid.Nil {
 		tenantID = p.TenantID
@@ -39,6 +40,8 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 	case !p.May(permission, node.Path):
 		return nil, lacks(permission)
 	case node.Suspended() && (node.ID == p.TenantID || !permission.Administrative()):
+		return nil, errSuspended
+	case node.Closed() && !holdsWhenClosed(permission, node.Status):
 		return nil, errSuspended
 	}
 	if err := s.mayUseKeys(ctx, p, node); err != nil {
@@ -71,6 +74,24 @@ func (s *Service) mayUseKeys(ctx context.Context, p Principal, node tenants.Node
 		return tenants.NotEntitled(authz.API)
 	}
 	return nil
+}
+
+// HoldsBelow tells whether the caller of a context has a permission below his
+// own tenant, too.
+func (s *Service) HoldsBelow(ctx context.Context, permission authz.Permission) bool {
+	p, known := From(ctx)
+	return known && p.Rights.Below.Has(permission)
+}
+
+// holdsWhenClosed tells whether a permission holds from above in a tenant that
+// is archived or deleted: it can be read, brought back, moved out of the way,
+// and relieved of its numbers. Of one that was purged there is nothing but its
+// tombstone.
+func holdsWhenClosed(permission authz.Permission, status tenants.Status) bool {
+	if status == tenants.StatusPurged {
+		return permission == authz.TenantsRead
+	}
+	return permission.Action() == "read" || permission == authz.TenantsWrite || permission == authz.NumbersAssign
 }
 
 // May tells whether the caller of a context has a permission in the tenant that

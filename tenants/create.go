@@ -12,6 +12,7 @@ import (
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/tenant"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/store"
@@ -20,7 +21,7 @@ import (
 
 // Constraints that say what a service answers.
 const (
-	uniqueName     = "tenant_parent_id_name"
+	uniqueName     = "h_tenants_name"
 	uniqueOperator = "h_tenants_one_operator"
 )
 
@@ -43,8 +44,9 @@ type NewTenant struct {
 
 // Create makes a node below one that the caller sees. It fails with not_found
 // where the parent is not one, wrong_parent where a node of this kind cannot
-// stand there, name_taken where a sibling has the name, validation_failed for
-// values that are wrong in themselves, and with not_entitled and limit_too_high
+// stand there, name_taken where a sibling has the name, wrong_state where the
+// parent is out of use, validation_failed for values that are wrong in
+// themselves, and with not_entitled and limit_too_high
 // for what the parent itself does not have.
 func (s *Service) Create(ctx context.Context, n NewTenant) (Tenant, error) {
 	name, err := CleanName("body.name", n.Name)
@@ -56,12 +58,12 @@ func (s *Service) Create(ctx context.Context, n NewTenant) (Tenant, error) {
 	}
 	var made Tenant
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		parent, err := s.visible(ctx).Where(tenant.ID(n.ParentID)).Only(ctx)
-		if store.IsNotFound(err) {
-			return fault.Missing("tenant").At("body.parent_id", "is not a tenant that you can see")
+		if _, err := store.Exec(ctx, lockTreeShared); err != nil {
+			return err
 		}
+		parent, err := s.parent(ctx, n.ParentID)
 		if err != nil {
-			return fmt.Errorf("reading the parent: %w", err)
+			return err
 		}
 		if err := fits(n.Kind, Kind(parent.Kind)); err != nil {
 			return err
@@ -169,7 +171,7 @@ func (s *Service) insert(ctx context.Context, t Tenant, given Allowance) (Tenant
 	create := s.store.Ent(ctx).Tenant.Create().SetEntitlements(given.Granted.Words())
 	setLimits(create.Mutation(), given.Limits)
 	row, err := create.
-		SetID(t.ID).SetNillableParentID(t.ParentID).SetKind(tenant.Kind(t.Kind)).SetName(t.Name).
+		SetID(t.ID).SetNillableParentID(t.ParentID).SetKind(tenant.Kind(t.Kind)).SetName(t.Name).SetNameKey(nameKey(t.Name)).
 		SetPath(t.Path + t.ID.String() + "/").
 		SetCountry(t.Country).SetTimeZone(t.TimeZone).SetLanguage(t.Language).
 		SetContentAccess(tenant.ContentAccess(t.ContentAccess)).SetSecuritySuite(t.SecuritySuite).
@@ -182,8 +184,9 @@ func (s *Service) insert(ctx context.Context, t Tenant, given Allowance) (Tenant
 	case err != nil:
 		return Tenant{}, fmt.Errorf("creating a tenant: %w", err)
 	}
-	return show(ctx, row), s.log.Publish(ctx, "tenant.created", "tenant", row.ID, created{
-		ParentID: row.ParentID, Kind: Kind(row.Kind), Name: row.Name,
+	return show(ctx, row), s.log.Publish(ctx, "tenant.created", "tenant", row.ID, events.Change{
+		Data:  created{ParentID: row.ParentID, Kind: Kind(row.Kind), Name: row.Name},
+		After: recordOf(row),
 	})
 }
 

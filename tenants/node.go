@@ -19,7 +19,7 @@ type Node struct {
 	ID   uuid.UUID
 	Path string
 	Kind Kind
-	// Status is the effective one: suspended where any node above is.
+	// Status is the effective one: the worst of the node's own and of those above.
 	Status   Status
 	Country  string
 	TimeZone string
@@ -31,8 +31,12 @@ type Node struct {
 	Quotas Quotas
 }
 
-// Suspended tells whether the node or one above it is suspended.
-func (n Node) Suspended() bool { return n.Status == StatusSuspended }
+// Suspended tells whether the node or one above it is out of service, for
+// whatever reason.
+func (n Node) Suspended() bool { return n.Status != StatusActive }
+
+// Closed tells whether the node or one above it is archived, deleted or purged.
+func (n Node) Closed() bool { return n.Suspended() && n.Status != StatusSuspended }
 
 // Node places a tenant in the tree, whoever asks: deciding what an answer may
 // disclose is the caller's part. What it returns is at most a second old, and
@@ -80,14 +84,15 @@ func (s *Service) ReadNode(ctx context.Context, tenantID uuid.UUID) (Node, error
 	return n, nil
 }
 
-// nodeStatement reads nodes with what their paths make of them: whether any node
-// of it is suspended, what each was granted, and the least of their limits.
+// nodeStatement reads nodes with what their paths make of them: the worst state
+// of a node, what each was granted, and the least of their limits.
 const nodeStatement = `
 	SELECT t.id, t.path, t.kind, t.country, t.time_zone, t.language,
-		t.content_access, t.security_suite, t.require_if_match, t.allowed_origins, above.suspended, above.granted,
+		t.content_access, t.security_suite, t.require_if_match, t.allowed_origins, above.status, above.granted,
 		above.seats, above.messages, above.storage, above.requests
 	FROM tenants t CROSS JOIN LATERAL (
-		SELECT bool_or(node.status = 'suspended') AS suspended,
+		SELECT (ARRAY['active', 'suspended', 'archived', 'deleted', 'purged'])[
+				max(array_position(ARRAY['active', 'suspended', 'archived', 'deleted', 'purged'], node.status::text))] AS status,
 			jsonb_agg(node.entitlements) FILTER (WHERE node.kind <> 'sandbox') AS granted,
 			min(node.quota_seats) AS seats, min(node.quota_messages_per_month) AS messages,
 			min(node.quota_storage_bytes) AS storage, min(node.quota_requests_per_minute) AS requests
@@ -98,21 +103,16 @@ const nodeStatement = `
 func scanNode(scan func(dest ...any) error) (Node, error) {
 	var (
 		n                Node
-		suspended        bool
 		origins, granted []byte
 	)
 	err := scan(&n.ID, &n.Path, &n.Kind, &n.Country, &n.TimeZone, &n.Language,
-		&n.ContentAccess, &n.SecuritySuite, &n.RequireIfMatch, &origins, &suspended, &granted,
+		&n.ContentAccess, &n.SecuritySuite, &n.RequireIfMatch, &origins, &n.Status, &granted,
 		&n.Quotas.Seats, &n.Quotas.MessagesPerMonth, &n.Quotas.StorageBytes, &n.Quotas.RequestsPerMinute)
 	if err != nil {
 		return Node{}, err
 	}
 	if err := json.Unmarshal(origins, &n.AllowedOrigins); err != nil {
 		return Node{}, fmt.Errorf("reading a tenant's origins: %w", err)
-	}
-	n.Status = StatusActive
-	if suspended {
-		n.Status = StatusSuspended
 	}
 	if !n.Kind.counts() {
 		n.Quotas = n.Quotas.uncounted()

@@ -91,18 +91,18 @@ func cleanOrigins(given []string) ([]string, error) {
 // implies. Unencrypted pages cannot be told from what somebody on their way
 // made of them, so they are no origin here.
 func cleanOrigin(text string) (string, bool) {
-	u, err := url.Parse(strings.ToLower(text))
-	if err != nil || len(text) > maxOrigin || u.Scheme != "https" || u.Opaque != "" || u.User != nil ||
-		u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") {
+	rest, encrypted := strings.CutPrefix(strings.ToLower(text), "https://")
+	if !encrypted || len(text) > maxOrigin || strings.ContainsAny(rest, "/?#@%\\ ") {
+		return "", false
+	}
+	u, err := url.Parse("https://" + rest)
+	if err != nil || strings.HasSuffix(u.Host, ":") || u.Port() != "" && !isPort(u.Port()) {
 		return "", false
 	}
 	host, port := u.Hostname(), u.Port()
-	if strings.HasSuffix(u.Host, ":") || port != "" && !isPort(port) {
-		return "", false
-	}
-	if address, err := netip.ParseAddr(host); err == nil && address.Zone() == "" {
+	if address, err := netip.ParseAddr(host); err == nil {
 		host = address.String()
-	} else if !isHost(host) || err == nil {
+	} else if !isHost(host) {
 		return "", false
 	}
 	switch {

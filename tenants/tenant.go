@@ -49,15 +49,6 @@ func (k Kind) counts() bool { return k != kindSandbox }
 
 func (k Kind) known() bool { return slices.Contains(Kinds(), k) }
 
-// Status tells whether a node is in service.
-type Status string
-
-// The states of a node.
-const (
-	StatusActive    Status = "active"
-	StatusSuspended Status = "suspended"
-)
-
 // Tenant is a node as its callers see it.
 type Tenant struct {
 	ID uuid.UUID
@@ -68,8 +59,18 @@ type Tenant struct {
 	Name     string
 	// Path is the ids from the root to the node between slashes.
 	Path string
+	// Below is the part of Path behind the node whose list this is, where it is
+	// of a list: it tells nobody what stands above him.
+	Below string
 	// Status is the node's own; one above it may be suspended all the same.
-	Status   Status
+	Status Status
+	// SuspendedReason is for those above: the node's own people do not get in.
+	SuspendedReason                    string
+	SuspendedAt, ArchivedAt, DeletedAt *time.Time
+	// PurgeAt is when the data of a deleted node go for good, PurgedAt when they
+	// have gone.
+	PurgeAt, PurgedAt *time.Time
+
 	Country  string
 	TimeZone string
 	Language string
@@ -87,6 +88,8 @@ func view(t *ent.Tenant) Tenant {
 			ContentAccess: ContentAccess(t.ContentAccess), SecuritySuite: t.SecuritySuite,
 			RequireIfMatch: t.RequireIfMatch, AllowedOrigins: t.AllowedOrigins,
 		},
+		SuspendedReason: t.SuspendedReason, SuspendedAt: t.SuspendedAt, ArchivedAt: t.ArchivedAt,
+		DeletedAt: t.DeletedAt, PurgeAt: t.PurgeAt, PurgedAt: t.PurgedAt,
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt, Version: t.Version,
 	}
 }

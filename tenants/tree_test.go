@@ -220,7 +220,7 @@ func TestListPages(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ctx := home(t.Context(), b.operator, true)
-	var after *uuid.UUID
+	var after *string
 	var seen []uuid.UUID
 	for {
 		page, err := b.List(ctx, tenants.Filter{After: after, Limit: 2})
@@ -233,7 +233,7 @@ func TestListPages(t *testing.T) {
 		for _, x := range page {
 			seen = append(seen, x.ID)
 		}
-		after = &seen[len(seen)-1]
+		after = &page[len(page)-1].Below
 	}
 	if len(seen) != 7 {
 		t.Errorf("saw %d of 7", len(seen))

@@ -3,12 +3,12 @@ package tenants
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/tenant"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 )
@@ -16,7 +16,7 @@ import (
 // Change holds the new values of a node; nil leaves a value as it is.
 type Change struct {
 	Name, Country, TimeZone, Language *string
-	// Status suspends a node with all that is below it, or brings it back.
+	// Status suspends a node with all that is below it, or resumes it.
 	Status *Status
 
 	// ContentAccess is changed by the tenant's own people alone.
@@ -28,8 +28,8 @@ type Change struct {
 // Update changes a node of the scope's subtree. The version that it finds must
 // pass the check, where there is one; nil passes all. It fails with what the
 // check says, with not_found outside of the subtree, name_taken,
-// validation_failed, and with forbidden where the caller would suspend the
-// tenant that it is at home in.
+// validation_failed, wrong_state, and with forbidden where the caller would
+// suspend the tenant that it is at home in.
 func (s *Service) Update(ctx context.Context, tenantID uuid.UUID, c Change, check func(version int64) error) (Tenant, error) {
 	c, err := c.clean()
 	if err != nil {
@@ -37,17 +37,12 @@ func (s *Service) Update(ctx context.Context, tenantID uuid.UUID, c Change, chec
 	}
 	var updated Tenant
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		present, err := s.visible(ctx).Where(tenant.ID(tenantID)).ForUpdate().Only(ctx)
-		if store.IsNotFound(err) {
-			return fault.Missing("tenant")
-		}
+		present, err := s.lock(ctx, tenantID, check)
 		if err != nil {
-			return fmt.Errorf("reading a tenant: %w", err)
+			return err
 		}
-		if check != nil {
-			if err := check(int64(present.Version)); err != nil {
-				return err
-			}
+		if Status(present.Status).Gone() {
+			return wrongState(present)
 		}
 		updated, err = s.apply(ctx, present, c)
 		return err
@@ -68,11 +63,14 @@ func (s *Service) apply(ctx context.Context, present *ent.Tenant, c Change) (Ten
 	set("country", c.Country, present.Country, update.SetCountry)
 	set("time_zone", c.TimeZone, present.TimeZone, update.SetTimeZone)
 	set("language", c.Language, present.Language, update.SetLanguage)
-	if c.Status != nil && tenant.Status(*c.Status) != present.Status {
-		if err := mayChangeStatus(ctx, present); err != nil {
-			return Tenant{}, err
-		}
-		update.SetStatus(tenant.Status(*c.Status)).SetSuspendedByPath(suspender(ctx, *c.Status))
+	if c.Name != nil {
+		update.SetNameKey(nameKey(*c.Name))
+	}
+	action, err := s.setStatus(ctx, present, c.Status, update)
+	if err != nil {
+		return Tenant{}, err
+	}
+	if action != "" {
 		changed = append(changed, "status")
 	}
 	settings, err := setSettings(ctx, present, c, update)
@@ -90,9 +88,32 @@ func (s *Service) apply(ctx context.Context, present *ent.Tenant, c Change) (Ten
 		return Tenant{}, fmt.Errorf("updating a tenant: %w", err)
 	}
 	store.AfterCommit(ctx, s.nodes.Clear)
-	return show(ctx, row), s.log.Publish(ctx, "tenant.updated", "tenant", row.ID, updatedData{
-		Changed: changed, Name: row.Name, Status: Status(row.Status),
+	if action != "" {
+		if err := s.log.Publish(ctx, past[action], "tenant", row.ID, transited{Status: Status(row.Status)}); err != nil {
+			return Tenant{}, err
+		}
+	}
+	return show(ctx, row), s.log.Publish(ctx, "tenant.updated", "tenant", row.ID, events.Change{
+		Data:   updatedData{Changed: changed, Name: row.Name, Status: Status(row.Status)},
+		Before: recordOf(present), After: recordOf(row),
 	})
+}
+
+// setStatus notes a change of status and returns the action that it is; none
+// where the status is the present one.
+func (s *Service) setStatus(ctx context.Context, present *ent.Tenant, to *Status, update *ent.TenantUpdateOne) (Action, error) {
+	if to == nil || tenant.Status(*to) == present.Status {
+		return "", nil
+	}
+	action := ActionResume
+	if *to == StatusSuspended {
+		action = ActionSuspend
+	}
+	err := s.transit(ctx, present, action, "", update)
+	if f, ok := fault.As(err); ok && f.Kind == fault.Forbidden {
+		return "", f.At("body.status", "cannot be changed by this caller")
+	}
+	return action, err
 }
 
 // updatedData is the data of tenant.updated.
@@ -100,32 +121,6 @@ type updatedData struct {
 	Changed []string `json:"changed"`
 	Name    string   `json:"name"`
 	Status  Status   `json:"status"`
-}
-
-// suspender is the home of the one who suspends: what he has suspended, nobody
-// below him brings back.
-func suspender(ctx context.Context, to Status) string {
-	r, _ := reachOf(ctx)
-	if to != StatusSuspended {
-		return ""
-	}
-	return r.Home
-}
-
-// mayChangeStatus keeps callers from locking themselves out, everybody from
-// locking out everybody, and those below from undoing what was decided above.
-func mayChangeStatus(ctx context.Context, t *ent.Tenant) error {
-	if r, ok := reachOf(ctx); ok && !strings.HasPrefix(t.SuspendedByPath, r.Home) && t.SuspendedByPath != "" {
-		return fault.New(fault.Forbidden, fault.CodeForbidden,
-			"The tenant was suspended from above and is brought back from there.").
-			At("body.status", "cannot be changed by this caller")
-	}
-	if r, ok := reachOf(ctx); ok && r.Home == t.Path || t.Kind == tenant.KindOperator {
-		return fault.New(fault.Forbidden, fault.CodeForbidden,
-			"A tenant is suspended and brought back from above, not by its own people.").
-			At("body.status", "cannot be changed by this caller")
-	}
-	return nil
 }
 
 func (c Change) clean() (Change, error) {

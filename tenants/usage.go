@@ -78,11 +78,10 @@ func (s *Service) ListUsage(ctx context.Context, f UsageFilter) ([]TenantUsage, 
 	}
 	var page []TenantUsage
 	err = s.store.Read(ctx, func(ctx context.Context) error {
-		// The operators of the index on paths: they keep the order of bytes.
 		rows, err := store.Query(ctx, `
 			SELECT id, name, kind, path FROM tenants
-			WHERE path ~>=~ $1 AND path ~<~ $2 AND path ~>~ $3 AND ($4 = '' OR path = $4) AND kind <> 'sandbox' AND status <> 'purged'
-			ORDER BY path USING ~<~ LIMIT $5`, within, behind(within), after, only, max(f.Limit, 1))
+			WHERE path COLLATE "C" >= $1 AND path COLLATE "C" < $2 AND path COLLATE "C" > $3 AND ($4 = '' OR path = $4) AND kind <> 'sandbox' AND status <> 'purged'
+			ORDER BY path COLLATE "C" LIMIT $5`, within, behind(within), after, only, max(f.Limit, 1))
 		if err != nil {
 			return fmt.Errorf("listing tenants: %w", err)
 		}

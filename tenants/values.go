@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
@@ -28,6 +29,10 @@ func CleanName(location, name string) (string, error) {
 	}
 	return name, nil
 }
+
+// nameKey is what names are compared by: composed, and without capitals. It
+// does not depend on a language.
+func nameKey(name string) string { return norm.NFC.String(cases.Fold().String(norm.NFC.String(name))) }
 
 // unprintable finds what hides or turns around the text beside it.
 func unprintable(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }

@@ -77,6 +77,8 @@ type Config struct {
 	EgressAllow []netip.Prefix
 	// AccessTokenTTL is how long an access token is good; zero is 15 minutes.
 	AccessTokenTTL time.Duration
+	// DeleteGrace is how long a deleted tenant can be restored; zero is 30 days.
+	DeleteGrace time.Duration
 	// Passwords hashes passwords; nil hashes as production does.
 	Passwords *identity.Passwords
 	// SecondFactor is how long those who administer others have to set up a second
@@ -160,7 +162,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	}
 	log := events.New(c.Store)
 	waker := jobs.NewWaker()
-	tree := tenants.New(c.Store, log)
+	tree := tenants.New(c.Store, log, tenants.DeleteGrace(c.DeleteGrace))
 	letters, err := mail.New(mail.Config{
 		Store: c.Store, Keyring: c.Keyring, Sender: c.Mail.Sender, From: c.Mail.From, AppURL: c.Mail.AppURL,
 		Wake: waker.Wake, Log: c.Log,
@@ -224,7 +226,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		return nil, err
 	}
 	apiidentity.Register(p.Surface, people, groups)
-	apitenants.Register(p.Surface, apitenants.Config{Tenants: tree, May: people.May})
+	apitenants.Register(p.Surface, apitenants.Config{Tenants: tree, May: people.May, Below: people.HoldsBelow})
 	apichannels.Register(p.Surface, apichannels.Config{
 		Channels: lines, Numbers: inventory, Adapters: c.Adapters,
 		Configures: func(ctx context.Context) bool { return people.May(ctx, authz.ChannelsWrite) },

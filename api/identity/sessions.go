@@ -60,7 +60,7 @@ func (h handlers) registerSessions(s *op.Surface) {
 		ID: "refreshSession", Method: http.MethodPost, Path: "/v1/auth/refresh", Tag: AccessTag,
 		Summary: "Refresh a session", Description: "Exchanges a refresh token for new tokens. Each refresh token is good once; " +
 			"one that was used before ends the session, because two parties have it. The same request again within ten seconds, for a lost answer, gives the same successor.",
-		Codes: []fault.Code{fault.CodeInvalidToken, fault.CodeTokenReused},
+		Codes: []fault.Code{fault.CodeInvalidToken, fault.CodeTokenReused, fault.CodeTenantSuspended},
 	}, h.refresh)
 	op.Register(s, authz.SignedIn, op.Spec{
 		ID: "endSessions", Method: http.MethodPost, Path: "/v1/auth/logout", Tag: AccessTag,

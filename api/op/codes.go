@@ -87,7 +87,7 @@ var meanings = map[fault.Code]meaning{
 
 	fault.CodeNameTaken:        means("Something of the same kind in the same place has this name.", fault.Conflict),
 	fault.CodeWrongParent:      means("A tenant of this type cannot stand below that parent.", fault.Invalid, fault.Conflict),
-	fault.CodeTenantSuspended:  means("The tenant, or one above it, is suspended.", fault.Forbidden),
+	fault.CodeTenantSuspended:  means("The tenant, or one above it, is out of service: suspended, archived or deleted.", fault.Forbidden),
 	fault.CodeNotEntitled:      means("The tenant has not been given this service; entitlement names it. Who provides for the tenant can switch it on. Also where a tenant would be given what those above it do not have.", fault.Forbidden),
 	fault.CodeQuotaExceeded:    means("A quota of the tenant is used up; quota names it. 429 where it fills again with time, 403 where it is a count.", fault.Forbidden, fault.Exhausted),
 	fault.CodeLimitTooHigh:     means("A tenant would get a greater limit than those above it have; quota names it.", fault.Invalid),

@@ -23,28 +23,33 @@ type Config struct {
 	Tenants *tenants.Service
 	// May tells whether the caller has a permission in the tenant of the path.
 	May func(context.Context, authz.Permission) bool
+	// Below tells whether the caller has a permission below his own tenant.
+	Below func(context.Context, authz.Permission) bool
 }
 
 type handlers struct {
 	tenants *tenants.Service
 	may     func(context.Context, authz.Permission) bool
+	below   func(context.Context, authz.Permission) bool
 }
 
 // Register opens the operations on tenants.
 func Register(s *op.Surface, c Config) {
-	h := handlers{c.Tenants, c.May}
+	h := handlers{c.Tenants, c.May, c.Below}
 	h.registerAllowances(s)
 	h.registerUsage(s)
 	op.Register(s, authz.TenantsRead, op.Spec{
 		ID: "listTenants", Method: http.MethodGet, Path: "/v1/tenants", Tag: Tag,
-		Summary: "List tenants", Description: "Lists the caller's own tenant and what is below it, oldest first.",
+		Summary: "List tenants",
+		Description: "Lists the caller's own tenant and what is below it, in the order of the tree: a tenant comes before those below it, siblings oldest first. " +
+			"Archived, deleted and purged tenants are listed only where status asks for them.",
 	}, h.list)
 	op.Register(s, authz.TenantsWrite, op.Spec{
 		ID: "createTenant", Method: http.MethodPost, Path: "/v1/tenants", Tag: Tag, Status: http.StatusCreated,
 		Summary: "Create a tenant",
 		Description: "Creates a tenant below one that the caller sees. Below the operator stand level-1 resellers, below those level-2 resellers and customers, " +
 			"below level-2 resellers customers. Names are unique among siblings. It can be given what its parent has: see updateEntitlements and updateQuotas.",
-		Codes: []fault.Code{fault.CodeWrongParent, fault.CodeNameTaken, fault.CodeNotFound, fault.CodeLimitTooHigh},
+		Codes: []fault.Code{fault.CodeWrongParent, fault.CodeNameTaken, fault.CodeNotFound, fault.CodeLimitTooHigh, fault.CodeWrongState},
 	}, h.create)
 	op.Register(s, authz.TenantsRead, op.Spec{
 		ID: "getTenant", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}", Tag: Tag,
@@ -56,8 +61,9 @@ func Register(s *op.Surface, c Config) {
 		Description: "Changes the fields that are sent. Name and status need the permission `tenants:write`. Who may read a tenant's messages, " +
 			"content_access, is changed by its own administrators alone. " +
 			"A suspended tenant and everything below it can neither sign in nor send; making it active again undoes that.",
-		Codes: []fault.Code{fault.CodeNameTaken},
+		Codes: []fault.Code{fault.CodeNameTaken, fault.CodeWrongState},
 	}, h.update)
+	registerLife(s, h)
 }
 
 // Tenant is a node of the tree as clients see it.
@@ -66,7 +72,7 @@ type Tenant struct {
 	ParentID *uuid.UUID `json:"parent_id" nullable:"true" doc:"The tenant above; null for the operator, and for the caller's own."`
 	Kind     string     `json:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"What stands at this place of the tree."`
 	Name     string     `json:"name" maxLength:"200" doc:"Its name." example:"Maple Dental"`
-	Status   string     `json:"status" enum:"active,suspended" doc:"Its own state; a suspended one above it counts all the same."`
+	Status   string     `json:"status" enum:"active,suspended,archived,deleted,purged" doc:"Its own state; that of the tenants above it counts all the same."`
 	Country  string     `json:"country" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; national telephone numbers are read in it." example:"CA"`
 	TimeZone string     `json:"time_zone" maxLength:"64" doc:"IANA name." example:"America/Toronto"`
 	Language string     `json:"language" maxLength:"35" doc:"BCP 47." example:"en-CA"`
@@ -75,6 +81,13 @@ type Tenant struct {
 	SecuritySuite  bool     `json:"security_suite" doc:"Whether the strict rules for passwords hold."`
 	RequireIfMatch bool     `json:"require_if_match" doc:"Whether changes of a single thing must say with If-Match which version they change; 428 without."`
 	AllowedOrigins []string `json:"allowed_origins" maxItems:"20" maxLength:"300" doc:"Web sites that may call the API from a browser, as browsers write their origin." example:"https://app.example.com"`
+
+	SuspendedReason string     `json:"suspended_reason" maxLength:"500" doc:"Why it was suspended, for those above it; empty where it is not." example:"Invoice 2026-117 is not paid."`
+	SuspendedAt     *time.Time `json:"suspended_at" nullable:"true" doc:"Since when it is suspended; null where it is not."`
+	ArchivedAt      *time.Time `json:"archived_at" nullable:"true" doc:"Since when it is archived; null where it is not."`
+	DeletedAt       *time.Time `json:"deleted_at" nullable:"true" doc:"When it was deleted; null where it is not."`
+	PurgeAt         *time.Time `json:"purge_at" nullable:"true" doc:"When the data of a deleted tenant go for good; until then it can be restored."`
+	PurgedAt        *time.Time `json:"purged_at" nullable:"true" doc:"When its data were gone."`
 
 	CreatedAt time.Time `json:"created_at" doc:"When it was created."`
 	UpdatedAt time.Time `json:"updated_at" doc:"When it was changed last."`
@@ -86,6 +99,8 @@ func View(t tenants.Tenant) Tenant {
 		ID: t.ID, ParentID: t.ParentID, Kind: string(t.Kind), Name: t.Name, Status: string(t.Status),
 		Country: t.Country, TimeZone: t.TimeZone, Language: t.Language,
 		ContentAccess: string(t.ContentAccess), SecuritySuite: t.SecuritySuite, RequireIfMatch: t.RequireIfMatch, AllowedOrigins: t.AllowedOrigins,
+		SuspendedReason: t.SuspendedReason, SuspendedAt: t.SuspendedAt, ArchivedAt: t.ArchivedAt,
+		DeletedAt: t.DeletedAt, PurgeAt: t.PurgeAt, PurgedAt: t.PurgedAt,
 		CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
 	}
 }
@@ -95,17 +110,26 @@ type ListTenantsInput struct {
 	op.Page
 	ParentID uuid.UUID `query:"parent_id" doc:"Only the children of this tenant."`
 	Kind     string    `query:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"Only this kind."`
+	Status   []string  `query:"status,explode" enum:"active,suspended,archived,deleted,purged" maxItems:"5" doc:"Only those in one of these states; active and suspended if it is left out."`
 	Q        string    `query:"q" maxLength:"100" pattern:"^[^\\x00]*$" doc:"How the name begins, in capitals or not." example:"map"`
 }
 
+// treeKey is the place of a tenant in a list in the order of the tree.
+type treeKey struct {
+	Below string `json:"b"`
+}
+
 func (h handlers) list(ctx context.Context, in *ListTenantsInput) (*op.List[Tenant], error) {
-	after, err := op.After[path.Key](ctx, in.Page)
+	after, err := op.After[treeKey](ctx, in.Page)
 	if err != nil {
 		return nil, err
 	}
 	f := tenants.Filter{Limit: in.Fetch(), Kind: tenants.Kind(in.Kind), NamePrefix: in.Q}
 	if after != nil {
-		f.After = &after.ID
+		f.After = &after.Below
+	}
+	for _, status := range in.Status {
+		f.Statuses = append(f.Statuses, tenants.Status(status))
 	}
 	if in.ParentID != uuid.Nil {
 		f.ParentID = &in.ParentID
@@ -114,7 +138,7 @@ func (h handlers) list(ctx context.Context, in *ListTenantsInput) (*op.List[Tena
 	if err != nil {
 		return nil, err
 	}
-	return op.Listing(ctx, in.Page, rows, View, func(t tenants.Tenant) path.Key { return path.Key{ID: t.ID} })
+	return op.Listing(ctx, in.Page, rows, View, func(t tenants.Tenant) treeKey { return treeKey{t.Below} })
 }
 
 // CreateTenant is the body of createTenant.

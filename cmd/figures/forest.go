@@ -59,8 +59,8 @@ func (f *forest) plant(ctx context.Context, tenants, usersEach int) error {
 	_, err := f.db.ExecContext(ctx, `
 		WITH branch AS (SELECT id, path FROM tenants WHERE kind = 'reseller_l1'),
 		made AS (SELECT gen_random_uuid() AS id, i FROM generate_series(1, $1::int) i)
-		INSERT INTO tenants (id, created_at, updated_at, parent_id, kind, name, path)
-		SELECT made.id, now(), now(), branch.id, 'customer', 'Tenant ' || made.i, branch.path || made.id || '/'
+		INSERT INTO tenants (id, created_at, updated_at, parent_id, kind, name, name_key, path)
+		SELECT made.id, now(), now(), branch.id, 'customer', 'Tenant ' || made.i, 'tenant ' || made.i, branch.path || made.id || '/'
 		FROM made, branch`, tenants)
 	if err != nil {
 		return fmt.Errorf("planting tenants: %w", err)

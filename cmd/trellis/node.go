@@ -79,7 +79,7 @@ func (n *node) assemble() error {
 		PublicURL: c.PublicURL, MediaDir: filepath.Join(c.DataDir, "media"), RateLimit: c.RateLimit,
 		TenantRateLimit: c.TenantRateLimit, Redis: n.limits,
 		TrustedProxies: c.TrustedProxies, EgressAllow: c.EgressAllow, AccessTokenTTL: c.AccessTokenTTL,
-		Mail: mail, SecondFactor: c.SecondFactorGrace(),
+		DeleteGrace: c.DeleteGrace, Mail: mail, SecondFactor: c.SecondFactorGrace(),
 		Version: assembly.Version, Ready: n.ready, Crash: crashPoint(),
 	})
 	if err != nil {

@@ -523,9 +523,17 @@ var (
 		{Name: "parent_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "kind", Type: field.TypeEnum, Enums: []string{"operator", "reseller_l1", "reseller_l2", "customer"}},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "name_key", Type: field.TypeString, Size: 2147483647},
 		{Name: "path", Type: field.TypeString, Size: 2147483647},
-		{Name: "status", Type: field.TypeEnum, Enums: []string{"active", "suspended"}, Default: "active"},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"active", "suspended", "archived", "deleted", "purged"}, Default: "active"},
 		{Name: "suspended_by_path", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "suspended_reason", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "suspended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "purge_at", Type: field.TypeTime, Nullable: true},
+		{Name: "purged_at", Type: field.TypeTime, Nullable: true},
+		{Name: "closed_by_path", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "country", Type: field.TypeString, Size: 2147483647, Default: "US"},
 		{Name: "time_zone", Type: field.TypeString, Size: 2147483647, Default: "UTC"},
 		{Name: "language", Type: field.TypeString, Size: 2147483647, Default: "en"},
@@ -544,13 +552,6 @@ var (
 		Name:       "tenants",
 		Columns:    TenantsColumns,
 		PrimaryKey: []*schema.Column{TenantsColumns[0]},
-		Indexes: []*schema.Index{
-			{
-				Name:    "tenant_parent_id_name",
-				Unique:  true,
-				Columns: []*schema.Column{TenantsColumns[4], TenantsColumns[6]},
-			},
-		},
 	}
 	// UsersColumns holds the columns for the "users" table.
 	UsersColumns = []*schema.Column{

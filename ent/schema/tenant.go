@@ -4,7 +4,6 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/field"
-	"entgo.io/ent/schema/index"
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/ent/schema/mixin"
@@ -22,9 +21,17 @@ func (Tenant) Fields() []ent.Field {
 		field.UUID("parent_id", uuid.UUID{}).Optional().Nillable().Comment("nil for the operator alone"),
 		field.Enum("kind").Values("operator", "reseller_l1", "reseller_l2", "customer").Immutable(),
 		field.Text("name"),
+		field.Text("name_key").Comment("the name as it is compared: NFC, without capitals"),
 		field.Text("path").Comment("ids from the root between slashes: /a/b/"),
-		field.Enum("status").Values("active", "suspended").Default("active"),
+		field.Enum("status").Values("active", "suspended", "archived", "deleted", "purged").Default("active"),
 		field.Text("suspended_by_path").Default("").Comment("home of the one who suspended it; who is below that cannot undo it"),
+		field.Text("suspended_reason").Default(""),
+		field.Time("suspended_at").Optional().Nillable(),
+		field.Time("archived_at").Optional().Nillable(),
+		field.Time("deleted_at").Optional().Nillable(),
+		field.Time("purge_at").Optional().Nillable().Comment("end of the grace; from then on nothing brings it back"),
+		field.Time("purged_at").Optional().Nillable(),
+		field.Text("closed_by_path").Default("").Comment("home of the one who archived or deleted it"),
 		field.Text("country").Default("US").Comment("ISO 3166-1 alpha-2; national numbers are read in it"),
 		field.Text("time_zone").Default("UTC").Comment("IANA name"),
 		field.Text("language").Default("en").Comment("BCP 47"),
@@ -43,9 +50,4 @@ func (Tenant) Fields() []ent.Field {
 		field.Int64("quota_storage_bytes").Optional().Nillable(),
 		field.Int64("quota_requests_per_minute").Optional().Nillable(),
 	}
-}
-
-// Indexes of Tenant.
-func (Tenant) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("parent_id", "name").Unique()}
 }

@@ -25,12 +25,28 @@ const (
 	FieldKind = "kind"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldNameKey holds the string denoting the name_key field in the database.
+	FieldNameKey = "name_key"
 	// FieldPath holds the string denoting the path field in the database.
 	FieldPath = "path"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
 	// FieldSuspendedByPath holds the string denoting the suspended_by_path field in the database.
 	FieldSuspendedByPath = "suspended_by_path"
+	// FieldSuspendedReason holds the string denoting the suspended_reason field in the database.
+	FieldSuspendedReason = "suspended_reason"
+	// FieldSuspendedAt holds the string denoting the suspended_at field in the database.
+	FieldSuspendedAt = "suspended_at"
+	// FieldArchivedAt holds the string denoting the archived_at field in the database.
+	FieldArchivedAt = "archived_at"
+	// FieldDeletedAt holds the string denoting the deleted_at field in the database.
+	FieldDeletedAt = "deleted_at"
+	// FieldPurgeAt holds the string denoting the purge_at field in the database.
+	FieldPurgeAt = "purge_at"
+	// FieldPurgedAt holds the string denoting the purged_at field in the database.
+	FieldPurgedAt = "purged_at"
+	// FieldClosedByPath holds the string denoting the closed_by_path field in the database.
+	FieldClosedByPath = "closed_by_path"
 	// FieldCountry holds the string denoting the country field in the database.
 	FieldCountry = "country"
 	// FieldTimeZone holds the string denoting the time_zone field in the database.
@@ -68,9 +84,17 @@ var Columns = []string{
 	FieldParentID,
 	FieldKind,
 	FieldName,
+	FieldNameKey,
 	FieldPath,
 	FieldStatus,
 	FieldSuspendedByPath,
+	FieldSuspendedReason,
+	FieldSuspendedAt,
+	FieldArchivedAt,
+	FieldDeletedAt,
+	FieldPurgeAt,
+	FieldPurgedAt,
+	FieldClosedByPath,
 	FieldCountry,
 	FieldTimeZone,
 	FieldLanguage,
@@ -100,6 +124,10 @@ var (
 	DefaultVersion int
 	// DefaultSuspendedByPath holds the default value on creation for the "suspended_by_path" field.
 	DefaultSuspendedByPath string
+	// DefaultSuspendedReason holds the default value on creation for the "suspended_reason" field.
+	DefaultSuspendedReason string
+	// DefaultClosedByPath holds the default value on creation for the "closed_by_path" field.
+	DefaultClosedByPath string
 	// DefaultCountry holds the default value on creation for the "country" field.
 	DefaultCountry string
 	// DefaultTimeZone holds the default value on creation for the "time_zone" field.
@@ -151,6 +179,9 @@ const DefaultStatus = StatusActive
 const (
 	StatusActive    Status = "active"
 	StatusSuspended Status = "suspended"
+	StatusArchived  Status = "archived"
+	StatusDeleted   Status = "deleted"
+	StatusPurged    Status = "purged"
 )
 
 func (s Status) String() string {
@@ -160,7 +191,7 @@ func (s Status) String() string {
 // StatusValidator is a validator for the "status" field enum values. It is called by the builders before save.
 func StatusValidator(s Status) error {
 	switch s {
-	case StatusActive, StatusSuspended:
+	case StatusActive, StatusSuspended, StatusArchived, StatusDeleted, StatusPurged:
 		return nil
 	default:
 		return fmt.Errorf("tenant: invalid enum value for status field: %q", s)
@@ -231,6 +262,11 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
 }
 
+// ByNameKey orders the results by the name_key field.
+func ByNameKey(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNameKey, opts...).ToFunc()
+}
+
 // ByPath orders the results by the path field.
 func ByPath(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPath, opts...).ToFunc()
@@ -244,6 +280,41 @@ func ByStatus(opts ...sql.OrderTermOption) OrderOption {
 // BySuspendedByPath orders the results by the suspended_by_path field.
 func BySuspendedByPath(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSuspendedByPath, opts...).ToFunc()
+}
+
+// BySuspendedReason orders the results by the suspended_reason field.
+func BySuspendedReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSuspendedReason, opts...).ToFunc()
+}
+
+// BySuspendedAt orders the results by the suspended_at field.
+func BySuspendedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSuspendedAt, opts...).ToFunc()
+}
+
+// ByArchivedAt orders the results by the archived_at field.
+func ByArchivedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldArchivedAt, opts...).ToFunc()
+}
+
+// ByDeletedAt orders the results by the deleted_at field.
+func ByDeletedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDeletedAt, opts...).ToFunc()
+}
+
+// ByPurgeAt orders the results by the purge_at field.
+func ByPurgeAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPurgeAt, opts...).ToFunc()
+}
+
+// ByPurgedAt orders the results by the purged_at field.
+func ByPurgedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPurgedAt, opts...).ToFunc()
+}
+
+// ByClosedByPath orders the results by the closed_by_path field.
+func ByClosedByPath(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClosedByPath, opts...).ToFunc()
 }
 
 // ByCountry orders the results by the country field.

@@ -80,6 +80,11 @@ func Name(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldName, v))
 }
 
+// NameKey applies equality check predicate on the "name_key" field. It's identical to NameKeyEQ.
+func NameKey(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldNameKey, v))
+}
+
 // Path applies equality check predicate on the "path" field. It's identical to PathEQ.
 func Path(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldPath, v))
@@ -88,6 +93,41 @@ func Path(v string) predicate.Tenant {
 // SuspendedByPath applies equality check predicate on the "suspended_by_path" field. It's identical to SuspendedByPathEQ.
 func SuspendedByPath(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldSuspendedByPath, v))
+}
+
+// SuspendedReason applies equality check predicate on the "suspended_reason" field. It's identical to SuspendedReasonEQ.
+func SuspendedReason(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSuspendedReason, v))
+}
+
+// SuspendedAt applies equality check predicate on the "suspended_at" field. It's identical to SuspendedAtEQ.
+func SuspendedAt(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSuspendedAt, v))
+}
+
+// ArchivedAt applies equality check predicate on the "archived_at" field. It's identical to ArchivedAtEQ.
+func ArchivedAt(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldArchivedAt, v))
+}
+
+// DeletedAt applies equality check predicate on the "deleted_at" field. It's identical to DeletedAtEQ.
+func DeletedAt(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldDeletedAt, v))
+}
+
+// PurgeAt applies equality check predicate on the "purge_at" field. It's identical to PurgeAtEQ.
+func PurgeAt(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldPurgeAt, v))
+}
+
+// PurgedAt applies equality check predicate on the "purged_at" field. It's identical to PurgedAtEQ.
+func PurgedAt(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldPurgedAt, v))
+}
+
+// ClosedByPath applies equality check predicate on the "closed_by_path" field. It's identical to ClosedByPathEQ.
+func ClosedByPath(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldClosedByPath, v))
 }
 
 // Country applies equality check predicate on the "country" field. It's identical to CountryEQ.
@@ -390,6 +430,71 @@ func NameContainsFold(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldContainsFold(FieldName, v))
 }
 
+// NameKeyEQ applies the EQ predicate on the "name_key" field.
+func NameKeyEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldNameKey, v))
+}
+
+// NameKeyNEQ applies the NEQ predicate on the "name_key" field.
+func NameKeyNEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldNameKey, v))
+}
+
+// NameKeyIn applies the In predicate on the "name_key" field.
+func NameKeyIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldNameKey, vs...))
+}
+
+// NameKeyNotIn applies the NotIn predicate on the "name_key" field.
+func NameKeyNotIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldNameKey, vs...))
+}
+
+// NameKeyGT applies the GT predicate on the "name_key" field.
+func NameKeyGT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldNameKey, v))
+}
+
+// NameKeyGTE applies the GTE predicate on the "name_key" field.
+func NameKeyGTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldNameKey, v))
+}
+
+// NameKeyLT applies the LT predicate on the "name_key" field.
+func NameKeyLT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldNameKey, v))
+}
+
+// NameKeyLTE applies the LTE predicate on the "name_key" field.
+func NameKeyLTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldNameKey, v))
+}
+
+// NameKeyContains applies the Contains predicate on the "name_key" field.
+func NameKeyContains(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContains(FieldNameKey, v))
+}
+
+// NameKeyHasPrefix applies the HasPrefix predicate on the "name_key" field.
+func NameKeyHasPrefix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasPrefix(FieldNameKey, v))
+}
+
+// NameKeyHasSuffix applies the HasSuffix predicate on the "name_key" field.
+func NameKeyHasSuffix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasSuffix(FieldNameKey, v))
+}
+
+// NameKeyEqualFold applies the EqualFold predicate on the "name_key" field.
+func NameKeyEqualFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEqualFold(FieldNameKey, v))
+}
+
+// NameKeyContainsFold applies the ContainsFold predicate on the "name_key" field.
+func NameKeyContainsFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContainsFold(FieldNameKey, v))
+}
+
 // PathEQ applies the EQ predicate on the "path" field.
 func PathEQ(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldEQ(FieldPath, v))
@@ -538,6 +643,386 @@ func SuspendedByPathEqualFold(v string) predicate.Tenant {
 // SuspendedByPathContainsFold applies the ContainsFold predicate on the "suspended_by_path" field.
 func SuspendedByPathContainsFold(v string) predicate.Tenant {
 	return predicate.Tenant(sql.FieldContainsFold(FieldSuspendedByPath, v))
+}
+
+// SuspendedReasonEQ applies the EQ predicate on the "suspended_reason" field.
+func SuspendedReasonEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonNEQ applies the NEQ predicate on the "suspended_reason" field.
+func SuspendedReasonNEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonIn applies the In predicate on the "suspended_reason" field.
+func SuspendedReasonIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldSuspendedReason, vs...))
+}
+
+// SuspendedReasonNotIn applies the NotIn predicate on the "suspended_reason" field.
+func SuspendedReasonNotIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldSuspendedReason, vs...))
+}
+
+// SuspendedReasonGT applies the GT predicate on the "suspended_reason" field.
+func SuspendedReasonGT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonGTE applies the GTE predicate on the "suspended_reason" field.
+func SuspendedReasonGTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonLT applies the LT predicate on the "suspended_reason" field.
+func SuspendedReasonLT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonLTE applies the LTE predicate on the "suspended_reason" field.
+func SuspendedReasonLTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonContains applies the Contains predicate on the "suspended_reason" field.
+func SuspendedReasonContains(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContains(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonHasPrefix applies the HasPrefix predicate on the "suspended_reason" field.
+func SuspendedReasonHasPrefix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasPrefix(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonHasSuffix applies the HasSuffix predicate on the "suspended_reason" field.
+func SuspendedReasonHasSuffix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasSuffix(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonEqualFold applies the EqualFold predicate on the "suspended_reason" field.
+func SuspendedReasonEqualFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEqualFold(FieldSuspendedReason, v))
+}
+
+// SuspendedReasonContainsFold applies the ContainsFold predicate on the "suspended_reason" field.
+func SuspendedReasonContainsFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContainsFold(FieldSuspendedReason, v))
+}
+
+// SuspendedAtEQ applies the EQ predicate on the "suspended_at" field.
+func SuspendedAtEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldSuspendedAt, v))
+}
+
+// SuspendedAtNEQ applies the NEQ predicate on the "suspended_at" field.
+func SuspendedAtNEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldSuspendedAt, v))
+}
+
+// SuspendedAtIn applies the In predicate on the "suspended_at" field.
+func SuspendedAtIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldSuspendedAt, vs...))
+}
+
+// SuspendedAtNotIn applies the NotIn predicate on the "suspended_at" field.
+func SuspendedAtNotIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldSuspendedAt, vs...))
+}
+
+// SuspendedAtGT applies the GT predicate on the "suspended_at" field.
+func SuspendedAtGT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldSuspendedAt, v))
+}
+
+// SuspendedAtGTE applies the GTE predicate on the "suspended_at" field.
+func SuspendedAtGTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldSuspendedAt, v))
+}
+
+// SuspendedAtLT applies the LT predicate on the "suspended_at" field.
+func SuspendedAtLT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldSuspendedAt, v))
+}
+
+// SuspendedAtLTE applies the LTE predicate on the "suspended_at" field.
+func SuspendedAtLTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldSuspendedAt, v))
+}
+
+// SuspendedAtIsNil applies the IsNil predicate on the "suspended_at" field.
+func SuspendedAtIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldSuspendedAt))
+}
+
+// SuspendedAtNotNil applies the NotNil predicate on the "suspended_at" field.
+func SuspendedAtNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldSuspendedAt))
+}
+
+// ArchivedAtEQ applies the EQ predicate on the "archived_at" field.
+func ArchivedAtEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldArchivedAt, v))
+}
+
+// ArchivedAtNEQ applies the NEQ predicate on the "archived_at" field.
+func ArchivedAtNEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldArchivedAt, v))
+}
+
+// ArchivedAtIn applies the In predicate on the "archived_at" field.
+func ArchivedAtIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldArchivedAt, vs...))
+}
+
+// ArchivedAtNotIn applies the NotIn predicate on the "archived_at" field.
+func ArchivedAtNotIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldArchivedAt, vs...))
+}
+
+// ArchivedAtGT applies the GT predicate on the "archived_at" field.
+func ArchivedAtGT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldArchivedAt, v))
+}
+
+// ArchivedAtGTE applies the GTE predicate on the "archived_at" field.
+func ArchivedAtGTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldArchivedAt, v))
+}
+
+// ArchivedAtLT applies the LT predicate on the "archived_at" field.
+func ArchivedAtLT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldArchivedAt, v))
+}
+
+// ArchivedAtLTE applies the LTE predicate on the "archived_at" field.
+func ArchivedAtLTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldArchivedAt, v))
+}
+
+// ArchivedAtIsNil applies the IsNil predicate on the "archived_at" field.
+func ArchivedAtIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldArchivedAt))
+}
+
+// ArchivedAtNotNil applies the NotNil predicate on the "archived_at" field.
+func ArchivedAtNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldArchivedAt))
+}
+
+// DeletedAtEQ applies the EQ predicate on the "deleted_at" field.
+func DeletedAtEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldDeletedAt, v))
+}
+
+// DeletedAtNEQ applies the NEQ predicate on the "deleted_at" field.
+func DeletedAtNEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldDeletedAt, v))
+}
+
+// DeletedAtIn applies the In predicate on the "deleted_at" field.
+func DeletedAtIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldDeletedAt, vs...))
+}
+
+// DeletedAtNotIn applies the NotIn predicate on the "deleted_at" field.
+func DeletedAtNotIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldDeletedAt, vs...))
+}
+
+// DeletedAtGT applies the GT predicate on the "deleted_at" field.
+func DeletedAtGT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldDeletedAt, v))
+}
+
+// DeletedAtGTE applies the GTE predicate on the "deleted_at" field.
+func DeletedAtGTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldDeletedAt, v))
+}
+
+// DeletedAtLT applies the LT predicate on the "deleted_at" field.
+func DeletedAtLT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldDeletedAt, v))
+}
+
+// DeletedAtLTE applies the LTE predicate on the "deleted_at" field.
+func DeletedAtLTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldDeletedAt, v))
+}
+
+// DeletedAtIsNil applies the IsNil predicate on the "deleted_at" field.
+func DeletedAtIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldDeletedAt))
+}
+
+// DeletedAtNotNil applies the NotNil predicate on the "deleted_at" field.
+func DeletedAtNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldDeletedAt))
+}
+
+// PurgeAtEQ applies the EQ predicate on the "purge_at" field.
+func PurgeAtEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldPurgeAt, v))
+}
+
+// PurgeAtNEQ applies the NEQ predicate on the "purge_at" field.
+func PurgeAtNEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldPurgeAt, v))
+}
+
+// PurgeAtIn applies the In predicate on the "purge_at" field.
+func PurgeAtIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldPurgeAt, vs...))
+}
+
+// PurgeAtNotIn applies the NotIn predicate on the "purge_at" field.
+func PurgeAtNotIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldPurgeAt, vs...))
+}
+
+// PurgeAtGT applies the GT predicate on the "purge_at" field.
+func PurgeAtGT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldPurgeAt, v))
+}
+
+// PurgeAtGTE applies the GTE predicate on the "purge_at" field.
+func PurgeAtGTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldPurgeAt, v))
+}
+
+// PurgeAtLT applies the LT predicate on the "purge_at" field.
+func PurgeAtLT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldPurgeAt, v))
+}
+
+// PurgeAtLTE applies the LTE predicate on the "purge_at" field.
+func PurgeAtLTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldPurgeAt, v))
+}
+
+// PurgeAtIsNil applies the IsNil predicate on the "purge_at" field.
+func PurgeAtIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldPurgeAt))
+}
+
+// PurgeAtNotNil applies the NotNil predicate on the "purge_at" field.
+func PurgeAtNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldPurgeAt))
+}
+
+// PurgedAtEQ applies the EQ predicate on the "purged_at" field.
+func PurgedAtEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldPurgedAt, v))
+}
+
+// PurgedAtNEQ applies the NEQ predicate on the "purged_at" field.
+func PurgedAtNEQ(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldPurgedAt, v))
+}
+
+// PurgedAtIn applies the In predicate on the "purged_at" field.
+func PurgedAtIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldPurgedAt, vs...))
+}
+
+// PurgedAtNotIn applies the NotIn predicate on the "purged_at" field.
+func PurgedAtNotIn(vs ...time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldPurgedAt, vs...))
+}
+
+// PurgedAtGT applies the GT predicate on the "purged_at" field.
+func PurgedAtGT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldPurgedAt, v))
+}
+
+// PurgedAtGTE applies the GTE predicate on the "purged_at" field.
+func PurgedAtGTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldPurgedAt, v))
+}
+
+// PurgedAtLT applies the LT predicate on the "purged_at" field.
+func PurgedAtLT(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldPurgedAt, v))
+}
+
+// PurgedAtLTE applies the LTE predicate on the "purged_at" field.
+func PurgedAtLTE(v time.Time) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldPurgedAt, v))
+}
+
+// PurgedAtIsNil applies the IsNil predicate on the "purged_at" field.
+func PurgedAtIsNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldIsNull(FieldPurgedAt))
+}
+
+// PurgedAtNotNil applies the NotNil predicate on the "purged_at" field.
+func PurgedAtNotNil() predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotNull(FieldPurgedAt))
+}
+
+// ClosedByPathEQ applies the EQ predicate on the "closed_by_path" field.
+func ClosedByPathEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEQ(FieldClosedByPath, v))
+}
+
+// ClosedByPathNEQ applies the NEQ predicate on the "closed_by_path" field.
+func ClosedByPathNEQ(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNEQ(FieldClosedByPath, v))
+}
+
+// ClosedByPathIn applies the In predicate on the "closed_by_path" field.
+func ClosedByPathIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldIn(FieldClosedByPath, vs...))
+}
+
+// ClosedByPathNotIn applies the NotIn predicate on the "closed_by_path" field.
+func ClosedByPathNotIn(vs ...string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldNotIn(FieldClosedByPath, vs...))
+}
+
+// ClosedByPathGT applies the GT predicate on the "closed_by_path" field.
+func ClosedByPathGT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGT(FieldClosedByPath, v))
+}
+
+// ClosedByPathGTE applies the GTE predicate on the "closed_by_path" field.
+func ClosedByPathGTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldGTE(FieldClosedByPath, v))
+}
+
+// ClosedByPathLT applies the LT predicate on the "closed_by_path" field.
+func ClosedByPathLT(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLT(FieldClosedByPath, v))
+}
+
+// ClosedByPathLTE applies the LTE predicate on the "closed_by_path" field.
+func ClosedByPathLTE(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldLTE(FieldClosedByPath, v))
+}
+
+// ClosedByPathContains applies the Contains predicate on the "closed_by_path" field.
+func ClosedByPathContains(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContains(FieldClosedByPath, v))
+}
+
+// ClosedByPathHasPrefix applies the HasPrefix predicate on the "closed_by_path" field.
+func ClosedByPathHasPrefix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasPrefix(FieldClosedByPath, v))
+}
+
+// ClosedByPathHasSuffix applies the HasSuffix predicate on the "closed_by_path" field.
+func ClosedByPathHasSuffix(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldHasSuffix(FieldClosedByPath, v))
+}
+
+// ClosedByPathEqualFold applies the EqualFold predicate on the "closed_by_path" field.
+func ClosedByPathEqualFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldEqualFold(FieldClosedByPath, v))
+}
+
+// ClosedByPathContainsFold applies the ContainsFold predicate on the "closed_by_path" field.
+func ClosedByPathContainsFold(v string) predicate.Tenant {
+	return predicate.Tenant(sql.FieldContainsFold(FieldClosedByPath, v))
 }
 
 // CountryEQ applies the EQ predicate on the "country" field.

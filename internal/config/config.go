@@ -62,6 +62,7 @@ type Config struct {
 	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"25s" min:"1s" max:"25s" meaning:"how long a stop may take before what runs is cut off"` // rules.md E6-1
 	// SecondFactor is the grace in days, or Off; see SecondFactorGrace.
 	SecondFactor   string        `env:"REQUIRE_SECOND_FACTOR" envDefault:"off" check:"off-or-days" form:"off, or days from 0 to 90" meaning:"whether the operator's staff and the admins of resellers need a second factor, and how many days they have to set one up"`
+	DeleteGrace    time.Duration `env:"DELETE_GRACE" envDefault:"720h" min:"1h" max:"8784h" meaning:"how long a deleted tenant can be restored before its data go for good"`
 	AccessTokenTTL time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"15m" min:"1m" max:"24h" meaning:"how long an access token is valid"`
 }
 

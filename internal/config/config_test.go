@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 				AppURL:           "http://127.0.0.1:8080",
 				DatabaseMaxConns: 16, StatementTimeout: 10 * time.Second, DataDir: "./trellis-data",
 				LogLevel: "info", LogFormat: "json", RateLimit: 600, TenantRateLimit: 6000, Workers: 16, SecondFactor: "off",
-				ShutdownTimeout: 25 * time.Second, AccessTokenTTL: 15 * time.Minute,
+				ShutdownTimeout: 25 * time.Second, DeleteGrace: 30 * 24 * time.Hour, AccessTokenTTL: 15 * time.Minute,
 			}
 			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 				t.Error(diff)
@@ -63,7 +63,7 @@ func TestEverythingSet(t *testing.T) {
 		"TRELLIS_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.7,fd00::/8", "TRELLIS_EGRESS_ALLOW=127.0.0.0/8,::1",
 		"TRELLIS_TWILIO_BASE_URL=http://127.0.0.1:4010/twilio/", "TRELLIS_CLICKATELL_BASE_URL=http://[::1]:4010",
 		"TRELLIS_SCOPSERV_BASE_URL=https://carrier.example.com", "TRELLIS_WORKERS=4",
-		"TRELLIS_SHUTDOWN_TIMEOUT=5s", "TRELLIS_ACCESS_TOKEN_TTL=5m",
+		"TRELLIS_SHUTDOWN_TIMEOUT=5s", "TRELLIS_ACCESS_TOKEN_TTL=5m", "TRELLIS_DELETE_GRACE=48h",
 		"TRELLIS_REQUIRE_SECOND_FACTOR=14", "TRELLIS_SMTP_URL=smtp://me:hunter2@mail.example.com?tls=implicit",
 		"TRELLIS_MAIL_FROM=Trellis <no-reply@example.com>", "TRELLIS_APP_URL=https://app.example.com/",
 	})
@@ -86,7 +86,7 @@ func TestEverythingSet(t *testing.T) {
 		EgressAllow:   []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		TwilioBaseURL: "http://127.0.0.1:4010/twilio", ClickatellBaseURL: "http://[::1]:4010",
 		ScopservBaseURL: "https://carrier.example.com", Workers: 4,
-		ShutdownTimeout: 5 * time.Second, AccessTokenTTL: 5 * time.Minute,
+		ShutdownTimeout: 5 * time.Second, DeleteGrace: 48 * time.Hour, AccessTokenTTL: 5 * time.Minute,
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Error(diff)
@@ -291,7 +291,7 @@ func TestEverySettingIsDescribed(t *testing.T) {
 			t.Errorf("%s has no meaning or form", s.Name)
 		}
 	}
-	if len(seen) != 27 {
-		t.Errorf("%d settings, want 27: update the documentation", len(seen))
+	if len(seen) != 28 {
+		t.Errorf("%d settings, want 28: update the documentation", len(seen))
 	}
 }

@@ -95,7 +95,7 @@ func seedNode(t testing.TB, db *sql.DB, parent scope.Scope, kind, name string) s
 	t.Helper()
 	node := scope.Scope{TenantID: id.New()}
 	node.Path = parent.Path + node.TenantID.String() + "/"
-	r := entityRow(row{"id": node.TenantID, "kind": kind, "name": name, "path": node.Path})
+	r := entityRow(row{"id": node.TenantID, "kind": kind, "name": name, "name_key": strings.ToLower(name), "path": node.Path})
 	if parent.TenantID != uuid.Nil {
 		r["parent_id"] = parent.TenantID
 	}
