@@ -235,6 +235,21 @@ func TestADeletedUserIsInTheArchiveAndComesBack(t *testing.T) {
 	}
 }
 
+// Who comes back needs a seat.
+func TestRestoringTakesASeat(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t)
+	c.tree.Operator.Patch(t, c.at.Path("/quotas"), apitest.Body{"seats": 4}).Want(t, http.StatusOK)
+	c.Clock.Advance(time.Second)
+	id := c.at.Agent.UserID.String()
+	c.admin.Do(t, http.MethodDelete, c.user(id), nil).Want(t, http.StatusNoContent)
+	c.make(t, apitest.Body{"invite": true}) // has taken it
+	c.admin.Post(t, c.user(id)+"/restore", nil).WantProblem(t, http.StatusForbidden, "quota_exceeded", "")
+	c.tree.Operator.Patch(t, c.at.Path("/quotas"), apitest.Body{"seats": 5}).Want(t, http.StatusOK)
+	c.Clock.Advance(time.Second)
+	c.admin.Post(t, c.user(id)+"/restore", nil).Want(t, http.StatusOK)
+}
+
 // Covers: USR-11 USR-38
 func TestNobodyRestoresOrDeletesAboveHimself(t *testing.T) {
 	t.Parallel()
@@ -318,7 +333,13 @@ func TestPresenceIsSeenInTheList(t *testing.T) {
 	if presence() != "offline" {
 		t.Errorf("who was disconnected is %s", presence())
 	}
-	c.Login(t, login) // and may come again
+	last := c.Login(t, login) // and may come again
+	sessions := last.Get(t, "/v1/me/sessions").Want(t, http.StatusOK)
+	last.Do(t, http.MethodDelete, "/v1/me/sessions/"+sessions.String(t, "items.0.id"), nil).Want(t, http.StatusNoContent)
+	if presence() != "offline" {
+		t.Errorf("who has ended the last session is %s", presence())
+	}
+	c.Login(t, login)
 	// Administrators set theirs by hand, others do not.
 	tag := c.admin.Get(t, c.user(c.admin.UserID.String())).Header.Get("ETag")
 	shown := c.admin.Do(t, http.MethodPut, "/v1/me/presence", apitest.Body{"presence": "busy"}).Want(t, http.StatusOK)
@@ -392,7 +413,7 @@ func TestEverybodyChangesHisOwnAccount(t *testing.T) {
 	}
 }
 
-// Covers: USR-36 USR-23
+// Covers: USR-36
 func TestAvatars(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
@@ -444,6 +465,14 @@ func TestDepartmentsOpenModules(t *testing.T) {
 	c := newCrew(t)
 	agent := c.at.Agent
 	id := agent.UserID.String()
+	entitle := func(at apitest.Tenant, email bool) {
+		t.Helper()
+		c.tree.Operator.Patch(t, at.Path("/entitlements"), apitest.Body{"email": email, "live_chat": true}).Want(t, http.StatusOK)
+		c.Clock.Advance(time.Second)
+	}
+	for _, at := range []apitest.Tenant{c.tree.L1, c.tree.L2, c.at} {
+		entitle(at, true)
+	}
 	make_ := func(body apitest.Body) *apitest.Response {
 		t.Helper()
 		return c.admin.Post(t, c.at.Path("/departments"), body).Want(t, http.StatusCreated)
@@ -474,6 +503,12 @@ func TestDepartmentsOpenModules(t *testing.T) {
 	if got := modules(); got != "email" {
 		t.Errorf("the front desk has %q", got)
 	}
+	// What is taken from a reseller nobody below has.
+	entitle(c.tree.L1, false)
+	if got := modules(); got != "" {
+		t.Errorf("without the service it is %q", got)
+	}
+	entitle(c.tree.L1, true)
 	if c.admin.Get(t, c.user(id)).Header.Get("ETag") == before {
 		t.Error("who has another department has the same ETag")
 	}
@@ -594,12 +629,29 @@ func TestWhoSeesWhichConversation(t *testing.T) {
 		}
 	}
 	c.at.Agent.Get(t, c.at.Path("/interactions/%s/messages", mine)).Want(t, http.StatusOK)
+	// An agent answers and begins nothing; supervisors have all that agents have.
+	c.at.Agent.Post(t, c.at.Path("/interactions/%s/messages", mine), apitest.Body{"body": "hello"}).Want(t, http.StatusCreated)
+	begin := func(who *apitest.Client) *apitest.Response {
+		t.Helper()
+		return who.Post(t, c.at.Path("/messages"), apitest.Body{"channel_id": line.ChannelID, "to": number(3), "body": "hello"})
+	}
+	begin(c.at.Agent).WantProblem(t, http.StatusForbidden, "forbidden", "")
+	begin(c.at.Manager).WantProblem(t, http.StatusForbidden, "forbidden", "")
+	has := c.at.Manager.Get(t, "/v1/me").Value(t, "permissions").([]any)
+	for _, permission := range c.at.Agent.Get(t, "/v1/me").Value(t, "permissions").([]any) {
+		if !slices.Contains(has, permission) {
+			t.Errorf("a manager lacks %s of an agent", permission)
+		}
+	}
 	c.at.Agent.Get(t, c.at.Path("/interactions/%s/messages", theirs)).WantProblem(t, http.StatusNotFound, "not_found", "")
 	c.at.User.Get(t, c.at.Path("/interactions/%s/messages", mine)).WantProblem(t, http.StatusNotFound, "not_found", "")
 	c.at.Manager.Get(t, c.at.Path("/interactions/%s/messages", theirs)).Want(t, http.StatusOK)
 	// What an administrator takes from one supervisor, the others keep.
-	c.admin.Patch(t, c.user(c.at.Manager.UserID.String()), apitest.Body{"denied_permissions": []string{"interactions:assign"}}).Want(t, http.StatusOK)
+	c.admin.Patch(t, c.user(c.at.Manager.UserID.String()), apitest.Body{
+		"denied_permissions": []string{"interactions:assign"}, "granted_permissions": []string{"interactions:start"},
+	}).Want(t, http.StatusOK)
 	c.Clock.Advance(time.Second)
+	begin(c.at.Manager).Want(t, http.StatusCreated)
 	c.at.Manager.Post(t, c.at.Path("/interactions/%s/assign", theirs), apitest.Body{"user_id": c.at.Agent.UserID}).WantProblem(t, http.StatusForbidden, "forbidden", "")
 	// A colleague who is gone keeps his conversations; others take them over.
 	c.admin.Do(t, http.MethodDelete, c.user(c.at.Agent.UserID.String()), nil).Want(t, http.StatusNoContent)

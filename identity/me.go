@@ -3,8 +3,10 @@ package identity
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/scope"
 )
@@ -25,9 +27,14 @@ type Me struct {
 	Permissions []authz.Permission
 	// Entitlements are the services that the tenant has.
 	Entitlements authz.EntitlementSet
+	// Modules are what a person's departments open to him, of what the tenant has.
+	Modules []departments.Module
 	// Restriction is what he has to do first; empty for most.
 	Restriction Restriction
 }
+
+// serviceOf is the service of the tenant's without which a module is nothing.
+var serviceOf = map[departments.Module]authz.Entitlement{departments.Email: authz.Email, departments.Chat: authz.LiveChat}
 
 // Me tells a caller about himself, in the scope of his own tenant, which is the
 // one that Admit gives for authz.Authenticated and uuid.Nil.
@@ -54,6 +61,9 @@ func (s *Service) Me(ctx context.Context, p Principal) (Me, error) {
 		}
 		user, err := s.GetUser(ctx, p.UserID)
 		me.User = &user
+		me.Modules = slices.DeleteFunc(slices.Clone(user.Modules), func(m departments.Module) bool {
+			return !node.Entitlements.Has(serviceOf[m])
+		})
 		return err
 	})
 	if err != nil {

@@ -91,8 +91,24 @@ func (s *Service) EndSession(ctx context.Context, userID, sessionID uuid.UUID) e
 			return fault.Missing("session")
 		}
 		s.forgetPrincipals(ctx)
+		if err := s.leaveIfLast(ctx, userID); err != nil {
+			return err
+		}
 		return s.cfg.Log.Publish(ctx, "session.ended", "session", sessionID, sessionData{userID, reasonRevoked})
 	})
+}
+
+// leaveIfLast shows a user as offline who has no session left.
+func (s *Service) leaveIfLast(ctx context.Context, userID uuid.UUID) error {
+	others, err := s.cfg.Store.Ent(ctx).Session.Query().
+		Where(session.UserID(userID), session.RevokedAtIsNil(), session.ExpiresAtGT(s.cfg.Store.Now())).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for other sessions: %w", err)
+	}
+	if others {
+		return nil
+	}
+	return s.setPresence(ctx, userID, Offline)
 }
 
 // endChallenges makes sign-ins void that wait for their second factor.

@@ -165,7 +165,7 @@ type Caller struct {
 	// A key has no frontend.
 	Applications []string `json:"applications" maxItems:"50" enum:"messages,contacts,chat,email,fax,open_channel,calls,recordings,reports" doc:"What a frontend shows the person; empty for a key." example:"messages"`
 	Functions    []string `json:"functions" maxItems:"50" enum:"pause,custom_pause,preview_dialer,internal_messenger" doc:"Which functions a frontend offers the person; empty for a key." example:"pause"`
-	Modules      []string `json:"modules" maxItems:"10" enum:"email,chat" doc:"What the person's departments open to him; empty for a key." example:"email"`
+	Modules      []string `json:"modules" maxItems:"10" enum:"email,chat" doc:"What the person's departments open to him, of what the tenant has; empty for a key." example:"email"`
 }
 
 // Me is the output of getMe.
@@ -185,7 +185,7 @@ func (h handlers) me(ctx context.Context, _ *struct{}) (*Me, error) {
 	}
 	if me.User != nil {
 		view := userView(*me.User)
-		out.User, out.Modules = &view, view.Modules
+		out.User, out.Modules = &view, spelled(me.Modules)
 		out.Applications, out.Functions = spelled(me.User.Tools.Shown()), spelled(me.User.Tools.Enabled())
 	}
 	if me.Key != nil {
