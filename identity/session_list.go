@@ -25,6 +25,8 @@ type Session struct {
 	RefreshedAt time.Time
 	// ExpiresAt is when it ends unless it is refreshed.
 	ExpiresAt time.Time
+	// Method is how the user signed in: password or single_sign_on.
+	Method string
 	// Current is set for the session that asks.
 	Current bool
 }
@@ -61,7 +63,7 @@ func (s *Service) viewSession(row *ent.Session, caller Principal) Session {
 	f := family{rotatedAt: row.RotatedAt, expiresAt: row.ExpiresAt}
 	return Session{
 		ID: row.ID, UserID: row.UserID, IP: row.IP, UserAgent: row.UserAgent, CreatedAt: row.CreatedAt,
-		RefreshedAt: row.RotatedAt, ExpiresAt: f.endsAt(s.cfg.SessionIdle), Current: row.ID == caller.SessionID,
+		RefreshedAt: row.RotatedAt, ExpiresAt: f.endsAt(s.cfg.SessionIdle), Method: string(row.Method), Current: row.ID == caller.SessionID,
 	}
 }
 

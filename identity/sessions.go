@@ -252,8 +252,7 @@ func (s *Service) Logout(ctx context.Context, userID uuid.UUID) error {
 }
 
 // endSessions revokes what a user has open, and shows him as offline (C-43). The
-// caller has locked the user's
-// row, so that no login slips in between.
+// caller has locked the user's row, so that no login slips in between.
 func (s *Service) endSessions(ctx context.Context, userID uuid.UUID, why reason) error {
 	return s.endSessionsBut(ctx, userID, uuid.Nil, why)
 }

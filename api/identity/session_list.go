@@ -53,6 +53,7 @@ type Session struct {
 	UserID      uuid.UUID `json:"user_id" doc:"Whose it is."`
 	IP          string    `json:"ip" maxLength:"64" doc:"The address that it began from." example:"192.0.2.7"`
 	UserAgent   string    `json:"user_agent" maxLength:"400" doc:"What the client called itself." example:"Mozilla/5.0"`
+	Method      string    `json:"method" enum:"password,single_sign_on" doc:"How the user signed in."`
 	Current     bool      `json:"current" doc:"It is the session that asks."`
 	CreatedAt   time.Time `json:"created_at" doc:"When the user signed in."`
 	RefreshedAt time.Time `json:"refreshed_at" doc:"When its tokens were refreshed last."`
@@ -60,7 +61,7 @@ type Session struct {
 }
 
 func sessionView(s identity.Session) Session {
-	return Session{s.ID, s.UserID, s.IP, s.UserAgent, s.Current, s.CreatedAt, s.RefreshedAt, s.ExpiresAt}
+	return Session{s.ID, s.UserID, s.IP, s.UserAgent, s.Method, s.Current, s.CreatedAt, s.RefreshedAt, s.ExpiresAt}
 }
 
 // ListMySessionsInput is the input of listMySessions.
