@@ -457,9 +457,13 @@ func TestASecondFactorIsRequiredAbove(t *testing.T) {
 	if r := tree.L2.Admin.Get(t, "/v1/me/second-factor").Want(t, http.StatusOK); r.Value(t, "required") != true || r.Value(t, "due_at") == nil {
 		t.Errorf("the reseller is told %s", r.Content)
 	}
+	// A key that he makes meanwhile is no way around it.
+	_, key := apiKey(t, tree.L2.Admin, tree.L2, apitest.Body{"permissions": []string{"users:read"}})
 	p.Clock.Advance(grace - time.Hour)
 	tree.L2.Admin.Get(t, tree.L2.Path("/users")).Want(t, http.StatusOK)
+	key.Get(t, tree.Customer.Path("/users")).Want(t, http.StatusOK)
 	p.Clock.Advance(time.Hour)
+	key.Get(t, tree.Customer.Path("/users")).WantProblem(t, http.StatusForbidden, "second_factor_required", "")
 	tree.L2.Admin.Get(t, tree.L2.Path("/users")).WantProblem(t, http.StatusForbidden, "second_factor_required", "")
 	tree.Operator.Get(t, "/v1/tenants").WantProblem(t, http.StatusForbidden, "second_factor_required", "")
 	tree.Customer.Admin.Get(t, tree.Customer.Path("/users")).Want(t, http.StatusOK)
@@ -471,6 +475,7 @@ func TestASecondFactorIsRequiredAbove(t *testing.T) {
 	enrol(t, p, c)
 	p.Clock.Advance(2 * time.Second)
 	c.Get(t, tree.L2.Path("/users")).Want(t, http.StatusOK)
+	key.Get(t, tree.Customer.Path("/users")).Want(t, http.StatusOK)
 }
 
 func TestSessionsAreListedAndEnded(t *testing.T) {

@@ -320,8 +320,9 @@ func TestWebSites(t *testing.T) {
 				want = c.origin
 			}
 			preflight := ask(http.MethodOptions, apitest.Header{"Access-Control-Request-Method": method})
+			age, methods := preflight.Header.Get("Access-Control-Max-Age"), preflight.Header.Get("Access-Control-Allow-Methods")
 			if preflight.StatusCode != http.StatusNoContent || preflight.Header.Get("Access-Control-Allow-Origin") != want ||
-				preflight.Header.Get("Access-Control-Max-Age") != "600" || !strings.Contains(preflight.Header.Get("Access-Control-Allow-Methods"), method) {
+				(age == "600") != c.allowed || strings.Contains(methods, method) != c.allowed {
 				t.Errorf("the preflight: %d %v", preflight.StatusCode, preflight.Header)
 			}
 			// Also what is refused can be read by whom it is for.

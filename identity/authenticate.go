@@ -188,13 +188,16 @@ func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Princ
 			&key.present, &key.previousUntil, &key.channels, &key.addresses, &key.origins,
 			&creator.id, &creator.tenantID, &creator.login, &creator.name, &creator.status, &creator.role,
 			&creator.custom, &creator.denied, &creator.granted, &creator.applications,
+			&creator.secondFactor, &creator.secondFactorDueAt,
 		}, `
 			SELECT k.id, k.tenant_id, k.name, k.permissions, k.expires_at, k.last_used_at, k.revoked_at IS NOT NULL,
 			       k.hash = $1, k.previous_until, k.channel_ids, k.allowed_addresses, k.allowed_origins,
-			       u.id, u.tenant_id, u.login, u.name, u.status, u.role, r.permissions, u.denied, u.granted, u.applications
+			       u.id, u.tenant_id, u.login, u.name, u.status, u.role, r.permissions, u.denied, u.granted, u.applications,
+			       f.confirmed_at IS NOT NULL, u.second_factor_due_at
 			FROM api_keys k
 			JOIN users u ON u.id = k.creator_id
 			LEFT JOIN custom_roles r ON r.tenant_id = u.tenant_id AND r.id = u.custom_role_id
+			LEFT JOIN second_factors f ON f.tenant_id = u.tenant_id AND f.user_id = u.id
 			WHERE k.hash = $1 OR k.previous_hash = $1`, digest[:])
 	})
 	switch {
@@ -227,7 +230,9 @@ func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Princ
 		Kind: scope.ActorKey, UserID: creator.id, KeyID: key.id, TenantID: node.ID, Path: node.Path,
 		Role: roleAt(home.Kind, creator.role), Rights: narrowed(rights, given, node.Path), creator: rights,
 		Login: creator.login, UserName: creator.name, KeyName: key.name, ExpiresAt: key.end(),
-		Limits: limits,
+		Limits: limits, Restriction: s.factorRestriction(account{
+			secondFactor: creator.secondFactor, secondFactorDueAt: creator.secondFactorDueAt, role: creator.role,
+		}, home),
 	}, nil
 }
 

@@ -67,10 +67,18 @@ func (s *Service) mayGive(a authority, h holding) error {
 	if !a.caller.May(authz.UsersWrite, a.node.Path) {
 		return lacks(authz.UsersWrite)
 	}
-	if !a.covers(s.rights(h, a.node.Kind, a.node.Path)) {
+	if !a.reaches(h.role) || !a.covers(s.rights(h, a.node.Kind, a.node.Path)) {
 		return cannotGive(h.role)
 	}
 	return nil
+}
+
+// reaches tells whether the caller's permissions are about as much as they
+// would be with a role: who sees only what is his own makes nobody who sees
+// everything, whatever is denied to that one, and a key that is kept to some
+// channels makes nobody, because people are kept to none.
+func (a authority) reaches(role authz.Role) bool {
+	return len(a.caller.Limits.ChannelIDs) == 0 && (role.OwnOnly() || !a.caller.Role.OwnOnly())
 }
 
 // mayChange is mayGive for what a user has: whoever changes a user, or his

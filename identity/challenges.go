@@ -40,6 +40,15 @@ func (s *Service) challenge(ctx context.Context, home tenants.Node, of *ent.User
 		if err != nil {
 			return err
 		}
+		// Locked, so that no challenge is left where the password changes at this
+		// moment, or somebody disables the user.
+		present, err := s.lockUser(ctx, of.ID)
+		if err != nil {
+			return err
+		}
+		if present.Status != user.StatusActive || present.PasswordHash != of.PasswordHash {
+			return errInvalidLogin
+		}
 		text, hash := newToken(challengePrefix)
 		now := s.cfg.Store.Now()
 		_, err = store.Exec(ctx, `

@@ -62,7 +62,7 @@ func (s *Service) UpdateKey(ctx context.Context, keyID uuid.UUID, c KeyChange, c
 			update.SetName(*c.Name)
 		}
 		if c.ofLimits() {
-			if err := s.changeLimits(ctx, caller, node.Path, row, c, update); err != nil {
+			if err := s.changeLimits(ctx, caller, node, row, c, update); err != nil {
 				return err
 			}
 		}
@@ -79,8 +79,8 @@ func (s *Service) UpdateKey(ctx context.Context, keyID uuid.UUID, c KeyChange, c
 	return changed, err
 }
 
-func (s *Service) changeLimits(ctx context.Context, caller Principal, path string, row *ent.APIKey, c KeyChange, update *ent.APIKeyUpdateOne) error {
-	if err := covers(caller, row, path); err != nil {
+func (s *Service) changeLimits(ctx context.Context, caller Principal, node tenants.Tenant, row *ent.APIKey, c KeyChange, update *ent.APIKeyUpdateOne) error {
+	if err := s.covers(ctx, caller, row, node); err != nil {
 		return err
 	}
 	wanted := limitsOf(row)
@@ -124,15 +124,41 @@ func (s *Service) lockKey(ctx context.Context, keyID uuid.UUID) (*ent.APIKey, er
 }
 
 // covers fails where a caller lacks a part of what a key may do: with its text
-// he would have it.
-func covers(caller Principal, row *ent.APIKey, path string) error {
+// he would have it, as far and for as long as the key has.
+func (s *Service) covers(ctx context.Context, caller Principal, row *ent.APIKey, node tenants.Tenant) error {
 	for _, permission := range toPermissions(row.Permissions) {
-		if !caller.May(permission, path) {
+		if !caller.May(permission, node.Path) {
 			return tooWide(permission)
 		}
 	}
-	if caller.Kind == scope.ActorKey && caller.Limits.exceededBy(limitsOf(row)) != "" {
-		return fault.New(fault.Forbidden, fault.CodeKeyRestricted, "The key reaches further than the one that would change it.")
+	if caller.Kind == scope.ActorKey && (caller.Limits.exceededBy(limitsOf(row)) != "" || row.ExpiresAt.After(caller.ExpiresAt)) {
+		return fault.New(fault.Forbidden, fault.CodeKeyRestricted, "The key reaches further, or lasts longer, than the one that would change it.")
+	}
+	if caller.UserID == row.CreatorID {
+		return nil
+	}
+	return s.reachesAsFar(ctx, caller, row, node)
+}
+
+// reachesAsFar fails where a key that somebody else has made reaches further
+// than the caller with the same permissions: over the tenants below, or beyond
+// what is the caller's own. It is asked of the creator's role, not of what he may
+// at this moment: that may come back.
+func (s *Service) reachesAsFar(ctx context.Context, caller Principal, row *ent.APIKey, node tenants.Tenant) error {
+	var given authz.Role
+	var kind tenants.Kind
+	err := s.authenticating(store.Outside(ctx), func(ctx context.Context) error {
+		return store.QueryRow(ctx, []any{&given, &kind}, `
+			SELECT u.role, t.kind FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = $1`, row.CreatorID)
+	})
+	if err != nil {
+		return fmt.Errorf("reading who made an API key: %w", err)
+	}
+	role := roleAt(kind, given)
+	below := authz.RightsWith(authz.SetOf(toPermissions(row.Permissions)...), role, node.Path).Below
+	if caller.Role.OwnOnly() && !role.OwnOnly() || len(node.Kind.Below()) > 0 && !caller.Rights.Below.Holds(below) {
+		return fault.New(fault.Forbidden, fault.CodePermissionTooWide,
+			"Somebody has made the key who reaches further than the caller.")
 	}
 	return nil
 }
@@ -165,7 +191,7 @@ func (s *Service) RotateKey(ctx context.Context, keyID uuid.UUID, grace time.Dur
 		if err != nil {
 			return err
 		}
-		if err := covers(caller, row, node.Path); err != nil {
+		if err := s.covers(ctx, caller, row, node); err != nil {
 			return err
 		}
 		now := s.cfg.Store.Now()

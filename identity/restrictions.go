@@ -37,7 +37,16 @@ func (s *Service) restriction(a account, home tenants.Node) Restriction {
 		return RestrictedToPasswordChange
 	case strict && expiresInDays(a.passwordChangedAt, now) == 0:
 		return RestrictedByExpiry
-	case s.asksSecondFactor(home.Kind, a.role) && !a.secondFactor && a.secondFactorDueAt != nil && !now.Before(*a.secondFactorDueAt):
+	}
+	return s.factorRestriction(a, home)
+}
+
+// factorRestriction is the restriction of who should have set up a second factor
+// by now. It binds his API keys as well: a key is no way around the factor. That
+// of passwords does not bind them, since they were made without one.
+func (s *Service) factorRestriction(a account, home tenants.Node) Restriction {
+	due := a.secondFactorDueAt
+	if s.asksSecondFactor(home.Kind, a.role) && !a.secondFactor && due != nil && !s.cfg.Store.Now().Before(*due) {
 		return RestrictedToSecondFactor
 	}
 	return ""

@@ -301,7 +301,7 @@ func (s *Service) cleanRole(a authority, n NewRole) (NewRole, error) {
 // mayDistribute fails where a role has what the caller has not.
 func (s *Service) mayDistribute(a authority, base authz.Role, permissions []authz.Permission) error {
 	set := authz.SetOf(permissions...).And(s.grantable(a.node.Kind))
-	if a.program || a.covers(authz.RightsWith(set, roleAt(a.node.Kind, base), a.node.Path)) {
+	if a.program || a.reaches(base) && a.covers(authz.RightsWith(set, roleAt(a.node.Kind, base), a.node.Path)) {
 		return nil
 	}
 	return fault.New(fault.Forbidden, fault.CodePermissionTooWide,

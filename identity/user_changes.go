@@ -317,7 +317,8 @@ func (s *Service) keepsAdministrator(ctx context.Context, leaving *ent.User) err
 		return err
 	}
 	others, err := s.cfg.Store.Ent(ctx).User.Query().
-		Where(user.RoleEQ(leaving.Role), user.StatusEQ(user.StatusActive), user.CustomRoleIDIsNil(), user.IDNEQ(leaving.ID)).
+		Where(user.RoleEQ(leaving.Role), user.StatusEQ(user.StatusActive), user.CustomRoleIDIsNil(), user.IDNEQ(leaving.ID),
+			user.PasswordHashNEQ("")). // an account for a service never signs in
 		All(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for another administrator: %w", err)

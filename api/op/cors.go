@@ -31,12 +31,17 @@ func (s *Surface) cors(next http.Handler) http.Handler {
 		if preflight {
 			method = asked
 		}
-		if origin != "" && s.cfg.Origins.Allowed(r.Context(), origin, s.tenantAt(method, r.URL.Path)) {
+		allowed := origin != "" && s.cfg.Origins.Allowed(r.Context(), origin, s.tenantAt(method, r.URL.Path))
+		if allowed {
 			w.Header().Set("Access-Control-Allow-Origin", origin)
 			w.Header().Set("Access-Control-Expose-Headers", corsExposed)
 		}
 		if !preflight {
 			next.ServeHTTP(w, r)
+			return
+		}
+		if !allowed {
+			w.WriteHeader(http.StatusNoContent) // and no word of what would be
 			return
 		}
 		w.Header().Set("Access-Control-Allow-Methods", strings.Join(s.methodsAt(r.URL.Path), ", "))

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -152,6 +153,12 @@ func (c *Client) provider(ctx context.Context, issuer string) (*oidc.Provider, e
 		provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), c.cfg.HTTP), issuer)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		// A browser is sent there by the page of the application: the provider must
+		// not make that page run something, as javascript: would.
+		entrance, err := url.Parse(provider.Endpoint().AuthURL)
+		if err != nil || entrance.Host == "" || entrance.User != nil || entrance.Scheme != "https" && entrance.Scheme != "http" {
+			return nil, fmt.Errorf("%w: its authorization endpoint is no web address", ErrUnreachable)
 		}
 		return provider, nil
 	})

@@ -172,7 +172,7 @@ func (s *Service) Attachment(ctx context.Context, c Caller, attachmentID uuid.UU
 		}
 		if found.MessageID != nil {
 			_, err = s.visibleMessage(ctx, c, *found.MessageID)
-		} else if c.OwnOnly && (found.UploaderID == nil || *found.UploaderID != sc.Actor.ID) {
+		} else if c.ownUploads(ctx) && (found.UploaderID == nil || *found.UploaderID != sc.Actor.ID) {
 			err = fault.Missing("attachment")
 		}
 		if fault.Is(err, fault.CodeNotFound) {

@@ -97,7 +97,7 @@ func tooLong(characters int) error {
 // CodeOwnNumber, CodeNotFound for the channel or the contact.
 func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to Recipient, d Draft) (Message, error) {
 	var out Message
-	d.ownUploads = c.OwnOnly
+	d.ownUploads = c.ownUploads(ctx)
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		viewer := channels.Viewer{UserID: c.UserID, Narrow: c.OwnOnly}
 		if _, err := s.channels.GetFor(ctx, viewer, channelID); err != nil {
@@ -167,7 +167,7 @@ func (s *Service) mustSee(ctx context.Context, c Caller, interactionID uuid.UUID
 // be rolled back.
 func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, d Draft) (Message, error) {
 	var out Message
-	d.ownUploads = c.OwnOnly
+	d.ownUploads = c.ownUploads(ctx)
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		channelID, err := s.channelOf(ctx, c, interactionID)
 		if err != nil {
@@ -435,7 +435,9 @@ func (s *Service) earlier(ctx context.Context, channelID uuid.UUID, address stri
 	if d.ClientMessageID == "" {
 		return Message{}, false, nil
 	}
-	row, err := s.store.Ent(ctx).Message.Query().Where(message.ClientMessageID(d.ClientMessageID)).Only(ctx)
+	// Of the whole tenant, in which the name is unique, also for a caller who is
+	// kept to some channels: elsewhere it is another message.
+	row, err := s.store.Ent(ctx).Message.Query().Where(message.ClientMessageID(d.ClientMessageID)).Only(scope.OnlyChannels(ctx, nil))
 	if ent.IsNotFound(err) {
 		return Message{}, false, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/consent"
 	"github.com/trellishq/trellis/messaging/contacts"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // Log is where facts are published.
@@ -90,6 +91,12 @@ type Caller struct {
 	// OwnOnly callers reach only what is assigned to them, and what waits in
 	// their queues.
 	OwnOnly bool
+}
+
+// ownUploads tells whether pictures that wait for their message are the
+// uploader's alone: until then they belong to no conversation.
+func (c Caller) ownUploads(ctx context.Context) bool {
+	return c.OwnOnly || len(scope.Channels(ctx)) > 0
 }
 
 // Get returns one interaction that the caller may see. Faults: CodeNotFound.
