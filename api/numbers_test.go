@@ -137,6 +137,58 @@ func TestNothingSlipsInWhileANumberIsTakenAway(t *testing.T) {
 	wantCount(t, s.Platform, 0, "SELECT coalesce(sum(used), 0) FROM usage_counters WHERE tenant_id = $1 AND quota = 'messages_per_month'", s.at.ID)
 }
 
+// Who would write while a number is being taken away waits for the outcome, and
+// is told; nothing of his stays behind.
+//
+// Covers: CHN-06
+func TestASenderWaitsForWhoeverTakesTheNumberAway(t *testing.T) {
+	t.Parallel()
+	s := sceneWith(t, provider.Scopserv)
+	s.Receive(t, s.line, sim.Inbound{Body: "hello", From: number(1)})
+	open := s.conversation(t, number(1))
+	owner := s.Database.Owner(t)
+	taking, err := owner.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taking.Rollback() }()
+	for _, statement := range []string{
+		"SELECT FROM channels WHERE id = $1 FOR UPDATE",
+		"UPDATE interactions SET status = 'closed' WHERE channel_id = $1",
+		"UPDATE channels SET status = 'released', due_at = NULL WHERE id = $1",
+	} {
+		if _, err := taking.ExecContext(t.Context(), statement, s.line.ChannelID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answers := make(chan *apitest.Response, 2)
+	send := func(by *apitest.Client, path string, body apitest.Body) {
+		r, err := by.Try(http.MethodPost, path, body)
+		if err != nil {
+			r = &apitest.Response{Content: []byte(err.Error())}
+		}
+		answers <- r
+	}
+	go send(s.admin, s.at.Path("/messages"), apitest.Body{"channel_id": s.line.ChannelID, "to": number(2), "body": "x"})
+	go send(s.manager, s.at.Path("/interactions/%s/messages", open), apitest.Body{"body": "x"})
+	const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+	for s.Count(t, waiting) < 2 {
+		select {
+		case r := <-answers:
+			t.Fatalf("somebody did not wait: %d %s", r.Status, r.Content)
+		default:
+		}
+	}
+	if err := taking.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		(<-answers).WantProblem(t, http.StatusConflict, "channel_inactive", "")
+	}
+	wantCount(t, s.Platform, 0, "SELECT count(*) FROM messages WHERE direction = 'outbound'")
+	wantCount(t, s.Platform, 0, "SELECT count(*) FROM interactions WHERE status <> 'closed'")
+}
+
 // history is who held a number, oldest first, as "name cause ended".
 func (s *scene) history(t *testing.T, by *apitest.Client, at apitest.Tenant, names map[uuid.UUID]string) []string {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -181,7 +182,7 @@ func TestAUserHasHisOwnNumber(t *testing.T) {
 	}
 }
 
-// Covers: CHN-18
+// Covers: CHN-18 SMS-17
 func TestAChannelIsForThoseItWasMadeAvailableTo(t *testing.T) {
 	t.Parallel()
 	s := twilio(t)
@@ -208,6 +209,13 @@ func TestAChannelIsForThoseItWasMadeAvailableTo(t *testing.T) {
 	if got := texts(t, s.at.Agent.Get(t, s.at.Path("/channels")), "id"); len(got) != 0 {
 		t.Errorf("the agent may choose %q", got)
 	}
+	// An agent who was granted to start messages chooses among the same.
+	s.admin.Patch(t, s.at.Path("/users/%s", s.at.Agent.UserID), apitest.Body{"granted_permissions": []string{"interactions:start"}}).Want(t, http.StatusOK)
+	s.Clock.Advance(2 * time.Second) // rights are at most a second old
+	send(s.at.Agent, number(7)).WantProblem(t, http.StatusNotFound, "not_found", "")
+	put(apitest.Body{"restricted": true, "user_ids": []uuid.UUID{s.at.User.UserID, s.at.Agent.UserID}}).Want(t, http.StatusOK)
+	send(s.at.Agent, number(7)).Want(t, http.StatusCreated)
+	put(apitest.Body{"restricted": true, "user_ids": []uuid.UUID{s.at.User.UserID}}).Want(t, http.StatusOK)
 	// What he was given on it he answers.
 	s.Receive(t, s.line, sim.Inbound{From: number(5), Body: "?"})
 	given := s.conversation(t, number(5))

@@ -126,3 +126,13 @@ func TestAnExternalChannelCannotBeDistributed(t *testing.T) {
 		}).WantProblem(t, http.StatusConflict, "channel_not_distributable", "body.provider")
 	}
 }
+
+// Covers: CHN-21
+func TestOnlyAnAdministratorOpensANewChannel(t *testing.T) {
+	t.Parallel()
+	s := twilio(t)
+	for _, c := range []*apitest.Client{s.manager, s.at.Agent, s.at.User} {
+		c.Post(t, s.at.Path("/channels"), sandboxChannel()).WantProblem(t, http.StatusForbidden, "forbidden", "")
+	}
+	s.admin.Post(t, s.at.Path("/channels"), sandboxChannel()).Want(t, http.StatusCreated)
+}

@@ -99,9 +99,10 @@ func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to R
 	var out Message
 	d.ownUploads = c.ownUploads(ctx)
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
-		viewer := channels.Viewer{UserID: c.UserID, Narrow: c.OwnOnly}
-		if _, err := s.channels.GetFor(ctx, viewer, channelID); err != nil {
-			return err
+		if c.OwnOnly {
+			if _, err := s.channels.GetFor(ctx, channels.Viewer{UserID: c.UserID, Narrow: true}, channelID); err != nil {
+				return err
+			}
 		}
 		through, err := s.sendingChannel(ctx, channelID)
 		if err != nil {
