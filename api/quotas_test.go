@@ -378,6 +378,14 @@ func TestSeatsAreCounted(t *testing.T) {
 	status(users[0], "active").Want(t, http.StatusOK)
 	s.wantUsage(t, "seats", there+5, there+5)
 	s.wantEvents(t, "quota.reached", "seats", 1)
+	// So does an archived one.
+	s.admin.Do(t, http.MethodDelete, s.at.Path("/users/%s", users[0]), nil).Want(t, http.StatusNoContent)
+	s.wantUsage(t, "seats", there+4, there+5)
+	status(users[1], "active").Want(t, http.StatusOK)
+	s.admin.Post(t, s.at.Path("/users/%s/restore", users[0]), nil).WantProblem(t, http.StatusForbidden, "quota_exceeded", "")
+	status(users[1], "disabled").Want(t, http.StatusOK)
+	s.admin.Post(t, s.at.Path("/users/%s/restore", users[0]), nil).Want(t, http.StatusOK)
+	s.wantUsage(t, "seats", there+5, there+5)
 	// What falls far enough and comes near again is told of again.
 	for _, user := range users[2:] {
 		status(user, "disabled").Want(t, http.StatusOK)
