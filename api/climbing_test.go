@@ -159,3 +159,49 @@ func TestAServiceIsNotTheLastAdministrator(t *testing.T) {
 	p.NewUser(t, at.Admin, at, "tenant_admin")
 	tree.L2.Admin.Patch(t, at.Path("/users/%s", at.Admin.UserID), apitest.Body{"status": "disabled"}).Want(t, http.StatusOK)
 }
+
+// A role of a reseller that is made of a manager's reaches its own tenant, and
+// so do its permissions on numbers, which are found by place in the tree.
+//
+// Covers: CHN-09 USR-33
+func TestNumbersAreDistributedByWhoReachesBelow(t *testing.T) {
+	t.Parallel()
+	p := apitest.Start(t)
+	tree := p.Grow(t)
+	l2 := tree.L2
+	_, below := p.CarrierLine(t, tree)
+	clerk := p.NewUser(t, l2.Admin, l2, "manager")
+	role := roleFor(t, l2.Admin, l2, "manager", "numbers:read", "numbers:assign")
+	give(t, l2.Admin, l2, clerk, apitest.Body{"custom_role_id": role}).Want(t, http.StatusOK)
+	clerk = p.Login(t, loginOf(t, clerk))
+	at := func(format string) string { return l2.Path(format, below) }
+	unknown := func() {
+		t.Helper()
+		for _, ask := range []struct {
+			method, path string
+			body         any
+		}{
+			{http.MethodGet, "/numbers/%s", nil},
+			{http.MethodGet, "/numbers/%s/history", nil},
+			{http.MethodPost, "/numbers/%s/reclaim", apitest.Body{"force": true}},
+			{http.MethodPost, "/numbers/%s/move", apitest.Body{"tenant_id": l2.ID}},
+		} {
+			clerk.Do(t, ask.method, at(ask.path), ask.body).WantProblem(t, http.StatusNotFound, "not_found", "")
+		}
+		if got := clerk.Get(t, l2.Path("/numbers?view=all")).Want(t, http.StatusOK).Items(t); len(got) != 0 {
+			t.Errorf("the clerk sees %v", got)
+		}
+	}
+	unknown()
+	l2.Admin.Post(t, at("/numbers/%s/reclaim"), apitest.Body{}).Want(t, http.StatusOK)
+	clerk.Get(t, at("/numbers/%s")).Want(t, http.StatusOK)
+	if got := texts(t, clerk.Get(t, at("/numbers/%s/history")), "holder_id"); len(got) != 2 {
+		t.Errorf("the clerk is told of the holders %v", got)
+	}
+	clerk.Post(t, at("/numbers/%s/assign"), apitest.Body{"tenant_id": tree.Customer.ID}).
+		WantProblem(t, http.StatusUnprocessableEntity, "not_found", "body.tenant_id")
+	clerk.Post(t, at("/numbers/%s/move"), apitest.Body{"tenant_id": tree.Customer.ID}).
+		WantProblem(t, http.StatusUnprocessableEntity, "not_found", "body.tenant_id")
+	l2.Admin.Post(t, at("/numbers/%s/assign"), apitest.Body{"tenant_id": tree.Customer.ID}).Want(t, http.StatusOK)
+	unknown()
+}

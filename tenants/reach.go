@@ -31,6 +31,13 @@ func reachOf(ctx context.Context) (Reach, bool) {
 	return r, ok
 }
 
+// OwnNodeOnly tells whether a caller's permission ends at his own node, and that
+// node's path. Whoever reads by a path finds more than such a caller may see.
+func OwnNodeOnly(ctx context.Context) (path string, only bool) {
+	r, ok := reachOf(ctx)
+	return r.Home, ok && !r.Below
+}
+
 // visible begins a query of the nodes that the caller may see.
 func (s *Service) visible(ctx context.Context) *ent.TenantQuery {
 	query := s.store.Ent(ctx).Tenant.Query()

@@ -8,8 +8,10 @@ import (
 
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/number"
+	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -34,6 +36,25 @@ type Filter struct {
 	Status string
 }
 
+// visible begins a query of the numbers that the caller may see: those of the
+// scope's subtree, or of his own tenant alone where his permission ends there.
+func (s *Service) visible(ctx context.Context) *ent.NumberQuery {
+	q := s.store.Ent(ctx).Number.Query()
+	if path, own := tenants.OwnNodeOnly(ctx); own {
+		q.Where(number.HolderPath(path))
+	}
+	return q
+}
+
+// holder finds a tenant of the same reach. Faults: ent's not found.
+func (s *Service) holder(ctx context.Context, tenantID uuid.UUID) (*ent.Tenant, error) {
+	q := s.store.Ent(ctx).Tenant.Query().Where(tenant.ID(tenantID))
+	if path, own := tenants.OwnNodeOnly(ctx); own {
+		q.Where(tenant.Path(path))
+	}
+	return q.Only(ctx)
+}
+
 // List returns numbers behind a given id, oldest first.
 func (s *Service) List(ctx context.Context, f Filter, after uuid.UUID, limit int) ([]Number, error) {
 	var out []Number
@@ -42,7 +63,7 @@ func (s *Service) List(ctx context.Context, f Filter, after uuid.UUID, limit int
 		if err != nil {
 			return err
 		}
-		q := s.store.Ent(ctx).Number.Query().Where(number.IDGT(after))
+		q := s.visible(ctx).Where(number.IDGT(after))
 		f.narrow(q, sc)
 		rows, err := q.Order(ent.Asc(number.FieldID)).Limit(limit).All(ctx)
 		for _, row := range rows {
@@ -99,7 +120,7 @@ func (s *Service) History(ctx context.Context, numberID, after uuid.UUID, limit 
 		if err != nil {
 			return err
 		}
-		known, err := s.store.Ent(ctx).Number.Query().Where(number.ID(numberID)).Exist(ctx)
+		known, err := s.visible(ctx).Where(number.ID(numberID)).Exist(ctx)
 		if err != nil {
 			return err
 		}
@@ -109,17 +130,18 @@ func (s *Service) History(ctx context.Context, numberID, after uuid.UUID, limit 
 		if after == uuid.Nil {
 			after = uuid.Max
 		}
-		out, err = holdings(ctx, sc, numberID, after, limit)
+		_, own := tenants.OwnNodeOnly(ctx)
+		out, err = holdings(ctx, sc, own, numberID, after, limit)
 		return err
 	})
 	return out, err
 }
 
-func holdings(ctx context.Context, sc scope.Scope, numberID, after uuid.UUID, limit int) (out []Holding, err error) {
+func holdings(ctx context.Context, sc scope.Scope, own bool, numberID, after uuid.UUID, limit int) (out []Holding, err error) {
 	rows, err := store.Query(ctx, `
 		SELECT id, holder_id, cause, started_at, ended_at FROM number_holdings
-		WHERE number_id = $1 AND starts_with(holder_path, $2) AND id < $3
-		ORDER BY id DESC LIMIT $4`, numberID, sc.Path, after, limit)
+		WHERE number_id = $1 AND starts_with(holder_path, $2) AND id < $3 AND (NOT $5 OR holder_path = $2)
+		ORDER BY id DESC LIMIT $4`, numberID, sc.Path, after, limit, own)
 	if err != nil {
 		return nil, err
 	}

@@ -41,9 +41,8 @@ func (s *Service) Assign(ctx context.Context, numberID, childID uuid.UUID, force
 			return nil, fault.New(fault.Conflict, fault.CodeWrongState,
 				"Another tenant holds the number: it has to be reclaimed first.").Showing(row.HolderID.String())
 		}
-		child, err := s.store.Ent(ctx).Tenant.Query().
-			Where(tenant.ID(childID), tenant.ParentID(sc.TenantID)).Only(ctx)
-		if ent.IsNotFound(err) {
+		child, err := s.holder(ctx, childID)
+		if ent.IsNotFound(err) || err == nil && (child.ParentID == nil || *child.ParentID != sc.TenantID) {
 			return nil, fault.InvalidField(fault.CodeNotFound, "body.tenant_id", "is no child of this tenant", childID.String())
 		}
 		return child, err
@@ -66,7 +65,7 @@ func (s *Service) Reclaim(ctx context.Context, numberID uuid.UUID, force bool) (
 // CodeInteractionsOpen, CodeWrongState where the tenant has it already.
 func (s *Service) Move(ctx context.Context, numberID, tenantID uuid.UUID, force bool) (Number, error) {
 	return s.move(ctx, numberID, moving{kind: "number.moved", force: force}, func(ctx context.Context, _ scope.Scope, row *ent.Number) (*ent.Tenant, error) {
-		to, err := s.store.Ent(ctx).Tenant.Get(ctx, tenantID)
+		to, err := s.holder(ctx, tenantID)
 		if ent.IsNotFound(err) {
 			return nil, fault.InvalidField(fault.CodeNotFound, "body.tenant_id", "is no tenant that you can see", tenantID.String())
 		}
@@ -182,7 +181,7 @@ func (s *Service) move(ctx context.Context, numberID uuid.UUID, m moving, to cho
 
 // lock loads a number of the scope's subtree for a change.
 func (s *Service) lock(ctx context.Context, numberID uuid.UUID) (*ent.Number, error) {
-	row, err := s.store.Ent(ctx).Number.Query().Where(number.ID(numberID)).ForUpdate().Only(ctx)
+	row, err := s.visible(ctx).Where(number.ID(numberID)).ForUpdate().Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, fault.Missing("number")
 	}

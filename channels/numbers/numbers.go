@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/channels"
 	"github.com/trellishq/trellis/channels/provider"
 	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/id"
@@ -165,7 +166,7 @@ func (s *Service) Get(ctx context.Context, numberID uuid.UUID) (Number, error) {
 		if err != nil {
 			return err
 		}
-		row, err := s.store.Ent(ctx).Number.Get(ctx, numberID)
+		row, err := s.visible(ctx).Where(number.ID(numberID)).Only(ctx)
 		if ent.IsNotFound(err) {
 			return fault.Missing("number")
 		}
