@@ -20,6 +20,8 @@ import (
 type asked struct {
 	// by is who asks where; the customer's admin by default.
 	by func(*world) (*caller, *node)
+	// noted is set where asking is written down.
+	noted bool
 	// body is made of ids.
 	body func(ids map[string]string) apitest.Body
 }
@@ -74,8 +76,9 @@ var withIDs = map[string]asked{
 	"getChannel":   {}, "getChannelCapabilities": {}, "updateChannel": {body: fixed(apitest.Body{"name": "Renamed"})},
 	"getContact": {}, "getInteraction": {}, "markInteractionRead": {}, "closeInteraction": {body: fixed(apitest.Body{})},
 	"assignInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"user_id": ids["user_id"]} }},
-	"listInteractions":  {},
-	"listMessages":      {},
+	"listAuditEntries":  {}, "exportAuditEntries": {noted: true},
+	"listInteractions": {},
+	"listMessages":     {},
 	"replyToInteraction": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"body": "x", "attachment_ids": []string{ids["attachment_ids"]}}
 	}},
@@ -148,6 +151,8 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
 		"department_id": w.department(t, n), "attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
+		"actor_id": n.boss.UserID.String(), "object_id": n.user, "act_as_id": uuid.NewString(),
+		"attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
 		"parent_id": n.parent.ID.String(), "tenant_id": n.ID.String(),
 	}
 }
@@ -207,7 +212,7 @@ func compareIDs(t *testing.T, w *world, by *caller, at *node, o apitest.Operatio
 	if o.Method != http.MethodGet && strings.HasPrefix(theirs, "2") {
 		t.Errorf("%s: another's id was taken: %s", place, theirs)
 	}
-	if after := snapshot(t, w); after != before {
+	if after := snapshot(t, w); after != before && !a.noted {
 		t.Errorf("%s: something was changed", place)
 	}
 }
@@ -249,6 +254,9 @@ func ask(t *testing.T, by *caller, at *node, o apitest.Operation, a asked, place
 func normal(t *testing.T, r *apitest.Response, id string) string {
 	t.Helper()
 	var content map[string]any
+	if kind := r.Header.Get("Content-Type"); kind != "" && !strings.Contains(kind, "json") {
+		return fmt.Sprintf("%d %s %s", r.Status, kind, strings.ReplaceAll(string(r.Content), id, "ID"))
+	}
 	if len(r.Content) > 0 {
 		if err := json.Unmarshal(r.Content, &content); err != nil {
 			t.Fatalf("%v: %s", err, r.Content)

@@ -316,6 +316,9 @@ var matrix = map[string]rule{
 	"getQueueMembers": {own: "ORTMA", below: "OR", prepare: queueOf},
 	"setQueueMembers": {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{"user_ids": []string{}})},
 
+	"listAuditEntries":   {own: "ORT", below: "OR"},
+	"exportAuditEntries": {own: "ORT", below: "OR"},
+
 	"listContacts": {own: people},
 	"getContact":   {own: people, prepare: interactionOf},
 	"listOptOuts":  {own: "RT"},

@@ -40,6 +40,7 @@ const (
 	UsageRead         Permission = "usage:read"
 	QueuesRead        Permission = "queues:read"
 	QueuesWrite       Permission = "queues:write"
+	AuditRead         Permission = "audit:read"
 )
 
 // Content of one tenant. These hold in the caller's own tenant only.
@@ -78,6 +79,7 @@ var administrative = map[string]bool{
 	"entitlements": true,
 	"usage":        true,
 	"queues":       true,
+	"audit":        true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
@@ -96,6 +98,7 @@ func Permissions() []Permission {
 		EntitlementsRead, EntitlementsWrite,
 		UsageRead,
 		QueuesRead, QueuesWrite,
+		AuditRead,
 
 		ContactsRead,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,

@@ -140,7 +140,9 @@ func (s *Service) Create(ctx context.Context, n NewChannel) (Channel, error) {
 			return err
 		}
 		out = s.view(row)
-		return s.events.Publish(ctx, "channel.created", "channel", row.ID, map[string]any{"provider": row.Provider})
+		return s.events.Publish(ctx, "channel.created", "channel", row.ID, events.Change{
+			Data: map[string]any{"provider": row.Provider}, After: row,
+		})
 	})
 	return out, err
 }

@@ -10,24 +10,29 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/trellishq/trellis/events/audit"
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/internal/telemetry"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
-// Log appends to the table of events.
+// Log appends to the table of events, and to the audit log what belongs there.
 type Log struct {
 	store *store.Store
+	trail *audit.Trail
 }
 
 // New returns the log of a store.
-func New(s *store.Store) *Log { return &Log{s} }
+func New(s *store.Store) *Log { return &Log{s, audit.New(s)} }
+
+// Trail is the audit log that is written with the events.
+func (l *Log) Trail() *audit.Trail { return l.trail }
 
 // Change is the data of an event that changed an object. Data goes into the
 // log as it is. Before and After are the object's view on either side of the
-// change, for those who compare them: nil Before for an object that is new, nil
-// After for one that is gone. Views hold no secrets.
+// change, and the audit log keeps what differs: nil Before for an object that
+// is new, nil After for one that is gone. Views hold no secrets.
 type Change struct {
 	Data          any
 	Before, After any
@@ -58,11 +63,18 @@ func (l *Log) PublishFor(ctx context.Context, tenantID uuid.UUID, kind, objectKi
 }
 
 func (l *Log) publish(ctx context.Context, tenantID uuid.UUID, actor scope.Actor, kind, objectKind string, objectID uuid.UUID, data any) error {
-	if change, ok := data.(Change); ok {
-		data = change.Data
+	change, ok := data.(Change)
+	if !ok {
+		change.Data = data
 	}
-	body, err := json.Marshal(data)
+	body, err := json.Marshal(change.Data)
 	if err != nil {
+		return fmt.Errorf("events: %s: %w", kind, err)
+	}
+	if err := l.trail.Record(ctx, audit.Fact{
+		TenantID: tenantID, Action: kind, ObjectKind: objectKind, ObjectID: objectID, Actor: actor,
+		Data: body, Before: change.Before, After: change.After,
+	}); err != nil {
 		return fmt.Errorf("events: %s: %w", kind, err)
 	}
 	var actorID *uuid.UUID

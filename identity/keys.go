@@ -12,6 +12,7 @@ import (
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/apikey"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/secret"
 	"github.com/trellishq/trellis/internal/store"
@@ -117,8 +118,8 @@ func (s *Service) CreateKey(ctx context.Context, n NewKey) (CreatedKey, error) {
 			return fmt.Errorf("creating an API key: %w", err)
 		}
 		made.APIKey = viewKey(row)
-		return s.cfg.Log.Publish(ctx, "api_key.created", "api_key", row.ID, keyData{
-			Name: row.Name, Permissions: row.Permissions, ExpiresAt: &row.ExpiresAt,
+		return s.cfg.Log.Publish(ctx, "api_key.created", "api_key", row.ID, events.Change{
+			Data: keyData{Name: row.Name, Permissions: row.Permissions, ExpiresAt: &row.ExpiresAt}, After: row,
 		})
 	})
 	if err != nil {
@@ -245,12 +246,15 @@ func (s *Service) RevokeKey(ctx context.Context, keyID uuid.UUID) (APIKey, error
 		if row.RevokedAt != nil {
 			return nil
 		}
+		before := row
 		if row, err = row.Update().SetRevokedAt(s.cfg.Store.Now()).Save(ctx); err != nil {
 			return fmt.Errorf("revoking an API key: %w", err)
 		}
 		revoked = viewKey(row)
 		s.forgetPrincipals(ctx)
-		return s.cfg.Log.Publish(ctx, "api_key.revoked", "api_key", row.ID, keyData{Name: row.Name})
+		return s.cfg.Log.Publish(ctx, "api_key.revoked", "api_key", row.ID, events.Change{
+			Data: keyData{Name: row.Name}, Before: before, After: row,
+		})
 	})
 	return revoked, err
 }

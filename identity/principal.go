@@ -86,6 +86,15 @@ func (p Principal) May(permission authz.Permission, node string) bool {
 	return p.Rights.Allow(permission, node)
 }
 
+// Home is the path of the node that the person, or a key's creator, is at home
+// in. A key may be bound to a node below.
+func (p Principal) Home() string {
+	if p.Kind == scope.ActorKey {
+		return p.creator.Path
+	}
+	return p.Path
+}
+
 // Actor is the caller as logs and scopes name it.
 func (p Principal) Actor() scope.Actor {
 	if p.Kind == scope.ActorKey {

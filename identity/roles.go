@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/user"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
@@ -97,7 +98,7 @@ func (s *Service) CreateRole(ctx context.Context, n NewRole) (CustomRole, error)
 			return fmt.Errorf("creating a role: %w", err)
 		}
 		made = viewRole(row)
-		return s.publishRole(ctx, "role.created", made)
+		return s.publishRole(ctx, "role.created", made, events.Change{After: row})
 	})
 	return made, err
 }
@@ -140,7 +141,7 @@ func (s *Service) UpdateRole(ctx context.Context, roleID uuid.UUID, c RoleChange
 		}
 		updated = viewRole(row)
 		s.forgetPrincipals(ctx)
-		return s.publishRole(ctx, "role.updated", updated)
+		return s.publishRole(ctx, "role.updated", updated, events.Change{Before: present, After: row})
 	})
 	return updated, err
 }
@@ -175,7 +176,7 @@ func (s *Service) DeleteRole(ctx context.Context, roleID uuid.UUID) error {
 		if err != nil {
 			return fmt.Errorf("deleting a role: %w", err)
 		}
-		return s.publishRole(ctx, "role.deleted", viewRole(present))
+		return s.publishRole(ctx, "role.deleted", viewRole(present), events.Change{Before: present})
 	})
 }
 
@@ -316,8 +317,9 @@ type roleData struct {
 	Permissions []authz.Permission `json:"permissions"`
 }
 
-func (s *Service) publishRole(ctx context.Context, kind string, r CustomRole) error {
-	return s.cfg.Log.Publish(ctx, kind, "role", r.ID, roleData{r.Name, r.Base, r.Permissions})
+func (s *Service) publishRole(ctx context.Context, kind string, r CustomRole, change events.Change) error {
+	change.Data = roleData{r.Name, r.Base, r.Permissions}
+	return s.cfg.Log.Publish(ctx, kind, "role", r.ID, change)
 }
 
 func roleNameTaken(cause error) error {

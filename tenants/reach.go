@@ -26,6 +26,13 @@ func WithReach(ctx context.Context, r Reach) context.Context {
 	return context.WithValue(ctx, reachKey{}, r)
 }
 
+// ReachOf returns how much of the tree the caller of a context may use; the
+// zero Reach where nobody calls.
+func ReachOf(ctx context.Context) Reach {
+	r, _ := reachOf(ctx)
+	return r
+}
+
 func reachOf(ctx context.Context) (Reach, bool) {
 	r, ok := ctx.Value(reachKey{}).(Reach)
 	return r, ok

@@ -81,6 +81,7 @@ func Start(t testing.TB, options ...Option) *Platform {
 	p.Store = testkit.Open(t, p.Database, p.Clock)
 	p.claimer = jobs.NewClaimer(p.Store)
 	p.owner = p.Database.Owner(t)
+	t.Cleanup(func() { p.wantNoSecrets(t) })
 	p.startSimulator(t)
 	p.Mailbox = startMailbox(t)
 	key, err := secret.NewKey("test")
@@ -214,7 +215,29 @@ func (p *Platform) Work(t testing.TB) {
 			t.Fatalf("apitest: the simulator does not settle: %v", err)
 		}
 		if p.workOnce(t, ctx) == 0 {
-			return
+			break
+		}
+	}
+	if err := p.Audit.Drain(ctx); err != nil {
+		t.Fatalf("apitest: the audit chain: %v", err)
+	}
+}
+
+// secrets are what tests hand in and are handed out: passwords, credentials,
+// keys and tokens.
+const secrets = `(?i)(correct|another)-horse|carrier-secret|callback-secret|clickatell-key|0123456789abcdef0123456789|trl_[a-z]+_[0-9A-Za-z]{16}|eyJ[A-Za-z0-9_-]{16}`
+
+// wantNoSecrets looks, when a test is over, whether one of them was written
+// down where no secret belongs (rules D6-3).
+func (p *Platform) wantNoSecrets(t testing.TB) {
+	t.Helper()
+	for _, lines := range []string{
+		"SELECT action || ' ' || details::text || changes::text || actor_name FROM audit_entries",
+		"SELECT type || ' ' || data::text FROM events",
+	} {
+		found := p.Text(t, "SELECT coalesce(min(line), '') FROM ("+lines+") s (line) WHERE line ~ $1", secrets)
+		if found != "" {
+			t.Errorf("apitest: a secret was written down: %s", found)
 		}
 	}
 }

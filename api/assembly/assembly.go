@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	apiaudit "github.com/trellishq/trellis/api/audit"
 	apichannels "github.com/trellishq/trellis/api/channels"
 	apicontacts "github.com/trellishq/trellis/api/contacts"
 	"github.com/trellishq/trellis/api/docs"
@@ -28,6 +29,7 @@ import (
 	"github.com/trellishq/trellis/channels/numbers"
 	"github.com/trellishq/trellis/channels/provider"
 	"github.com/trellishq/trellis/events"
+	"github.com/trellishq/trellis/events/audit"
 	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/identity/departments"
 	"github.com/trellishq/trellis/internal/clock"
@@ -114,6 +116,8 @@ type Platform struct {
 	Channels     *channels.Service
 	Interactions *interactions.Service
 	Intake       *intake.Service
+	// Audit numbers the audit log; whoever works runs it.
+	Audit *audit.Chain
 
 	media  *attachments.Media
 	limits *ratelimit.Shared
@@ -139,7 +143,13 @@ func Reseal(ctx context.Context, s *store.Store, k *secret.Keyring) (int, error)
 			return total, err
 		}
 	}
-	return total, nil
+	n, err := Audit(s, k).Resign(ctx)
+	return total + n, err
+}
+
+// Audit is the chain of a store's audit log, for those who only prove it.
+func Audit(s *store.Store, k *secret.Keyring) *audit.Chain {
+	return audit.NewChain(audit.New(s), k.DeriveAll("audit heads"))
 }
 
 // New assembles the platform and proves that its surface is complete.
@@ -212,6 +222,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	p := &Platform{
 		Chores: []worker.Chore{{Name: "warning of passwords that expire", Do: people.WarnExpiring}},
 		Waker:  waker, Tenants: tree, Mail: letters, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
+		Audit: audit.NewChain(log.Trail(), c.Keyring.DeriveAll("audit heads")),
 		Handlers: worker.Handlers(worker.Config{
 			ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, bool, error) {
 				node, err := tree.Node(ctx, tenantID)
@@ -238,6 +249,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
 	apiqueues.Register(p.Surface, queues.New(c.Store, log))
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
+	apiaudit.Register(p.Surface, apiaudit.Config{Trail: log.Trail(), MayGoOn: mayGoOn})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})
 	registerHealth(p.Surface, c)
 	if err := docs.Mount(p.Surface); err != nil {

@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	apiaudit "github.com/trellishq/trellis/api/audit"
 	apichannels "github.com/trellishq/trellis/api/channels"
 	apicontacts "github.com/trellishq/trellis/api/contacts"
 	apiidentity "github.com/trellishq/trellis/api/identity"
@@ -36,6 +37,7 @@ func tags() []op.Tag {
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
 		{Name: ingress.Tag, Description: "What providers call."},
+		{Name: apiaudit.Tag, Description: "Who changed what, and the proof that nobody touched the record."},
 		{Name: systemTag, Description: "Whether the program runs."},
 	}
 }

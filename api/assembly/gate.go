@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -38,8 +39,50 @@ func (g gate) Authenticate(ctx context.Context, r *http.Request) (context.Contex
 	if err := principal.Permits(op.CallerOf(ctx).Address, r.Header.Get("Origin")); err != nil {
 		return nil, op.Caller{}, err
 	}
-	return identity.With(ctx, principal), op.Caller{Actor: principal.Actor(), TenantID: principal.TenantID}, nil
+	ctx = scope.WithOrigin(identity.With(ctx, principal), originOf(ctx, principal))
+	ctx = context.WithValue(ctx, againKey{}, func(ctx context.Context, permission authz.Permission, tenantID uuid.UUID) error {
+		present, err := g.identity.Authenticate(ctx, bearer)
+		if err == nil {
+			_, err = g.identity.Admit(ctx, present, permission, tenantID)
+		}
+		return err
+	})
+	return ctx, op.Caller{Actor: principal.Actor(), TenantID: principal.TenantID}, nil
 }
+
+// originOf is what is written down of a caller beside the address.
+func originOf(ctx context.Context, p identity.Principal) scope.Origin {
+	o := scope.OriginOf(ctx)
+	o.Actor, o.Name, o.UserID, o.Home = p.Actor(), p.UserName, p.UserID, p.Home()
+	if p.Kind == scope.ActorKey {
+		o.Name = p.KeyName
+	}
+	return o
+}
+
+// againKey holds how to let a caller in once more.
+type againKey struct{}
+
+type admission struct {
+	permission authz.Permission
+	tenantID   uuid.UUID
+}
+
+type admissionKey struct{}
+
+// mayGoOn asks once more what Authenticate and Admit were asked when a request
+// came: whoever has lost his rights since is told so.
+func mayGoOn(ctx context.Context) error {
+	again, _ := ctx.Value(againKey{}).(func(context.Context, authz.Permission, uuid.UUID) error)
+	was, known := ctx.Value(admissionKey{}).(admission)
+	if again == nil || !known {
+		return errNotAdmitted
+	}
+	return again(ctx, was.permission, was.tenantID)
+}
+
+// errNotAdmitted is a mistake of the program: nobody was let in.
+var errNotAdmitted = errors.New("assembly: the request was not let in by the gate")
 
 // Admit implements op.Gate.
 func (g gate) Admit(ctx context.Context, _ op.Caller, permission authz.Permission, tenantID uuid.UUID) (context.Context, error) {
@@ -47,7 +90,11 @@ func (g gate) Admit(ctx context.Context, _ op.Caller, permission authz.Permissio
 	if !ok {
 		return ctx, nil // a public operation
 	}
-	return g.identity.Admit(ctx, principal, permission, tenantID)
+	ctx, err := g.identity.Admit(ctx, principal, permission, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	return context.WithValue(ctx, admissionKey{}, admission{permission, tenantID}), nil
 }
 
 // RequiresIfMatch implements op.Gate. The node was read a moment ago, to admit

@@ -14,6 +14,7 @@ import (
 
 	"github.com/trellishq/trellis/internal/id"
 	"github.com/trellishq/trellis/internal/telemetry"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // Access describes a finished request, for logs and metrics.
@@ -85,6 +86,7 @@ func (s *Surface) begin(next http.Handler) http.Handler {
 		w.Header().Set(requestIDHeader, rq.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		ctx := telemetry.WithRequestID(r.Context(), rq.id)
+		ctx = scope.WithOrigin(ctx, scope.Origin{Address: rq.caller.Address})
 		r = r.WithContext(context.WithValue(ctx, requestKey{}, rq))
 		rq.http = r
 		if s.cfg.OnAccess != nil {

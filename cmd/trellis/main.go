@@ -29,6 +29,7 @@ type commands struct {
 	Rotate    rotateCommand    `cmd:"" name:"rotate-keys" help:"Seal all secrets anew with the current master key."`
 	Signing   signingCommand   `cmd:"" name:"rotate-signing-keys" help:"Make a new key that signs access tokens."`
 	Operator  operatorCommand  `cmd:"" help:"Manage the operator, the root of the tree."`
+	Audit     auditCommand     `cmd:"" help:"Prove the audit log."`
 	Simulator simulatorCommand `cmd:"" help:"Run simulated carriers to test against."`
 	OpenAPI   openAPICommand   `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`
 	Doctor    doctorCommand    `cmd:"" help:"Check the settings and what they lead to."`

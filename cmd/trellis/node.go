@@ -221,6 +221,7 @@ func (n *node) startWork(ctx context.Context) error {
 	dispatcher := jobs.NewDispatcher(n.store, n.queues, n.config.Workers, n.log)
 	n.spawn(func() { dispatcher.Run(ctx) })
 	n.spawn(func() { worker.Sweep(ctx, n.store, n.log, n.platform.Chores...) })
+	n.spawn(func() { n.platform.Audit.Run(ctx, n.log) })
 	n.spawn(func() { n.watchDepths(ctx) })
 	return nil
 }

@@ -117,13 +117,13 @@ func TestMigrateHidesPasswords(t *testing.T) {
 }
 
 // appendOnly tables are logs: rows come, and none is changed.
-var appendOnly = []string{"events", "message_status_events"}
+var appendOnly = []string{"audit_chain", "audit_entries", "audit_pending", "events", "message_status_events"}
 
 // erasable are the rows that a role may delete: a new entry is a decision. What
 // is no history and refers to nobody may go; keys of idempotency and mails are over after a while.
 var erasable = map[string][]string{
 	store.RoleApp:    {"channel_members", "custom_roles", "departments", "department_members", "queue_members", "sender_ids", "user_avatars"},
-	store.RoleSystem: {"idempotency_keys", "mails", "password_resets", "sign_in_attempts", "sign_in_challenges", "sign_in_flows"},
+	store.RoleSystem: {"audit_pending", "idempotency_keys", "mails", "password_resets", "sign_in_attempts", "sign_in_challenges", "sign_in_flows"},
 }
 
 func TestTheRolesCannotRewriteHistory(t *testing.T) {

@@ -194,6 +194,14 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"due_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour), "created_at": testkit.Start,
 	})
 	put("usage_counters", row{"quota": "messages_per_month", "period": "2026-03-01", "used": 1, "updated_at": testkit.Start})
+	entry := id.New()
+	put("audit_entries", row{
+		"id": entry, "action": "user.created", "object_kind": "user", "object_id": user, "actor_kind": "system", "details": row{},
+		"changes": []row{}, "created_at": testkit.Start,
+	})
+	put("audit_pending", row{"entry_id": id.New(), "created_at": testkit.Start})
+	put("audit_chain", row{"seq": 1, "entry_id": entry, "hash": `\x` + strings.Repeat("00", 32), "chained_at": testkit.Start})
+	put("audit_heads", row{"seq": 1, "hash": `\x00`, "mac": `\x00`})
 	put("idempotency_keys", row{
 		"principal": "key:1", "method": "POST", "route": "/v1/messages", "key": "k", "fingerprint": `\x01`,
 		"response": `\x01`, "created_at": testkit.Start,

@@ -17,13 +17,23 @@ var secretWords = []string{
 // the last word of a name.
 var contentWords = []string{"body", "text"}
 
-func isSensitive(key string) bool {
-	key = strings.ReplaceAll(strings.ToLower(key), "-", "_")
+// NamesSecret tells whether a name promises a secret: password_hash,
+// hook_token. What is written down anywhere leaves out the value.
+func NamesSecret(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	for _, word := range secretWords {
-		if strings.Contains(key, word) {
+		if strings.Contains(name, word) {
 			return true
 		}
 	}
+	return false
+}
+
+func isSensitive(key string) bool {
+	if NamesSecret(key) {
+		return true
+	}
+	key = strings.ReplaceAll(strings.ToLower(key), "-", "_")
 	for _, word := range contentWords {
 		if key == word || strings.HasSuffix(key, "_"+word) {
 			return true

@@ -50,6 +50,37 @@ func (s Scope) IsSystem() bool { return s.system != "" }
 // Reason says why work runs over all tenants; empty inside one tenant.
 func (s Scope) Reason() string { return s.system }
 
+// Origin is where a request comes from, and who stands behind its actor: what
+// is written down about it. What is allowed does not depend on it.
+type Origin struct {
+	// Address is the client's IP address.
+	Address string
+	// Actor is the one whom the rest is about.
+	Actor Actor
+	// Name is the actor's at this moment.
+	Name string
+	// UserID is the person: the user himself, or a key's creator.
+	UserID uuid.UUID
+	// Home is the path of the node that the person is at home in.
+	Home string
+	// ActAsID is the session in which somebody works in a tenant below his own.
+	ActAsID uuid.UUID
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context that knows where its work comes from.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginOf returns where a context's work comes from; the zero Origin for work
+// of the program's own.
+func OriginOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
 type key struct{}
 
 // With returns a context that works inside one tenant.
