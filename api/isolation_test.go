@@ -77,6 +77,7 @@ var withIDs = map[string]asked{
 	"getContact": {}, "getInteraction": {}, "markInteractionRead": {}, "closeInteraction": {body: fixed(apitest.Body{})},
 	"assignInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"user_id": ids["user_id"]} }},
 	"listAuditEntries":  {}, "exportAuditEntries": {noted: true},
+	"endActAs":         {},
 	"listInteractions": {},
 	"listMessages":     {},
 	"replyToInteraction": {body: func(ids map[string]string) apitest.Body {
@@ -151,8 +152,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
 		"department_id": w.department(t, n), "attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
-		"actor_id": n.boss.UserID.String(), "object_id": n.user, "act_as_id": uuid.NewString(),
-		"attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
+		"actor_id": n.boss.UserID.String(), "object_id": n.user, "act_as_id": w.acting(t, n),
 		"parent_id": n.parent.ID.String(), "tenant_id": n.ID.String(),
 	}
 }
@@ -454,7 +454,9 @@ func TestInjectedFieldsAreRefused(t *testing.T) {
 		bodies++
 		t.Run(o.ID, func(t *testing.T) {
 			client, n := w.customer.Admin, w.customer
-			if o.Permission == "numbers:write" {
+			if o.Permission == "act_as:start" {
+				client = w.l2.boss
+			} else if o.Permission == "numbers:write" {
 				client, n = w.operator.boss, w.operator
 			} else if o.Permission == "entitlements:write" {
 				client, n = w.l2.boss, w.customer // never one's own

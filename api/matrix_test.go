@@ -48,6 +48,12 @@ func interactionOf(t *testing.T, w *world, c *caller, n *node) map[string]string
 	return map[string]string{"interaction_id": interaction, "message_id": message, "contact_id": contact}
 }
 
+// actingAt is an act-as session in a tenant; the operator has nobody above.
+func actingAt(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"act_as_id": w.acting(t, n)}
+}
+
 func failedMessage(t *testing.T, w *world, c *caller, n *node) map[string]string {
 	t.Helper()
 	ids := interactionOf(t, w, c, n)
@@ -318,6 +324,11 @@ var matrix = map[string]rule{
 
 	"listAuditEntries":   {own: "ORT", below: "OR"},
 	"exportAuditEntries": {own: "ORT", below: "OR"},
+
+	// Nobody acts at home: there he is refused for being there.
+	"startActAs": {below: "OR", body: sends(apitest.Body{"reason": "a reason that will do"})},
+	"listActAs":  {own: "ORT", below: "OR"},
+	"endActAs":   {own: "ORT", below: "OR", prepare: actingAt},
 
 	"listContacts": {own: people},
 	"getContact":   {own: people, prepare: interactionOf},

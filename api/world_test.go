@@ -175,6 +175,18 @@ func (w *world) role(t *testing.T, n *node) string {
 	return n.boss.Post(t, n.Path("/roles"), newRole()).Want(t, http.StatusCreated).String(t, "id")
 }
 
+// acting is the id of an act-as session at a node.
+func (w *world) acting(t *testing.T, n *node) string {
+	t.Helper()
+	if n.parent == nil { // nobody is above
+		id := uuid.NewString()
+		w.Tamper(t, `INSERT INTO act_as_sessions (id, tenant_id, user_id, user_name, home_id, session_id, reason, started_at, expires_at)
+			VALUES ($1, $2, $1, 'Nobody', $2, $1, 'a reason that will do', $3, $3::timestamptz + interval '10 minutes')`, id, n.ID, w.Clock.Now())
+		return id
+	}
+	return w.operator.boss.Post(t, n.Path("/act-as"), apitest.Body{"reason": "a reason that will do"}).Want(t, http.StatusCreated).String(t, "id")
+}
+
 // number is a new one of the operator's that a node holds.
 func (w *world) number(t *testing.T, holder *node) string {
 	t.Helper()

@@ -41,6 +41,9 @@ const (
 	QueuesRead        Permission = "queues:read"
 	QueuesWrite       Permission = "queues:write"
 	AuditRead         Permission = "audit:read"
+	ActAsRead         Permission = "act_as:read"
+	ActAsStart        Permission = "act_as:start"
+	ActAsEnd          Permission = "act_as:end"
 )
 
 // Content of one tenant. These hold in the caller's own tenant only.
@@ -80,6 +83,7 @@ var administrative = map[string]bool{
 	"usage":        true,
 	"queues":       true,
 	"audit":        true,
+	"act_as":       true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
@@ -99,6 +103,7 @@ func Permissions() []Permission {
 		UsageRead,
 		QueuesRead, QueuesWrite,
 		AuditRead,
+		ActAsRead, ActAsStart, ActAsEnd,
 
 		ContactsRead,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,

@@ -88,9 +88,18 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 	if err != nil {
 		return Principal{}, err
 	}
+	if proved.actAsID != uuid.Nil {
+		return s.proveActing(ctx, proved)
+	}
+	p, _, err := s.personOf(ctx, proved)
+	return p, err
+}
+
+// personOf reads who has an open session, with his rights at home.
+func (s *Service) personOf(ctx context.Context, proved proof) (Principal, person, error) {
 	who := person{id: proved.userID}
 	var open bool
-	err = s.authenticating(ctx, func(ctx context.Context) error {
+	err := s.authenticating(ctx, func(ctx context.Context) error {
 		return store.QueryRow(ctx, []any{
 			&who.tenantID, &who.login, &who.name, &who.status, &who.mustChange, &who.generated, &who.role,
 			&who.custom, &who.denied, &who.granted, &who.applications, &open,
@@ -107,13 +116,13 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 	})
 	switch {
 	case err != nil:
-		return Principal{}, err
+		return Principal{}, who, err
 	case !open || who.status != UserActive || who.tenantID != proved.tenantID:
-		return Principal{}, errInvalidToken
+		return Principal{}, who, errInvalidToken
 	}
 	home, rights, err := s.rightsAtHome(ctx, who)
 	if err != nil {
-		return Principal{}, err
+		return Principal{}, who, err
 	}
 	return Principal{
 		Kind: scope.ActorUser, UserID: who.id, SessionID: proved.sessionID, TenantID: home.ID, Path: home.Path,
@@ -122,7 +131,7 @@ func (s *Service) provePerson(ctx context.Context, token string) (Principal, err
 			who.mustChange, who.generated, who.passwordChangedAt, who.secondFactor, who.secondFactorDueAt, who.role, who.signedInBy,
 		}, home),
 		Login: who.login, UserName: who.name, MustChangePassword: who.mustChange, ExpiresAt: proved.expiresAt,
-	}, nil
+	}, who, nil
 }
 
 // rightsAtHome places a person in the tree. Nobody of a suspended tenant has

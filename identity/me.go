@@ -31,6 +31,9 @@ type Me struct {
 	Modules []departments.Module
 	// Restriction is what he has to do first; empty for most.
 	Restriction Restriction
+	// Acting is set where he acts in another's tenant: Tenant, Role and
+	// Permissions are what holds there.
+	Acting *Acting
 }
 
 // serviceOf is the service of the tenant's without which a module is nothing.
@@ -39,7 +42,7 @@ var serviceOf = map[departments.Module]authz.Entitlement{departments.Email: auth
 // Me tells a caller about himself, in the scope of his own tenant, which is the
 // one that Admit gives for authz.Authenticated and uuid.Nil.
 func (s *Service) Me(ctx context.Context, p Principal) (Me, error) {
-	me := Me{Kind: p.Kind, Role: p.Role, Restriction: p.Restriction}
+	me := Me{Kind: p.Kind, Role: p.Role, Restriction: p.Restriction, Acting: p.Acting}
 	node, err := s.cfg.Tenants.Node(ctx, p.TenantID)
 	if err != nil {
 		return Me{}, err
@@ -59,6 +62,9 @@ func (s *Service) Me(ctx context.Context, p Principal) (Me, error) {
 			me.Key = &key
 			return err
 		}
+		if p.Acting != nil {
+			return nil
+		}
 		user, err := s.GetUser(ctx, p.UserID)
 		me.User = &user
 		me.Modules = slices.DeleteFunc(slices.Clone(user.Modules), func(m departments.Module) bool {
@@ -66,6 +72,11 @@ func (s *Service) Me(ctx context.Context, p Principal) (Me, error) {
 		})
 		return err
 	})
+	if err == nil && p.Acting != nil {
+		home := scope.With(ctx, scope.Scope{TenantID: p.Acting.HomeID, Path: p.Acting.HomePath, Actor: p.Actor()})
+		user, failed := s.GetUser(home, p.UserID)
+		me.User, err = &user, failed
+	}
 	if err != nil {
 		return Me{}, fmt.Errorf("reading about the caller: %w", err)
 	}

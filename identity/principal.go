@@ -44,6 +44,9 @@ type Principal struct {
 	// MustChangePassword is set while a person has a password that somebody
 	// else has chosen.
 	MustChangePassword bool
+	// Acting is set where somebody from above acts in the tenant: TenantID, Path
+	// and Rights are of that tenant then.
+	Acting *Acting
 	// ExpiresAt is when the credential ends by itself.
 	ExpiresAt time.Time
 
@@ -89,8 +92,11 @@ func (p Principal) May(permission authz.Permission, node string) bool {
 // Home is the path of the node that the person, or a key's creator, is at home
 // in. A key may be bound to a node below.
 func (p Principal) Home() string {
-	if p.Kind == scope.ActorKey {
+	switch {
+	case p.Kind == scope.ActorKey:
 		return p.creator.Path
+	case p.Acting != nil:
+		return p.Acting.HomePath
 	}
 	return p.Path
 }

@@ -177,6 +177,9 @@ func (s *Service) endFamily(ctx context.Context, f family) error {
 			return err
 		}
 		s.forgetPrincipals(ctx)
+		if err := s.endActing(ctx, f.userID, f.id, uuid.Nil, reasonReuse); err != nil {
+			return err
+		}
 		if err := s.cfg.Log.Publish(ctx, "session.reuse_detected", "session", f.id, sessionData{UserID: f.userID}); err != nil {
 			return err
 		}

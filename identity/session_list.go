@@ -96,6 +96,9 @@ func (s *Service) EndSession(ctx context.Context, userID, sessionID uuid.UUID) e
 		if err := s.leaveIfLast(ctx, userID); err != nil {
 			return err
 		}
+		if err := s.endActing(ctx, userID, sessionID, uuid.Nil, reasonRevoked); err != nil {
+			return err
+		}
 		return s.cfg.Log.Publish(ctx, "session.ended", "session", sessionID, sessionData{userID, reasonRevoked})
 	})
 }

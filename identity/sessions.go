@@ -49,6 +49,9 @@ const (
 	reasonPassword reason = "password_changed"
 	reasonRevoked  reason = "revoked"
 	reasonFactor   reason = "second_factor_reset"
+	// Of act-as sessions: by hand, and by themselves.
+	reasonEnded    reason = "ended"
+	reasonExpired  reason = "expired"
 	reasonArchived reason = "archived"
 	reasonForced   reason = "disconnected"
 )
@@ -259,6 +262,9 @@ func (s *Service) endSessions(ctx context.Context, userID uuid.UUID, why reason)
 
 // endSessionsBut is endSessions, except for one that goes on.
 func (s *Service) endSessionsBut(ctx context.Context, userID, keep uuid.UUID, why reason) error {
+	if err := s.endActing(ctx, userID, uuid.Nil, keep, why); err != nil {
+		return err
+	}
 	if keep == uuid.Nil {
 		if err := s.setPresence(ctx, userID, Offline); err != nil {
 			return err

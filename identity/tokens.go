@@ -29,32 +29,53 @@ type claims struct {
 	jwt.RegisteredClaims
 	SessionID uuid.UUID `json:"sid"`
 	TenantID  uuid.UUID `json:"tenant"`
+	// ActAsID is the act-as session that a token was made for, and Actor the one
+	// who acts (RFC 8693, 4.1). There the tenant is the one that he acts in.
+	ActAsID uuid.UUID `json:"act_as,omitzero"`
+	Actor   *actor    `json:"act,omitempty"`
+}
+
+// actor is the real person behind an act-as session. He is the subject as well:
+// nobody is impersonated.
+type actor struct {
+	Subject string `json:"sub"`
 }
 
 // proof is what a verified token has proved.
 type proof struct {
 	userID, sessionID, tenantID uuid.UUID
-	expiresAt                   time.Time
+	// actAsID is uuid.Nil unless somebody acts in another's tenant.
+	actAsID   uuid.UUID
+	expiresAt time.Time
 }
 
 // issueAccess signs an access token and tells when it expires.
 func (s *Service) issueAccess(ctx context.Context, userID, sessionID, tenantID uuid.UUID) (string, time.Time, error) {
+	expires := s.cfg.Store.Now().Add(s.cfg.AccessLife).Truncate(time.Second)
+	signed, err := s.sign(ctx, userID, expires, claims{SessionID: sessionID, TenantID: tenantID})
+	return signed, expires, err
+}
+
+// issueActing signs the token of an act-as session. It lasts as long as that.
+func (s *Service) issueActing(ctx context.Context, a ActingSession) (string, error) {
+	return s.sign(ctx, a.UserID, a.ExpiresAt, claims{
+		SessionID: a.sessionID, TenantID: a.TenantID, ActAsID: a.ID, Actor: &actor{a.UserID.String()},
+	})
+}
+
+func (s *Service) sign(ctx context.Context, userID uuid.UUID, expires time.Time, c claims) (string, error) {
 	key, err := s.signing.signer(ctx)
 	if err != nil {
-		return "", time.Time{}, err
+		return "", err
 	}
 	now := s.cfg.Store.Now()
-	expires := now.Add(s.cfg.AccessLife).Truncate(time.Second)
-	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: s.cfg.Issuer, Audience: jwt.ClaimStrings{s.cfg.Audience}, Subject: userID.String(), ID: id.New().String(),
-			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
-		},
-		SessionID: sessionID, TenantID: tenantID,
-	})
+	c.RegisteredClaims = jwt.RegisteredClaims{
+		Issuer: s.cfg.Issuer, Audience: jwt.ClaimStrings{s.cfg.Audience}, Subject: userID.String(), ID: id.New().String(),
+		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, c)
 	token.Header["typ"], token.Header["kid"] = tokenType, key.kid
-	signed, err := token.SignedString(key.private)
-	return signed, expires, err
+	return token.SignedString(key.private)
 }
 
 // verifyAccess proves an access token by every rule of D5-1. What is wrong
@@ -104,8 +125,10 @@ func (c claims) prove() (proof, error) {
 		return proof{}, fmt.Errorf("sub: %w", err)
 	case c.ID == "" || c.IssuedAt == nil || c.SessionID == uuid.Nil || c.TenantID == uuid.Nil:
 		return proof{}, errors.New("a claim is missing")
+	case (c.ActAsID == uuid.Nil) != (c.Actor == nil) || c.Actor != nil && c.Actor.Subject != c.Subject:
+		return proof{}, errors.New("who acts is not the one who was let in")
 	}
-	return proof{userID, c.SessionID, c.TenantID, c.ExpiresAt.Add(leeway)}, nil
+	return proof{userID, c.SessionID, c.TenantID, c.ActAsID, c.ExpiresAt.Add(leeway)}, nil
 }
 
 // parseHeader reads the key id of a token whose header is exactly the one that

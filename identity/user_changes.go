@@ -11,7 +11,6 @@ import (
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/user"
-	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"

@@ -233,7 +233,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		}),
 	}
 	p.limits = newLimits(c)
-	if p.Surface, err = newSurface(c, people, tree, p.limits); err != nil {
+	if p.Surface, err = newSurface(c, people, tree, p.limits, log.Trail()); err != nil {
 		return nil, err
 	}
 	apiidentity.Register(p.Surface, people, groups)
@@ -274,7 +274,7 @@ func newLimits(c Config) *ratelimit.Shared {
 	})
 }
 
-func newSurface(c Config, people *identity.Service, tree *tenants.Service, limits *ratelimit.Shared) (*op.Surface, error) {
+func newSurface(c Config, people *identity.Service, tree *tenants.Service, limits *ratelimit.Shared, trail *audit.Trail) (*op.Surface, error) {
 	callbacks, err := ratelimit.New(ratelimit.Config{Limit: callbackLimit, Window: rateWindow, Clock: c.Clock})
 	if err != nil {
 		return nil, err
@@ -285,7 +285,7 @@ func newSurface(c Config, people *identity.Service, tree *tenants.Service, limit
 		Servers: []op.Server{{URL: "https://api.trellis.example", Description: "Production: where the operator serves the API"}},
 		Tags:    tags(), Logger: c.Log, CursorKey: c.Keyring.Derive("list cursors"),
 		Origins: webSites{people, c.Log},
-		Gate:    gate{people, tree}, Ledger: ledger{idempotency.New(c.Store)},
+		Gate:    gate{people, tree, trail}, Ledger: ledger{idempotency.New(c.Store)},
 		Limiter: limiter{
 			shared: limits, callbacks: callbacks, caller: perMinute(c.RateLimit),
 			tenant: func(ctx context.Context, tenantID uuid.UUID) ratelimit.Rate {

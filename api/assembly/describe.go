@@ -37,6 +37,7 @@ func tags() []op.Tag {
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
 		{Name: ingress.Tag, Description: "What providers call."},
+		{Name: apiidentity.ActAsTag, Description: "Working inside a tenant below one's own, seen by it."},
 		{Name: apiaudit.Tag, Description: "Who changed what, and the proof that nobody touched the record."},
 		{Name: systemTag, Description: "Whether the program runs."},
 	}

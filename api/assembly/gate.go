@@ -11,6 +11,7 @@ import (
 
 	"github.com/trellishq/trellis/api/op"
 	"github.com/trellishq/trellis/authz"
+	"github.com/trellishq/trellis/events/audit"
 	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/idempotency"
@@ -23,6 +24,7 @@ import (
 type gate struct {
 	identity *identity.Service
 	tenants  *tenants.Service
+	trail    *audit.Trail
 }
 
 // Authenticate implements op.Gate.
@@ -40,6 +42,7 @@ func (g gate) Authenticate(ctx context.Context, r *http.Request) (context.Contex
 		return nil, op.Caller{}, err
 	}
 	ctx = scope.WithOrigin(identity.With(ctx, principal), originOf(ctx, principal))
+	ctx = context.WithValue(ctx, askedKey{}, asked{Method: r.Method, Path: r.URL.Path})
 	ctx = context.WithValue(ctx, againKey{}, func(ctx context.Context, permission authz.Permission, tenantID uuid.UUID) error {
 		present, err := g.identity.Authenticate(ctx, bearer)
 		if err == nil {
@@ -50,12 +53,40 @@ func (g gate) Authenticate(ctx context.Context, r *http.Request) (context.Contex
 	return ctx, op.Caller{Actor: principal.Actor(), TenantID: principal.TenantID}, nil
 }
 
+// acting holds back what somebody who acts in another's tenant does to himself,
+// and writes down, before he sees it, what he asked of the tenant's messages.
+func (g gate) acting(ctx context.Context, p identity.Principal, permission authz.Permission) error {
+	asked, _ := ctx.Value(askedKey{}).(asked)
+	switch {
+	case permission == authz.Authenticated || permission == authz.SignedIn:
+		if asked.Method != http.MethodGet {
+			return fault.New(fault.Forbidden, fault.CodeForbidden,
+				"This is an act-as session: what concerns your own account is done without it.")
+		}
+		return nil
+	case permission.Administrative():
+		return nil
+	}
+	return g.trail.Note(ctx, "act_as.content_asked_for", "act_as", p.Acting.ID, asked)
+}
+
+// asked is what a request asks for, as the audit log keeps it.
+type asked struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`
+}
+
+type askedKey struct{}
+
 // originOf is what is written down of a caller beside the address.
 func originOf(ctx context.Context, p identity.Principal) scope.Origin {
 	o := scope.OriginOf(ctx)
 	o.Actor, o.Name, o.UserID, o.Home = p.Actor(), p.UserName, p.UserID, p.Home()
 	if p.Kind == scope.ActorKey {
 		o.Name = p.KeyName
+	}
+	if p.Acting != nil {
+		o.ActAsID = p.Acting.ID
 	}
 	return o
 }
@@ -91,6 +122,9 @@ func (g gate) Admit(ctx context.Context, _ op.Caller, permission authz.Permissio
 		return ctx, nil // a public operation
 	}
 	ctx, err := g.identity.Admit(ctx, principal, permission, tenantID)
+	if err == nil && principal.Acting != nil {
+		err = g.acting(ctx, principal, permission)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func view(e audit.Entry, home string) AuditEntry {
 		out.Seq, out.Hash = &e.Seq, &hash
 	}
 	if e.Actor.HomePath != "" {
-		out.Actor.FromAbove = !strings.HasPrefix(e.Actor.HomePath, home)
+		out.Actor.FromAbove = !isWithin(e.Actor.HomePath, home)
 	}
 	if e.Actor.HomePath != "" && !out.Actor.FromAbove {
 		out.Actor.TenantID = last(e.Actor.HomePath)
@@ -88,6 +88,13 @@ func above(home string) *strings.Replacer {
 		pairs = append(pairs, id, "•••")
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// isWithin tells whether a home, as its path was then, is another or below it.
+// Both may have been moved since, together with what is below them.
+func isWithin(then, home string) bool {
+	id := last(home)
+	return id != nil && strings.Contains(then, "/"+id.String()+"/")
 }
 
 // last is the id that a path ends with.

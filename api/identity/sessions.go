@@ -46,6 +46,7 @@ func Register(s *op.Surface, people *identity.Service, groups *departments.Servi
 	h.registerAvatars(s)
 	h.registerDepartments(s)
 	h.registerKeys(s)
+	h.registerActing(s)
 }
 
 func (h handlers) registerSessions(s *op.Surface) {
@@ -155,17 +156,19 @@ type Caller struct {
 	Kind   string            `json:"kind" enum:"user,api_key" doc:"A person or a machine."`
 	User   *User             `json:"user,omitempty" doc:"The person; left out for a key."`
 	Key    *APIKey           `json:"api_key,omitempty" doc:"The key; left out for a person."`
-	Tenant apitenants.Tenant `json:"tenant" doc:"The person's home, or the tenant that the key is bound to."`
+	Tenant apitenants.Tenant `json:"tenant" doc:"The person's home, the tenant that the key is bound to, or in an act-as session the tenant that it is in."`
 	Role   string            `json:"role" enum:"operator,reseller_admin,tenant_admin,manager,agent,user" doc:"What the role amounts to: reseller_admin is the tenant admin of a reseller."`
 	// Restriction is left out where there is none.
 	Restriction string   `json:"restriction,omitempty" enum:"password_change_required,password_expired,second_factor_required" doc:"What the caller has to do before anything else; every other operation answers 403 with this code."`
-	Permissions []string `json:"permissions" maxItems:"200" maxLength:"64" doc:"What the caller may do at home." example:"interactions:read"`
+	Permissions []string `json:"permissions" maxItems:"200" maxLength:"64" doc:"What the caller may do in that tenant." example:"interactions:read"`
 	// Clients hide what is not among them.
 	Entitlements []string `json:"entitlements" maxItems:"50" maxLength:"64" doc:"The services that the tenant has; all others answer not_entitled." example:"api"`
 	// A key has no frontend.
 	Applications []string `json:"applications" maxItems:"50" enum:"messages,contacts,chat,email,fax,open_channel,calls,recordings,reports" doc:"What a frontend shows the person; empty for a key." example:"messages"`
 	Functions    []string `json:"functions" maxItems:"50" enum:"pause,custom_pause,preview_dialer,internal_messenger" doc:"Which functions a frontend offers the person; empty for a key." example:"pause"`
 	Modules      []string `json:"modules" maxItems:"10" enum:"email,chat" doc:"What the person's departments open to him, of what the tenant has; empty for a key." example:"email"`
+	// Acting is left out for those who do not.
+	Acting *CallerActing `json:"acting,omitempty" doc:"Set in an act-as session: the caller's own home is another tenant, and every client should say so."`
 }
 
 // Me is the output of getMe.
@@ -187,6 +190,9 @@ func (h handlers) me(ctx context.Context, _ *struct{}) (*Me, error) {
 		view := userView(*me.User)
 		out.User, out.Modules = &view, spelled(me.Modules)
 		out.Applications, out.Functions = spelled(me.User.Tools.Shown()), spelled(me.User.Tools.Enabled())
+	}
+	if me.Acting != nil {
+		out.Acting = &CallerActing{me.Acting.ID, me.Acting.Reason, me.Acting.ExpiresAt}
 	}
 	if me.Key != nil {
 		view := keyView(*me.Key)

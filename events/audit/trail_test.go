@@ -249,8 +249,8 @@ func TestBothWaysThroughASubtreeAgree(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	w.happen(t, w.customer, 4)
-	w.tamper(t, `INSERT INTO tenants (id, created_at, updated_at, parent_id, kind, name, path)
-		SELECT id, now(), now(), $1, 'customer', id::text, $2 || id || '/'
+	w.tamper(t, `INSERT INTO tenants (id, created_at, updated_at, parent_id, kind, name, name_key, path)
+		SELECT id, now(), now(), $1, 'customer', id::text, id::text, $2 || id || '/'
 		FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 600)) t`, w.reseller.ID, w.reseller.Path)
 	entries, err := w.trail.List(in(t.Context(), w.reseller), audit.Filter{Subtree: true, Limit: 100})
 	if err != nil || len(entries) != 6 {

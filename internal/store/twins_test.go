@@ -194,6 +194,10 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"due_at": testkit.Start, "expires_at": testkit.Start.Add(time.Hour), "created_at": testkit.Start,
 	})
 	put("usage_counters", row{"quota": "messages_per_month", "period": "2026-03-01", "used": 1, "updated_at": testkit.Start})
+	put("act_as_sessions", row{
+		"id": id.New(), "user_id": id.New(), "user_name": "Ann", "home_id": id.New(), "session_id": id.New(),
+		"reason": "a reason", "started_at": testkit.Start, "expires_at": testkit.Start.Add(time.Minute),
+	})
 	entry := id.New()
 	put("audit_entries", row{
 		"id": entry, "action": "user.created", "object_kind": "user", "object_id": user, "actor_kind": "system", "details": row{},
