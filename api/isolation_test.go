@@ -50,6 +50,9 @@ var withIDs = map[string]asked{
 	"createAPIKey": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"name": "Key", "permissions": []string{"channels:read"}, "channel_ids": []string{ids["channel_ids"]}}
 	}},
+	"injectMessage": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"channel_id": ids["channel_id"], "from": "+15145550199", "body": "hello"}
+	}},
 	"updateAPIKey": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"name": "Renamed", "channel_ids": []string{ids["channel_ids"]}}
 	}},

@@ -255,9 +255,13 @@ var matrix = map[string]rule{
 	"endUserSession":    {own: "ORT", below: "OR", prepare: sessionOf},
 	"resetSecondFactor": {own: "ORT", below: "OR", prepare: factorOf},
 
-	"listAPIKeys":  {own: "ORT", below: "OR"},
-	"getAPIKey":    {own: "ORT", below: "OR", prepare: keyOf},
-	"createAPIKey": {own: "ORT", below: "OR", body: sends(apitest.Body{"name": "Key", "permissions": []string{"channels:read"}})},
+	"listAPIKeys":   {own: "ORT", below: "OR"},
+	"getAPIKey":     {own: "ORT", below: "OR", prepare: keyOf},
+	"createAPIKey":  {own: "ORT", below: "OR", body: sends(apitest.Body{"name": "Key", "permissions": []string{"channels:read"}})},
+	"createSandbox": {own: "ORT", below: "OR"},
+	"injectMessage": {own: "ORT", below: "OR", body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {
+		return apitest.Body{"channel_id": n.channel, "from": w.nextNumber(), "body": "hello"}
+	}},
 	"updateAPIKey": {own: "ORT", below: "OR", prepare: keyOf, body: sends(apitest.Body{"name": "Renamed"})},
 	"rotateAPIKey": {own: "ORT", below: "OR", prepare: keyOf, body: sends(apitest.Body{})},
 	"revokeAPIKey": {own: "ORT", below: "OR", prepare: keyOf},

@@ -134,6 +134,9 @@ type Line struct {
 	Account provider.Account
 	// StatusURL is where reports go, without the message's part.
 	StatusURL string
+	// InboundURL is where inbound messages go, and HookToken what names the
+	// channel in both.
+	InboundURL, HookToken string
 }
 
 // Line opens a channel's account, in the running transaction.
@@ -151,10 +154,12 @@ func (s *Service) Line(ctx context.Context, channelID uuid.UUID) (Line, error) {
 		return Line{}, err
 	}
 	return Line{
-		Channel:   s.view(row),
-		Adapter:   s.adapters[provider.Name(row.Provider)],
-		Account:   provider.Account{Credentials: credentials, Address: row.Address},
-		StatusURL: s.hookURL(row.Provider, token(row, held)) + "/status",
+		Channel:    s.view(row),
+		Adapter:    s.adapters[provider.Name(row.Provider)],
+		Account:    provider.Account{Credentials: credentials, Address: row.Address},
+		StatusURL:  s.hookURL(row.Provider, token(row, held)) + "/status",
+		InboundURL: s.hookURL(row.Provider, token(row, held)) + "/inbound",
+		HookToken:  token(row, held),
 	}, nil
 }
 

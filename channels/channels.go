@@ -91,6 +91,10 @@ type NewChannel struct {
 // outside and runs before the transaction of Create. Faults: CodeInvalid,
 // CodeInvalidAddress, CodeCredentialsRejected, CodeProviderUnreachable.
 func (s *Service) Check(ctx context.Context, n NewChannel) error {
+	// Asking a carrier about an account is a real call already.
+	if err := s.store.Read(ctx, func(ctx context.Context) error { return s.fitsSandbox(ctx, n.Provider) }); err != nil {
+		return err
+	}
 	adapter, err := s.ownAdapter(n.Provider)
 	if err != nil {
 		return err
@@ -119,6 +123,9 @@ func (s *Service) Create(ctx context.Context, n NewChannel) (Channel, error) {
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		sc, err := scope.From(ctx)
 		if err != nil {
+			return err
+		}
+		if err := s.fitsSandbox(ctx, n.Provider); err != nil {
 			return err
 		}
 		rowID := id.New()

@@ -237,7 +237,7 @@ func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Princ
 	s.noteUse(ctx, key)
 	return Principal{
 		Kind: scope.ActorKey, UserID: creator.id, KeyID: key.id, TenantID: node.ID, Path: node.Path,
-		Role: roleAt(home.Kind, creator.role), Rights: narrowed(rights, given, node.Path), creator: rights,
+		Role: roleAt(home.Kind, creator.role), Rights: narrowed(rights, given, node), creator: rights,
 		Login: creator.login, UserName: creator.name, KeyName: key.name, ExpiresAt: key.end(),
 		Limits: limits, Restriction: s.factorRestriction(account{
 			secondFactor: creator.secondFactor, secondFactorDueAt: creator.secondFactorDueAt, role: creator.role,
@@ -247,9 +247,15 @@ func (s *Service) proveKey(ctx context.Context, digest [sha256.Size]byte) (Princ
 
 // narrowed is what a key has at its node: what it was given and its creator
 // still has there (C10-2). Below the node it has the administration of that.
-func narrowed(creator authz.Rights, given authz.Set, node string) authz.Rights {
+//
+// In a sandbox it has what its creator has in the tenant that the sandbox
+// belongs to.
+func narrowed(creator authz.Rights, given authz.Set, node tenants.Node) authz.Rights {
+	if node.Kind == tenants.KindSandbox {
+		return authz.Rights{Path: node.Path, Here: given.And(creator.At(node.LivePath()))}
+	}
 	return authz.Rights{
-		Path: node, Here: given.And(creator.At(node)), Below: given.And(creator.Below).Administrative(),
+		Path: node.Path, Here: given.And(creator.At(node.Path)), Below: given.And(creator.Below).Administrative(),
 	}
 }
 

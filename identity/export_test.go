@@ -37,7 +37,7 @@ func SpellRefresh(token string) string {
 func IsKey(text string) bool { return isKey(text) }
 
 // NewKeyText makes the text of a key.
-func NewKeyText() string { return newKeyText() }
+func NewKeyText() string { return newKeyText(livePrefix) }
 
 // CleanLogin reads a login.
 func CleanLogin(text string) (string, error) { return cleanLogin(text) }

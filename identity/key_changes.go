@@ -183,7 +183,11 @@ func (s *Service) RotateKey(ctx context.Context, keyID uuid.UUID, grace time.Dur
 	if grace < 0 || grace > MaxKeyGrace {
 		return CreatedKey{}, fault.InvalidField(fault.CodeInvalid, "body.grace_seconds", "must be a day at most")
 	}
-	text := newKeyText()
+	prefix := livePrefix
+	if node.Kind == tenants.KindSandbox {
+		prefix = testPrefix
+	}
+	text := newKeyText(prefix)
 	hash := sha256.Sum256([]byte(text))
 	rotated := CreatedKey{Text: secret.NewString(text)}
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
@@ -195,7 +199,7 @@ func (s *Service) RotateKey(ctx context.Context, keyID uuid.UUID, grace time.Dur
 			return err
 		}
 		now := s.cfg.Store.Now()
-		update := row.Update().SetHash(hash[:]).SetHint(keyPrefix + "…" + secret.Last4(text)).SetRotatedAt(now)
+		update := row.Update().SetHash(hash[:]).SetHint(prefix + "…" + secret.Last4(text)).SetRotatedAt(now)
 		if grace > 0 {
 			update.SetPreviousHash(row.Hash).SetPreviousUntil(now.Add(grace))
 		} else {

@@ -29,7 +29,9 @@ type APIKey struct {
 	TenantID uuid.UUID
 	Name     string
 	// Hint is by what its owner recognises the key: trl_live_…a1b2.
-	Hint        string
+	Hint string
+	// Test keys are bound to a sandbox.
+	Test        bool
 	Permissions []authz.Permission
 	KeyLimits
 	CreatorID uuid.UUID
@@ -47,7 +49,7 @@ type APIKey struct {
 
 func viewKey(k *ent.APIKey) APIKey {
 	return APIKey{
-		ID: k.ID, TenantID: k.TenantID, Name: k.Name, Hint: k.Hint, Permissions: toPermissions(k.Permissions),
+		ID: k.ID, TenantID: k.TenantID, Name: k.Name, Hint: k.Hint, Test: k.Mode == apikey.ModeTest, Permissions: toPermissions(k.Permissions),
 		KeyLimits: limitsOf(k), CreatorID: k.CreatorID, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt,
 		RotatedAt: k.RotatedAt, PreviousUntil: k.PreviousUntil,
 		CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, Version: k.Version,
@@ -67,6 +69,9 @@ type NewKey struct {
 	Name string
 	// Permissions are one or more of authz.Permissions.
 	Permissions []authz.Permission
+	// Test binds the key to the tenant's sandbox, which is made if there is none.
+	// In a sandbox every key is one.
+	Test bool
 	// KeyLimits of a key that makes keys stick to what it makes.
 	KeyLimits
 	// ExpiresAt is at most a year from now, and that if it is zero.
@@ -95,37 +100,71 @@ func (s *Service) CreateKey(ctx context.Context, n NewKey) (CreatedKey, error) {
 	if n, err = s.cleanKey(n, creator, node.Path); err != nil {
 		return CreatedKey{}, err
 	}
-	var words []string
-	for _, permission := range n.Permissions {
-		words = append(words, string(permission))
-	}
-	text := newKeyText()
-	hash := sha256.Sum256([]byte(text))
-	made := CreatedKey{Text: secret.NewString(text)}
+	var made CreatedKey
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
-		if err := s.checkChannels(ctx, n.ChannelIDs); err != nil {
+		return s.boundTo(ctx, creator, node, &n, func(ctx context.Context) error {
+			made, err = s.insertKey(ctx, creator, n)
 			return err
-		}
-		create := s.cfg.Store.Ent(ctx).APIKey.Create().
-			SetName(n.Name).SetHash(hash[:]).SetHint(keyPrefix + "…" + secret.Last4(text)).
-			SetPermissions(words).SetCreatorID(creator.UserID).SetExpiresAt(n.ExpiresAt).
-			SetAllowedAddresses(n.addresses()).SetAllowedOrigins(n.AllowedOrigins)
-		if len(n.ChannelIDs) > 0 {
-			create.SetChannelIds(n.ChannelIDs)
-		}
-		row, err := create.Save(ctx)
-		if err != nil {
-			return fmt.Errorf("creating an API key: %w", err)
-		}
-		made.APIKey = viewKey(row)
-		return s.cfg.Log.Publish(ctx, "api_key.created", "api_key", row.ID, events.Change{
-			Data: keyData{Name: row.Name, Permissions: row.Permissions, ExpiresAt: &row.ExpiresAt}, After: row,
 		})
 	})
 	if err != nil {
 		return CreatedKey{}, err
 	}
 	return made, nil
+}
+
+// boundTo runs the making of a key in the tenant that it is bound to.
+func (s *Service) boundTo(ctx context.Context, creator Principal, node tenants.Tenant, n *NewKey, fn func(context.Context) error) error {
+	if node.Kind == tenants.KindSandbox {
+		n.Test = true
+		return fn(ctx)
+	}
+	if !n.Test {
+		return fn(ctx)
+	}
+	if creator.Kind == scope.ActorKey {
+		return fault.New(fault.Forbidden, fault.CodeKeyRestricted, "A live key makes no test keys: a person does.")
+	}
+	twin, err := s.cfg.Tenants.Sandbox(ctx)
+	if err != nil {
+		return err
+	}
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return err
+	}
+	sc.TenantID, sc.Path = twin.ID, twin.Path
+	return s.cfg.Store.Below(ctx, sc, fn)
+}
+
+func (s *Service) insertKey(ctx context.Context, creator Principal, n NewKey) (CreatedKey, error) {
+	if err := s.checkChannels(ctx, n.ChannelIDs); err != nil {
+		return CreatedKey{}, err
+	}
+	mode, prefix := apikey.ModeLive, livePrefix
+	if n.Test {
+		mode, prefix = apikey.ModeTest, testPrefix
+	}
+	var words []string
+	for _, permission := range n.Permissions {
+		words = append(words, string(permission))
+	}
+	text := newKeyText(prefix)
+	hash := sha256.Sum256([]byte(text))
+	create := s.cfg.Store.Ent(ctx).APIKey.Create().
+		SetName(n.Name).SetMode(mode).SetHash(hash[:]).SetHint(prefix + "…" + secret.Last4(text)).
+		SetPermissions(words).SetCreatorID(creator.UserID).SetExpiresAt(n.ExpiresAt).
+		SetAllowedAddresses(n.addresses()).SetAllowedOrigins(n.AllowedOrigins)
+	if len(n.ChannelIDs) > 0 {
+		create.SetChannelIds(n.ChannelIDs)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return CreatedKey{}, fmt.Errorf("creating an API key: %w", err)
+	}
+	return CreatedKey{viewKey(row), secret.NewString(text)}, s.cfg.Log.Publish(ctx, "api_key.created", "api_key", row.ID, events.Change{
+		Data: keyData{Name: row.Name, Permissions: row.Permissions, ExpiresAt: &row.ExpiresAt}, After: row,
+	})
 }
 
 // keyData is the data of the events of keys.

@@ -179,6 +179,9 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	}
 	var made User
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.cfg.Tenants.RefuseInSandbox(ctx, "users"); err != nil {
+			return err
+		}
 		if err := s.mayMake(ctx, a, n); err != nil {
 			return err
 		}

@@ -142,6 +142,9 @@ func (s *Service) act(ctx context.Context, tenantID uuid.UUID, a Action, reason 
 		if err != nil {
 			return fmt.Errorf("changing the state of a tenant: %w", err)
 		}
+		if err := s.takeSandboxAlong(ctx, row, a); err != nil {
+			return err
+		}
 		store.AfterCommit(ctx, s.nodes.Clear)
 		changed = show(ctx, row)
 		return s.tell(ctx, row, past[a], events.Change{
@@ -231,6 +234,8 @@ func mayAct(ctx context.Context, t *ent.Tenant, a Action) error {
 	}
 	undoes := a == ActionResume || a == ActionRestore
 	switch {
+	case t.Kind == tenant.KindSandbox:
+		return fault.New(fault.Forbidden, fault.CodeForbidden, "A sandbox lives and goes with its tenant.")
 	case known && r.Home == t.Path, t.Kind == tenant.KindOperator:
 		return fault.New(fault.Forbidden, fault.CodeForbidden,
 			"The state of a tenant is changed from above, not by its own people.")
@@ -261,7 +266,8 @@ func (s *Service) mayRestore(ctx context.Context, t *ent.Tenant) error {
 // moves a node there locks this one first.
 func (s *Service) mayDelete(ctx context.Context, t *ent.Tenant) error {
 	alive, err := s.store.Ent(ctx).Tenant.Query().
-		Where(tenant.ParentID(t.ID), tenant.StatusNotIn(tenant.StatusDeleted, tenant.StatusPurged)).Count(ctx)
+		Where(tenant.ParentID(t.ID), tenant.KindNEQ(tenant.KindSandbox),
+			tenant.StatusNotIn(tenant.StatusDeleted, tenant.StatusPurged)).Count(ctx)
 	if err != nil {
 		return fmt.Errorf("counting the nodes below: %w", err)
 	}

@@ -42,7 +42,8 @@ type Filter struct {
 	Limit int
 
 	ParentID *uuid.UUID
-	Kind     Kind
+	// Kind is any but KindSandbox where it is empty: twins are not in the way.
+	Kind Kind
 	// Statuses are those of Listed where there are none.
 	Statuses []Status
 	// NamePrefix is how the name begins, in capitals or not.
@@ -148,6 +149,9 @@ func (s *Service) subtree(ctx context.Context, f Filter) (*ent.TenantQuery, erro
 	query := s.visible(ctx)
 	if !sc.IsSystem() {
 		query.Where(bytewise(tenant.FieldPath, ">=", sc.Path), bytewise(tenant.FieldPath, "<", behind(sc.Path)))
+	}
+	if f.Kind != KindSandbox {
+		query.Where(tenant.KindNEQ(tenant.KindSandbox))
 	}
 	if f.Kind != "" {
 		query.Where(tenant.KindEQ(tenant.Kind(f.Kind)))

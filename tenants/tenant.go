@@ -40,12 +40,8 @@ func (k Kind) Below() []Kind {
 	}
 }
 
-// kindSandbox is a tenant's place to try things out: it has what the tenant has
-// that it belongs to, and what happens there is not counted.
-const kindSandbox Kind = "sandbox"
-
 // counts tells whether what nodes of this kind use is held against quotas.
-func (k Kind) counts() bool { return k != kindSandbox }
+func (k Kind) counts() bool { return k != KindSandbox }
 
 func (k Kind) known() bool { return slices.Contains(Kinds(), k) }
 

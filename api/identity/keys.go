@@ -61,6 +61,7 @@ type APIKey struct {
 	TenantID         uuid.UUID   `json:"tenant_id" doc:"The tenant that it is bound to."`
 	Name             string      `json:"name" maxLength:"100" doc:"What people call it." example:"Web shop"`
 	Hint             string      `json:"hint" maxLength:"40" doc:"By what its owner recognises it." example:"trl_live_…a1b2"`
+	Mode             string      `json:"mode" enum:"live,test" doc:"Whether it is bound to a tenant, or to the sandbox of one."`
 	Permissions      []string    `json:"permissions" maxItems:"200" maxLength:"64" doc:"What it was given." example:"interactions:start"`
 	ChannelIDs       []uuid.UUID `json:"channel_ids" maxItems:"200" doc:"The channels that it is kept to, with the conversations on them; empty for all."`
 	AllowedAddresses []string    `json:"allowed_addresses" maxItems:"50" maxLength:"43" doc:"The networks that it may be used from; empty for all." example:"192.0.2.0/24"`
@@ -79,8 +80,12 @@ func keyView(k identity.APIKey) APIKey {
 	for _, network := range k.AllowedAddresses {
 		addresses = append(addresses, network.String())
 	}
+	mode := "live"
+	if k.Test {
+		mode = "test"
+	}
 	return APIKey{
-		ID: k.ID, TenantID: k.TenantID, Name: k.Name, Hint: k.Hint, Permissions: words(k.Permissions),
+		ID: k.ID, TenantID: k.TenantID, Name: k.Name, Hint: k.Hint, Mode: mode, Permissions: words(k.Permissions),
 		ChannelIDs: k.ChannelIDs, AllowedAddresses: addresses, AllowedOrigins: append([]string{}, k.AllowedOrigins...),
 		CreatorID: k.CreatorID, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt,
 		RotatedAt: k.RotatedAt, PreviousUntil: k.PreviousUntil, CreatedAt: k.CreatedAt,
@@ -117,6 +122,7 @@ type CreateAPIKey struct {
 	AllowedAddresses []string    `json:"allowed_addresses,omitempty" maxItems:"50" maxLength:"43" doc:"The addresses and networks that it may be used from; all if it is left out." example:"192.0.2.0/24"`
 	AllowedOrigins   []string    `json:"allowed_origins,omitempty" maxItems:"20" maxLength:"300" doc:"The web sites that it may be used from in a browser; those that the tenant allows if it is left out." example:"https://app.example.com"`
 	ExpiresAt        *time.Time  `json:"expires_at,omitempty" doc:"When it ends: a year from now at most, and if it is left out."`
+	Mode             string      `json:"mode,omitempty" enum:"live,test" doc:"test binds the key to the tenant's sandbox, which is made if there is none; live if it is left out. In a sandbox every key is a test key."`
 }
 
 // CreateAPIKeyInput is the input of createAPIKey.
@@ -150,7 +156,7 @@ func (h handlers) createKey(ctx context.Context, in *CreateAPIKeyInput) (*KeyCre
 	if err != nil {
 		return nil, err
 	}
-	n := identity.NewKey{Name: in.Body.Name, KeyLimits: identity.KeyLimits{
+	n := identity.NewKey{Name: in.Body.Name, Test: in.Body.Mode == "test", KeyLimits: identity.KeyLimits{
 		ChannelIDs: in.Body.ChannelIDs, AllowedAddresses: networks, AllowedOrigins: in.Body.AllowedOrigins,
 	}}
 	for _, p := range in.Body.Permissions {
@@ -164,7 +170,7 @@ func (h handlers) createKey(ctx context.Context, in *CreateAPIKeyInput) (*KeyCre
 		return nil, err
 	}
 	return &KeyCreated{
-		op.At("/v1/tenants/%s/api-keys/%s", in.TenantID, k.ID), op.Version(int64(k.Version)),
+		op.At("/v1/tenants/%s/api-keys/%s", k.TenantID, k.ID), op.Version(int64(k.Version)),
 		NewAPIKey{keyView(k.APIKey), k.Text.Reveal()},
 	}, nil
 }

@@ -48,6 +48,7 @@ func Register(s *op.Surface, c Config) {
 		"Receive a message", "Takes a customer's message in."), h.inbound)
 	op.Register(s, authz.Public, spec("receiveStatusReport", "/hooks/{provider}/{token}/status",
 		"Receive a delivery report", "Takes a delivery report in."), h.status)
+	h.registerSandbox(s)
 	describeCarrier(s)
 }
 

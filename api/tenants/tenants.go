@@ -38,6 +38,7 @@ func Register(s *op.Surface, c Config) {
 	h := handlers{c.Tenants, c.May, c.Below}
 	h.registerAllowances(s)
 	h.registerUsage(s)
+	h.registerSandbox(s)
 	op.Register(s, authz.TenantsRead, op.Spec{
 		ID: "listTenants", Method: http.MethodGet, Path: "/v1/tenants", Tag: Tag,
 		Summary: "List tenants",
@@ -70,7 +71,7 @@ func Register(s *op.Surface, c Config) {
 type Tenant struct {
 	ID       uuid.UUID  `json:"id" doc:"The tenant."`
 	ParentID *uuid.UUID `json:"parent_id" nullable:"true" doc:"The tenant above; null for the operator, and for the caller's own."`
-	Kind     string     `json:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"What stands at this place of the tree."`
+	Kind     string     `json:"kind" enum:"operator,reseller_l1,reseller_l2,customer,sandbox" doc:"What stands at this place of the tree."`
 	Name     string     `json:"name" maxLength:"200" doc:"Its name." example:"Maple Dental"`
 	Status   string     `json:"status" enum:"active,suspended,archived,deleted,purged" doc:"Its own state; that of the tenants above it counts all the same."`
 	Country  string     `json:"country" minLength:"2" maxLength:"2" pattern:"^[A-Z]{2}$" doc:"ISO 3166-1 alpha-2; national telephone numbers are read in it." example:"CA"`
@@ -109,7 +110,7 @@ func View(t tenants.Tenant) Tenant {
 type ListTenantsInput struct {
 	op.Page
 	ParentID uuid.UUID `query:"parent_id" doc:"Only the children of this tenant."`
-	Kind     string    `query:"kind" enum:"operator,reseller_l1,reseller_l2,customer" doc:"Only this kind."`
+	Kind     string    `query:"kind" enum:"operator,reseller_l1,reseller_l2,customer,sandbox" doc:"Only this kind. Sandboxes are listed only where they are asked for."`
 	Status   []string  `query:"status,explode" enum:"active,suspended,archived,deleted,purged" maxItems:"5" doc:"Only those in one of these states; active and suspended if it is left out."`
 	Q        string    `query:"q" maxLength:"100" pattern:"^[^\\x00]*$" doc:"How the name begins, in capitals or not." example:"map"`
 }

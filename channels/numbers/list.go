@@ -46,9 +46,10 @@ func (s *Service) visible(ctx context.Context) *ent.NumberQuery {
 	return q
 }
 
-// holder finds a tenant of the same reach. Faults: ent's not found.
+// holder finds a tenant of the same reach that may hold a number: a sandbox may
+// not. Faults: ent's not found.
 func (s *Service) holder(ctx context.Context, tenantID uuid.UUID) (*ent.Tenant, error) {
-	q := s.store.Ent(ctx).Tenant.Query().Where(tenant.ID(tenantID))
+	q := s.store.Ent(ctx).Tenant.Query().Where(tenant.ID(tenantID), tenant.KindNEQ(tenant.KindSandbox))
 	if path, own := tenants.OwnNodeOnly(ctx); own {
 		q.Where(tenant.Path(path))
 	}

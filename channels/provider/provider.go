@@ -177,6 +177,12 @@ type Found struct {
 	Report     Report
 }
 
+// Injector is an adapter whose carrier is a part of us, so that somebody outside
+// can be played: it writes the callback that the carrier would send.
+type Injector interface {
+	InboundCallback(a Account, inboundURL string, in Inbound) (Callback, error)
+}
+
 // Callback is a request that a provider sent us.
 type Callback struct {
 	Method string

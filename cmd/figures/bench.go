@@ -155,7 +155,7 @@ func (b *bench) environment() []string {
 	return append(os.Environ(),
 		"TRELLIS_DATABASE_URL="+b.ownerURL(), "TRELLIS_REDIS_URL="+b.redisURL, "TRELLIS_MASTER_KEYS="+b.masters,
 		"TRELLIS_HTTP_ADDR="+b.address, "TRELLIS_METRICS_ADDR=off", "TRELLIS_DATA_DIR="+filepath.Join(b.dir, "data"),
-		"TRELLIS_RATE_LIMIT=10000000", "TRELLIS_EGRESS_ALLOW=127.0.0.0/8", "TRELLIS_LOG_LEVEL=warn",
+		"TRELLIS_RATE_LIMIT=10000000", "TRELLIS_TENANT_RATE_LIMIT=10000000", "TRELLIS_EGRESS_ALLOW=127.0.0.0/8", "TRELLIS_LOG_LEVEL=warn",
 		"TRELLIS_TWILIO_BASE_URL="+b.simURL+"/twilio", "TRELLIS_SCOPSERV_BASE_URL="+b.simURL+"/carrier")
 }
 

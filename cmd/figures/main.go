@@ -61,6 +61,7 @@ func figures() []figure {
 		{"permission_check", "µs", "the check of a permission, 100,000 tenants and 1,000,000 users; and the recognising of a caller", "the same with 10 tenants", "≤ 2 µs, the same at both sizes; recognising costs one indexed query", measurePermission},
 		{"subtree_page", "ms", "a page of a reseller's subtree, 100,000 tenants, the slowest in twenty", "the same with 100 tenants", "≤ 2 × the floor", measureSubtree},
 		{"login_flood", "ms", "reads beside 200 wrong logins a second, the slowest in twenty", "the reads alone", "≤ 2 × the floor", measureFlood},
+		{"revoke_latency", "ms", "a change of rights at one process to its effect at another, the slowest in a hundred, with Redis and without", "none", "≤ 1,000 ms, also without Redis", measureRevoke},
 		{"demo_ready", "s", "trellis demo, built, in an empty directory, until /readyz answers 200", "none", "≤ 2 s", measureDemo},
 		{"edit_test", "s", "one service file edited until its tests have run; the cold build and the rebuild after a schema change", "none", "≤ 20 s", measureEdit},
 	}

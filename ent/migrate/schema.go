@@ -521,7 +521,7 @@ var (
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "version", Type: field.TypeInt, Default: 1},
 		{Name: "parent_id", Type: field.TypeUUID, Nullable: true},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"operator", "reseller_l1", "reseller_l2", "customer"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"operator", "reseller_l1", "reseller_l2", "customer", "sandbox"}},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "name_key", Type: field.TypeString, Size: 2147483647},
 		{Name: "path", Type: field.TypeString, Size: 2147483647},

@@ -19,7 +19,7 @@ func (Tenant) Mixin() []ent.Mixin { return []ent.Mixin{mixin.Record{}} }
 func (Tenant) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("parent_id", uuid.UUID{}).Optional().Nillable().Comment("nil for the operator alone"),
-		field.Enum("kind").Values("operator", "reseller_l1", "reseller_l2", "customer").Immutable(),
+		field.Enum("kind").Values("operator", "reseller_l1", "reseller_l2", "customer", "sandbox").Immutable(),
 		field.Text("name"),
 		field.Text("name_key").Comment("the name as it is compared: NFC, without capitals"),
 		field.Text("path").Comment("ids from the root between slashes: /a/b/"),

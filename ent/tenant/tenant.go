@@ -153,6 +153,7 @@ const (
 	KindResellerL1 Kind = "reseller_l1"
 	KindResellerL2 Kind = "reseller_l2"
 	KindCustomer   Kind = "customer"
+	KindSandbox    Kind = "sandbox"
 )
 
 func (k Kind) String() string {
@@ -162,7 +163,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindOperator, KindResellerL1, KindResellerL2, KindCustomer:
+	case KindOperator, KindResellerL1, KindResellerL2, KindCustomer, KindSandbox:
 		return nil
 	default:
 		return fmt.Errorf("tenant: invalid enum value for kind field: %q", k)

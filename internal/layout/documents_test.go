@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/trellishq/trellis/channels/provider"
+	"github.com/trellishq/trellis/channels/provider/sandbox"
 	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/config"
 	"github.com/trellishq/trellis/messaging/interactions"
@@ -69,6 +70,15 @@ func cell(text string) string {
 		return "–"
 	}
 	return strings.ReplaceAll(text, "|", `\|`)
+}
+
+func TestDocumentsHaveTheSandboxNumbers(t *testing.T) {
+	var out strings.Builder
+	out.WriteString("| To | What happens |\n|---|---|\n")
+	for _, n := range sandbox.Numbers() {
+		fmt.Fprintf(&out, "| `%s` | %s |\n", n.Address, n.Title)
+	}
+	part(t, "sandbox.md", "magic", out.String())
 }
 
 func TestDocumentsHaveTheInteractionTable(t *testing.T) {

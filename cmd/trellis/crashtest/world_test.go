@@ -47,7 +47,7 @@ func (s settings) environment() []string {
 		"TRELLIS_DATABASE_APP_URL=" + roleURL(owner, store.RoleApp),
 		"TRELLIS_DATABASE_SYSTEM_URL=" + roleURL(owner, store.RoleSystem),
 		"TRELLIS_DATABASE_MAX_CONNS=6",
-		"TRELLIS_RATE_LIMIT=10000000", "TRELLIS_ACCESS_TOKEN_TTL=24h", "TRELLIS_LOG_FORMAT=text",
+		"TRELLIS_RATE_LIMIT=10000000", "TRELLIS_TENANT_RATE_LIMIT=10000000", "TRELLIS_ACCESS_TOKEN_TTL=24h", "TRELLIS_LOG_FORMAT=text",
 		"TRELLIS_EGRESS_ALLOW=127.0.0.0/8",
 		"TRELLIS_TWILIO_BASE_URL=" + s.carriers + "/twilio", "TRELLIS_CLICKATELL_BASE_URL=" + s.carriers + "/clickatell",
 		"TRELLIS_SCOPSERV_BASE_URL=" + s.carriers + "/carrier",
