@@ -205,3 +205,20 @@ func TestNumbersAreDistributedByWhoReachesBelow(t *testing.T) {
 	l2.Admin.Post(t, at("/numbers/%s/assign"), apitest.Body{"tenant_id": tree.Customer.ID}).Want(t, http.StatusOK)
 	unknown()
 }
+
+// What is a person's own is not in the tenant that he acts in.
+//
+// Covers: TEN-08
+func TestActingShowsNothingOfTheOwnAccount(t *testing.T) {
+	t.Parallel()
+	p := apitest.Start(t)
+	tree := p.Grow(t)
+	acting, _ := act(t, tree.L2.Admin, tree.Customer)
+	for _, path := range []string{"second-factor", "sessions", "avatar", "preferences"} {
+		acting.Get(t, "/v1/me/"+path).WantProblem(t, http.StatusForbidden, "forbidden", "")
+	}
+	acting.Get(t, "/v1/me").Want(t, http.StatusOK)
+	for _, path := range []string{tree.L2.Path(""), tree.Other.Path("")} {
+		acting.Get(t, path).WantProblem(t, http.StatusNotFound, "not_found", "")
+	}
+}

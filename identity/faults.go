@@ -19,6 +19,8 @@ var (
 		"The refresh token had been used already. Its session has been ended; log in again.")
 	errNoCredentials = fault.New(fault.Unauthenticated, fault.CodeUnauthenticated,
 		"The request carries no access token and no API key.")
+	errActing = fault.New(fault.Forbidden, fault.CodeForbidden,
+		"This is an act-as session: what concerns your own account is seen and done without it.")
 	errSuspended = fault.New(fault.Forbidden, fault.CodeTenantSuspended,
 		"The tenant is suspended.")
 )

@@ -63,6 +63,8 @@ func personal(ctx context.Context) (Principal, error) {
 		return Principal{}, errNoPrincipal
 	case caller.Kind != scope.ActorUser:
 		return Principal{}, fault.New(fault.Forbidden, fault.CodeForbidden, "An API key has no second factor and no sessions.")
+	case caller.Acting != nil:
+		return Principal{}, errActing
 	}
 	return caller, nil
 }

@@ -93,7 +93,8 @@ func (s *Service) UpdateMe(ctx context.Context, name *string, p Profile) (User, 
 	return s.UpdateUser(ctx, caller.UserID, UserChange{Name: name, Profile: p}, nil)
 }
 
-// signedInPerson is the caller, who must not be a key.
+// signedInPerson is the caller, who must not be a key, nor act elsewhere: what is
+// his own is at home.
 func signedInPerson(ctx context.Context) (Principal, error) {
 	caller, known := From(ctx)
 	switch {
@@ -101,6 +102,8 @@ func signedInPerson(ctx context.Context) (Principal, error) {
 		return Principal{}, errNoPrincipal
 	case caller.Kind != scope.ActorUser:
 		return Principal{}, fault.New(fault.Forbidden, fault.CodeForbidden, "An API key is no person.")
+	case caller.Acting != nil:
+		return Principal{}, errActing
 	}
 	return caller, nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/fault"
-	"github.com/trellishq/trellis/tenants/scope"
 )
 
 const (
@@ -68,7 +67,7 @@ func sessionView(s identity.Session) Session {
 type ListMySessionsInput struct{ op.Page }
 
 func (h handlers) listMySessions(ctx context.Context, in *ListMySessionsInput) (*op.List[Session], error) {
-	userID, err := self(ctx)
+	userID, err := identity.Person(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +106,7 @@ type MySessionPath struct {
 }
 
 func (h handlers) endMySession(ctx context.Context, in *MySessionPath) (*op.Empty, error) {
-	userID, err := self(ctx)
+	userID, err := identity.Person(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -126,15 +125,6 @@ type UserSessionPath struct {
 
 func (h handlers) endUserSession(ctx context.Context, in *UserSessionPath) (*op.Empty, error) {
 	return nil, h.identity.EndSession(ctx, in.UserID, in.SessionID)
-}
-
-// self is the person who asks.
-func self(ctx context.Context) (uuid.UUID, error) {
-	caller := op.CallerOf(ctx)
-	if caller.Actor.Kind != scope.ActorUser {
-		return uuid.Nil, fault.New(fault.Forbidden, fault.CodeForbidden, "An API key has no sessions.")
-	}
-	return caller.Actor.ID, nil
 }
 
 // client is where a request comes from.
