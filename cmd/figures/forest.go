@@ -53,8 +53,7 @@ func (b *bench) grow(ctx context.Context, name string, tenants, usersEach int) (
 	return f, errors.Join(f.plant(ctx, tenants, usersEach), f.appoint(ctx))
 }
 
-// plant fills the tree: each hundredth tenant is a level-2 reseller with the
-// customers that follow, the first ones stand below the first level.
+// plant fills the tree below the reseller of the seed.
 func (f *forest) plant(ctx context.Context, tenants, usersEach int) error {
 	_, err := f.db.ExecContext(ctx, `
 		WITH branch AS (SELECT id, path FROM tenants WHERE kind = 'reseller_l1'),
