@@ -87,10 +87,13 @@ func (s *Service) OpenGap(ctx context.Context, channelID uuid.UUID) (gap Gap, ok
 		if row.DueAt == nil || row.InboundCheckedAt == nil || row.Status == "released" {
 			return nil
 		}
-		_, err = store.Exec(ctx, `UPDATE channels SET due_at = $1 WHERE tenant_id = $2 AND id = $3`,
+		held, err := store.Exec(ctx, `UPDATE channels SET due_at = $1 WHERE tenant_id = $2 AND id = $3 AND status <> 'released'`,
 			s.store.Now().Add(gapCheckEvery), row.TenantID, row.ID)
 		if err != nil {
 			return err
+		}
+		if n, err := held.RowsAffected(); err != nil || n == 0 {
+			return err // the number moved on at this moment
 		}
 		gap.Since = row.InboundCheckedAt.Add(-gapOverlap)
 		// What came before belongs to the number's former holder.
