@@ -10,6 +10,14 @@ import (
 	"github.com/trellishq/trellis/api/apitest"
 )
 
+// noReseller is a tenant without a profile.
+func noReseller(n *node) int {
+	if n.parent == nil || n.Manager != nil {
+		return http.StatusNotFound
+	}
+	return 0
+}
+
 // onFresh checks an operation that changes the state or the place of a tenant:
 // on one that was just made, below each that may have one, and on the caller's
 // own, which nobody changes himself.

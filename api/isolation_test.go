@@ -463,7 +463,7 @@ func TestInjectedFieldsAreRefused(t *testing.T) {
 				client, n = w.operator.boss, w.operator
 			} else if o.Permission == "entitlements:write" {
 				client, n = w.l2.boss, w.customer // never one's own
-			} else if strings.Contains(o.ID, "Tenant") || strings.Contains(o.ID, "Number") {
+			} else if strings.Contains(o.ID, "Tenant") || strings.Contains(o.ID, "Reseller") || strings.Contains(o.ID, "Number") {
 				client, n = w.l2.boss, w.l2
 			}
 			ids := w.idsAt(t, w.customer, w.number(t, w.l2))

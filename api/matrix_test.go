@@ -195,7 +195,16 @@ func leaf(status int) func(*node) int {
 var parameter = regexp.MustCompile(`\{[a-z_]+\}`)
 
 var matrix = map[string]rule{
-	"getTenant":    {own: "ORT", below: "OR"},
+	"getTenant":            {own: "ORT", below: "OR"},
+	"getBrand":             {own: "ORT", below: "OR"},
+	"updateBrand":          {own: "ORT", below: "OR", body: sends(apitest.Body{"product_name": "Ours"})},
+	"uploadBrandLogo":      {own: "ORT", below: "OR", upload: true},
+	"uploadBrandSmallLogo": {own: "ORT", below: "OR", upload: true},
+	"deleteBrandLogo":      {own: "ORT", below: "OR"},
+	"deleteBrandSmallLogo": {own: "ORT", below: "OR"},
+	"getReseller":          {own: "OR", below: "OR", want: noReseller},
+	"updateReseller":       {own: "OR", below: "OR", want: noReseller, body: sends(apitest.Body{"display_name": "Ours"})},
+
 	"updateTenant": {own: "ORT", below: "OR", body: sends(apitest.Body{"language": "fr-CA"})},
 
 	// Nobody gives to himself: the right is there, and not for the own tenant.
@@ -465,6 +474,9 @@ var apart = map[string]func(*testing.T, *world, *caller, apitest.Operation){
 			}
 		}
 	},
+	"getMyBrand":      answers(http.StatusUnauthorized, http.StatusOK, nil),
+	"getBranding":     answers(unprocessable, unprocessable, nil), // without a host
+	"getBrandingLogo": answers(unprocessable, unprocessable, nil), // without a digest
 	"listSelectableTenants": func(t *testing.T, w *world, c *caller, o apitest.Operation) {
 		t.Helper()
 		r := c.Get(t, o.Path+"?limit=200")

@@ -20,20 +20,24 @@ const (
 
 // Administration of the tree. These hold over a reseller's whole subtree.
 const (
-	TenantsRead   Permission = "tenants:read"
-	TenantsWrite  Permission = "tenants:write"
-	SettingsWrite Permission = "settings:write"
-	UsersRead     Permission = "users:read"
-	UsersWrite    Permission = "users:write"
-	RolesRead     Permission = "roles:read"
-	RolesWrite    Permission = "roles:write"
-	APIKeysRead   Permission = "api_keys:read"
-	APIKeysWrite  Permission = "api_keys:write"
-	NumbersRead   Permission = "numbers:read"
-	NumbersWrite  Permission = "numbers:write"
-	NumbersAssign Permission = "numbers:assign"
-	ChannelsRead  Permission = "channels:read"
-	ChannelsWrite Permission = "channels:write"
+	TenantsRead    Permission = "tenants:read"
+	TenantsWrite   Permission = "tenants:write"
+	SettingsWrite  Permission = "settings:write"
+	BrandRead      Permission = "brand:read"
+	BrandWrite     Permission = "brand:write"
+	ResellersRead  Permission = "resellers:read"
+	ResellersWrite Permission = "resellers:write"
+	UsersRead      Permission = "users:read"
+	UsersWrite     Permission = "users:write"
+	RolesRead      Permission = "roles:read"
+	RolesWrite     Permission = "roles:write"
+	APIKeysRead    Permission = "api_keys:read"
+	APIKeysWrite   Permission = "api_keys:write"
+	NumbersRead    Permission = "numbers:read"
+	NumbersWrite   Permission = "numbers:write"
+	NumbersAssign  Permission = "numbers:assign"
+	ChannelsRead   Permission = "channels:read"
+	ChannelsWrite  Permission = "channels:write"
 	// What a tenant has is told to itself and decided above it.
 	EntitlementsRead  Permission = "entitlements:read"
 	EntitlementsWrite Permission = "entitlements:write"
@@ -72,6 +76,8 @@ const PresenceWrite Permission = "presence:write"
 var administrative = map[string]bool{
 	"tenants":     true,
 	"settings":    true,
+	"brand":       true,
+	"resellers":   true,
 	"users":       true,
 	"departments": true,
 	"roles":       true,
@@ -92,6 +98,8 @@ func Permissions() []Permission {
 	return []Permission{
 		TenantsRead, TenantsWrite,
 		SettingsWrite,
+		BrandRead, BrandWrite,
+		ResellersRead, ResellersWrite,
 		UsersRead, UsersWrite,
 		DepartmentsRead, DepartmentsWrite,
 		PresenceWrite,

@@ -17,6 +17,9 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/trellishq/trellis/ent/apikey"
 	"github.com/trellishq/trellis/ent/attachment"
+	"github.com/trellishq/trellis/ent/brand"
+	"github.com/trellishq/trellis/ent/brandhost"
+	"github.com/trellishq/trellis/ent/brandlogo"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
@@ -27,6 +30,7 @@ import (
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
@@ -44,6 +48,12 @@ type Client struct {
 	APIKey *APIKeyClient
 	// Attachment is the client for interacting with the Attachment builders.
 	Attachment *AttachmentClient
+	// Brand is the client for interacting with the Brand builders.
+	Brand *BrandClient
+	// BrandHost is the client for interacting with the BrandHost builders.
+	BrandHost *BrandHostClient
+	// BrandLogo is the client for interacting with the BrandLogo builders.
+	BrandLogo *BrandLogoClient
 	// Channel is the client for interacting with the Channel builders.
 	Channel *ChannelClient
 	// Contact is the client for interacting with the Contact builders.
@@ -64,6 +74,8 @@ type Client struct {
 	OptOut *OptOutClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
+	// ResellerProfile is the client for interacting with the ResellerProfile builders.
+	ResellerProfile *ResellerProfileClient
 	// SenderID is the client for interacting with the SenderID builders.
 	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
@@ -85,6 +97,9 @@ func (c *Client) init() {
 	c.Schema = migrate.NewSchema(c.driver)
 	c.APIKey = NewAPIKeyClient(c.config)
 	c.Attachment = NewAttachmentClient(c.config)
+	c.Brand = NewBrandClient(c.config)
+	c.BrandHost = NewBrandHostClient(c.config)
+	c.BrandLogo = NewBrandLogoClient(c.config)
 	c.Channel = NewChannelClient(c.config)
 	c.Contact = NewContactClient(c.config)
 	c.ContactAddress = NewContactAddressClient(c.config)
@@ -95,6 +110,7 @@ func (c *Client) init() {
 	c.Number = NewNumberClient(c.config)
 	c.OptOut = NewOptOutClient(c.config)
 	c.Queue = NewQueueClient(c.config)
+	c.ResellerProfile = NewResellerProfileClient(c.config)
 	c.SenderID = NewSenderIDClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
@@ -189,24 +205,28 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		APIKey:         NewAPIKeyClient(cfg),
-		Attachment:     NewAttachmentClient(cfg),
-		Channel:        NewChannelClient(cfg),
-		Contact:        NewContactClient(cfg),
-		ContactAddress: NewContactAddressClient(cfg),
-		CustomRole:     NewCustomRoleClient(cfg),
-		Department:     NewDepartmentClient(cfg),
-		Interaction:    NewInteractionClient(cfg),
-		Message:        NewMessageClient(cfg),
-		Number:         NewNumberClient(cfg),
-		OptOut:         NewOptOutClient(cfg),
-		Queue:          NewQueueClient(cfg),
-		SenderID:       NewSenderIDClient(cfg),
-		Session:        NewSessionClient(cfg),
-		Tenant:         NewTenantClient(cfg),
-		User:           NewUserClient(cfg),
+		ctx:             ctx,
+		config:          cfg,
+		APIKey:          NewAPIKeyClient(cfg),
+		Attachment:      NewAttachmentClient(cfg),
+		Brand:           NewBrandClient(cfg),
+		BrandHost:       NewBrandHostClient(cfg),
+		BrandLogo:       NewBrandLogoClient(cfg),
+		Channel:         NewChannelClient(cfg),
+		Contact:         NewContactClient(cfg),
+		ContactAddress:  NewContactAddressClient(cfg),
+		CustomRole:      NewCustomRoleClient(cfg),
+		Department:      NewDepartmentClient(cfg),
+		Interaction:     NewInteractionClient(cfg),
+		Message:         NewMessageClient(cfg),
+		Number:          NewNumberClient(cfg),
+		OptOut:          NewOptOutClient(cfg),
+		Queue:           NewQueueClient(cfg),
+		ResellerProfile: NewResellerProfileClient(cfg),
+		SenderID:        NewSenderIDClient(cfg),
+		Session:         NewSessionClient(cfg),
+		Tenant:          NewTenantClient(cfg),
+		User:            NewUserClient(cfg),
 	}, nil
 }
 
@@ -224,24 +244,28 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		APIKey:         NewAPIKeyClient(cfg),
-		Attachment:     NewAttachmentClient(cfg),
-		Channel:        NewChannelClient(cfg),
-		Contact:        NewContactClient(cfg),
-		ContactAddress: NewContactAddressClient(cfg),
-		CustomRole:     NewCustomRoleClient(cfg),
-		Department:     NewDepartmentClient(cfg),
-		Interaction:    NewInteractionClient(cfg),
-		Message:        NewMessageClient(cfg),
-		Number:         NewNumberClient(cfg),
-		OptOut:         NewOptOutClient(cfg),
-		Queue:          NewQueueClient(cfg),
-		SenderID:       NewSenderIDClient(cfg),
-		Session:        NewSessionClient(cfg),
-		Tenant:         NewTenantClient(cfg),
-		User:           NewUserClient(cfg),
+		ctx:             ctx,
+		config:          cfg,
+		APIKey:          NewAPIKeyClient(cfg),
+		Attachment:      NewAttachmentClient(cfg),
+		Brand:           NewBrandClient(cfg),
+		BrandHost:       NewBrandHostClient(cfg),
+		BrandLogo:       NewBrandLogoClient(cfg),
+		Channel:         NewChannelClient(cfg),
+		Contact:         NewContactClient(cfg),
+		ContactAddress:  NewContactAddressClient(cfg),
+		CustomRole:      NewCustomRoleClient(cfg),
+		Department:      NewDepartmentClient(cfg),
+		Interaction:     NewInteractionClient(cfg),
+		Message:         NewMessageClient(cfg),
+		Number:          NewNumberClient(cfg),
+		OptOut:          NewOptOutClient(cfg),
+		Queue:           NewQueueClient(cfg),
+		ResellerProfile: NewResellerProfileClient(cfg),
+		SenderID:        NewSenderIDClient(cfg),
+		Session:         NewSessionClient(cfg),
+		Tenant:          NewTenantClient(cfg),
+		User:            NewUserClient(cfg),
 	}, nil
 }
 
@@ -271,9 +295,10 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIKey, c.Attachment, c.Channel, c.Contact, c.ContactAddress, c.CustomRole,
-		c.Department, c.Interaction, c.Message, c.Number, c.OptOut, c.Queue,
-		c.SenderID, c.Session, c.Tenant, c.User,
+		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
+		c.ContactAddress, c.CustomRole, c.Department, c.Interaction, c.Message,
+		c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID, c.Session,
+		c.Tenant, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -283,9 +308,10 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIKey, c.Attachment, c.Channel, c.Contact, c.ContactAddress, c.CustomRole,
-		c.Department, c.Interaction, c.Message, c.Number, c.OptOut, c.Queue,
-		c.SenderID, c.Session, c.Tenant, c.User,
+		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
+		c.ContactAddress, c.CustomRole, c.Department, c.Interaction, c.Message,
+		c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID, c.Session,
+		c.Tenant, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -298,6 +324,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.APIKey.mutate(ctx, m)
 	case *AttachmentMutation:
 		return c.Attachment.mutate(ctx, m)
+	case *BrandMutation:
+		return c.Brand.mutate(ctx, m)
+	case *BrandHostMutation:
+		return c.BrandHost.mutate(ctx, m)
+	case *BrandLogoMutation:
+		return c.BrandLogo.mutate(ctx, m)
 	case *ChannelMutation:
 		return c.Channel.mutate(ctx, m)
 	case *ContactMutation:
@@ -318,6 +350,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.OptOut.mutate(ctx, m)
 	case *QueueMutation:
 		return c.Queue.mutate(ctx, m)
+	case *ResellerProfileMutation:
+		return c.ResellerProfile.mutate(ctx, m)
 	case *SenderIDMutation:
 		return c.SenderID.mutate(ctx, m)
 	case *SessionMutation:
@@ -594,6 +628,405 @@ func (c *AttachmentClient) mutate(ctx context.Context, m *AttachmentMutation) (V
 		return (&AttachmentDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Attachment mutation op: %q", m.Op())
+	}
+}
+
+// BrandClient is a client for the Brand schema.
+type BrandClient struct {
+	config
+}
+
+// NewBrandClient returns a client for the Brand from the given config.
+func NewBrandClient(c config) *BrandClient {
+	return &BrandClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `brand.Hooks(f(g(h())))`.
+func (c *BrandClient) Use(hooks ...Hook) {
+	c.hooks.Brand = append(c.hooks.Brand, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `brand.Intercept(f(g(h())))`.
+func (c *BrandClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Brand = append(c.inters.Brand, interceptors...)
+}
+
+// Create returns a builder for creating a Brand entity.
+func (c *BrandClient) Create() *BrandCreate {
+	mutation := newBrandMutation(c.config, OpCreate)
+	return &BrandCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Brand entities.
+func (c *BrandClient) CreateBulk(builders ...*BrandCreate) *BrandCreateBulk {
+	return &BrandCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *BrandClient) MapCreateBulk(slice any, setFunc func(*BrandCreate, int)) *BrandCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &BrandCreateBulk{err: fmt.Errorf("calling to BrandClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*BrandCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &BrandCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Brand.
+func (c *BrandClient) Update() *BrandUpdate {
+	mutation := newBrandMutation(c.config, OpUpdate)
+	return &BrandUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *BrandClient) UpdateOne(_m *Brand) *BrandUpdateOne {
+	mutation := newBrandMutation(c.config, OpUpdateOne, withBrand(_m))
+	return &BrandUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *BrandClient) UpdateOneID(id uuid.UUID) *BrandUpdateOne {
+	mutation := newBrandMutation(c.config, OpUpdateOne, withBrandID(id))
+	return &BrandUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Brand.
+func (c *BrandClient) Delete() *BrandDelete {
+	mutation := newBrandMutation(c.config, OpDelete)
+	return &BrandDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *BrandClient) DeleteOne(_m *Brand) *BrandDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *BrandClient) DeleteOneID(id uuid.UUID) *BrandDeleteOne {
+	builder := c.Delete().Where(brand.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &BrandDeleteOne{builder}
+}
+
+// Query returns a query builder for Brand.
+func (c *BrandClient) Query() *BrandQuery {
+	return &BrandQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeBrand},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Brand entity by its id.
+func (c *BrandClient) Get(ctx context.Context, id uuid.UUID) (*Brand, error) {
+	return c.Query().Where(brand.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *BrandClient) GetX(ctx context.Context, id uuid.UUID) *Brand {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *BrandClient) Hooks() []Hook {
+	return c.hooks.Brand
+}
+
+// Interceptors returns the client interceptors.
+func (c *BrandClient) Interceptors() []Interceptor {
+	return c.inters.Brand
+}
+
+func (c *BrandClient) mutate(ctx context.Context, m *BrandMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&BrandCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&BrandUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&BrandUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&BrandDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Brand mutation op: %q", m.Op())
+	}
+}
+
+// BrandHostClient is a client for the BrandHost schema.
+type BrandHostClient struct {
+	config
+}
+
+// NewBrandHostClient returns a client for the BrandHost from the given config.
+func NewBrandHostClient(c config) *BrandHostClient {
+	return &BrandHostClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `brandhost.Hooks(f(g(h())))`.
+func (c *BrandHostClient) Use(hooks ...Hook) {
+	c.hooks.BrandHost = append(c.hooks.BrandHost, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `brandhost.Intercept(f(g(h())))`.
+func (c *BrandHostClient) Intercept(interceptors ...Interceptor) {
+	c.inters.BrandHost = append(c.inters.BrandHost, interceptors...)
+}
+
+// Create returns a builder for creating a BrandHost entity.
+func (c *BrandHostClient) Create() *BrandHostCreate {
+	mutation := newBrandHostMutation(c.config, OpCreate)
+	return &BrandHostCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of BrandHost entities.
+func (c *BrandHostClient) CreateBulk(builders ...*BrandHostCreate) *BrandHostCreateBulk {
+	return &BrandHostCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *BrandHostClient) MapCreateBulk(slice any, setFunc func(*BrandHostCreate, int)) *BrandHostCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &BrandHostCreateBulk{err: fmt.Errorf("calling to BrandHostClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*BrandHostCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &BrandHostCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for BrandHost.
+func (c *BrandHostClient) Update() *BrandHostUpdate {
+	mutation := newBrandHostMutation(c.config, OpUpdate)
+	return &BrandHostUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *BrandHostClient) UpdateOne(_m *BrandHost) *BrandHostUpdateOne {
+	mutation := newBrandHostMutation(c.config, OpUpdateOne, withBrandHost(_m))
+	return &BrandHostUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *BrandHostClient) UpdateOneID(id uuid.UUID) *BrandHostUpdateOne {
+	mutation := newBrandHostMutation(c.config, OpUpdateOne, withBrandHostID(id))
+	return &BrandHostUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for BrandHost.
+func (c *BrandHostClient) Delete() *BrandHostDelete {
+	mutation := newBrandHostMutation(c.config, OpDelete)
+	return &BrandHostDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *BrandHostClient) DeleteOne(_m *BrandHost) *BrandHostDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *BrandHostClient) DeleteOneID(id uuid.UUID) *BrandHostDeleteOne {
+	builder := c.Delete().Where(brandhost.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &BrandHostDeleteOne{builder}
+}
+
+// Query returns a query builder for BrandHost.
+func (c *BrandHostClient) Query() *BrandHostQuery {
+	return &BrandHostQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeBrandHost},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a BrandHost entity by its id.
+func (c *BrandHostClient) Get(ctx context.Context, id uuid.UUID) (*BrandHost, error) {
+	return c.Query().Where(brandhost.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *BrandHostClient) GetX(ctx context.Context, id uuid.UUID) *BrandHost {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *BrandHostClient) Hooks() []Hook {
+	return c.hooks.BrandHost
+}
+
+// Interceptors returns the client interceptors.
+func (c *BrandHostClient) Interceptors() []Interceptor {
+	return c.inters.BrandHost
+}
+
+func (c *BrandHostClient) mutate(ctx context.Context, m *BrandHostMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&BrandHostCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&BrandHostUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&BrandHostUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&BrandHostDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown BrandHost mutation op: %q", m.Op())
+	}
+}
+
+// BrandLogoClient is a client for the BrandLogo schema.
+type BrandLogoClient struct {
+	config
+}
+
+// NewBrandLogoClient returns a client for the BrandLogo from the given config.
+func NewBrandLogoClient(c config) *BrandLogoClient {
+	return &BrandLogoClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `brandlogo.Hooks(f(g(h())))`.
+func (c *BrandLogoClient) Use(hooks ...Hook) {
+	c.hooks.BrandLogo = append(c.hooks.BrandLogo, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `brandlogo.Intercept(f(g(h())))`.
+func (c *BrandLogoClient) Intercept(interceptors ...Interceptor) {
+	c.inters.BrandLogo = append(c.inters.BrandLogo, interceptors...)
+}
+
+// Create returns a builder for creating a BrandLogo entity.
+func (c *BrandLogoClient) Create() *BrandLogoCreate {
+	mutation := newBrandLogoMutation(c.config, OpCreate)
+	return &BrandLogoCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of BrandLogo entities.
+func (c *BrandLogoClient) CreateBulk(builders ...*BrandLogoCreate) *BrandLogoCreateBulk {
+	return &BrandLogoCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *BrandLogoClient) MapCreateBulk(slice any, setFunc func(*BrandLogoCreate, int)) *BrandLogoCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &BrandLogoCreateBulk{err: fmt.Errorf("calling to BrandLogoClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*BrandLogoCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &BrandLogoCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for BrandLogo.
+func (c *BrandLogoClient) Update() *BrandLogoUpdate {
+	mutation := newBrandLogoMutation(c.config, OpUpdate)
+	return &BrandLogoUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *BrandLogoClient) UpdateOne(_m *BrandLogo) *BrandLogoUpdateOne {
+	mutation := newBrandLogoMutation(c.config, OpUpdateOne, withBrandLogo(_m))
+	return &BrandLogoUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *BrandLogoClient) UpdateOneID(id uuid.UUID) *BrandLogoUpdateOne {
+	mutation := newBrandLogoMutation(c.config, OpUpdateOne, withBrandLogoID(id))
+	return &BrandLogoUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for BrandLogo.
+func (c *BrandLogoClient) Delete() *BrandLogoDelete {
+	mutation := newBrandLogoMutation(c.config, OpDelete)
+	return &BrandLogoDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *BrandLogoClient) DeleteOne(_m *BrandLogo) *BrandLogoDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *BrandLogoClient) DeleteOneID(id uuid.UUID) *BrandLogoDeleteOne {
+	builder := c.Delete().Where(brandlogo.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &BrandLogoDeleteOne{builder}
+}
+
+// Query returns a query builder for BrandLogo.
+func (c *BrandLogoClient) Query() *BrandLogoQuery {
+	return &BrandLogoQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeBrandLogo},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a BrandLogo entity by its id.
+func (c *BrandLogoClient) Get(ctx context.Context, id uuid.UUID) (*BrandLogo, error) {
+	return c.Query().Where(brandlogo.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *BrandLogoClient) GetX(ctx context.Context, id uuid.UUID) *BrandLogo {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *BrandLogoClient) Hooks() []Hook {
+	return c.hooks.BrandLogo
+}
+
+// Interceptors returns the client interceptors.
+func (c *BrandLogoClient) Interceptors() []Interceptor {
+	return c.inters.BrandLogo
+}
+
+func (c *BrandLogoClient) mutate(ctx context.Context, m *BrandLogoMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&BrandLogoCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&BrandLogoUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&BrandLogoUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&BrandLogoDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown BrandLogo mutation op: %q", m.Op())
 	}
 }
 
@@ -1927,6 +2360,139 @@ func (c *QueueClient) mutate(ctx context.Context, m *QueueMutation) (Value, erro
 	}
 }
 
+// ResellerProfileClient is a client for the ResellerProfile schema.
+type ResellerProfileClient struct {
+	config
+}
+
+// NewResellerProfileClient returns a client for the ResellerProfile from the given config.
+func NewResellerProfileClient(c config) *ResellerProfileClient {
+	return &ResellerProfileClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `resellerprofile.Hooks(f(g(h())))`.
+func (c *ResellerProfileClient) Use(hooks ...Hook) {
+	c.hooks.ResellerProfile = append(c.hooks.ResellerProfile, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `resellerprofile.Intercept(f(g(h())))`.
+func (c *ResellerProfileClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ResellerProfile = append(c.inters.ResellerProfile, interceptors...)
+}
+
+// Create returns a builder for creating a ResellerProfile entity.
+func (c *ResellerProfileClient) Create() *ResellerProfileCreate {
+	mutation := newResellerProfileMutation(c.config, OpCreate)
+	return &ResellerProfileCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ResellerProfile entities.
+func (c *ResellerProfileClient) CreateBulk(builders ...*ResellerProfileCreate) *ResellerProfileCreateBulk {
+	return &ResellerProfileCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ResellerProfileClient) MapCreateBulk(slice any, setFunc func(*ResellerProfileCreate, int)) *ResellerProfileCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ResellerProfileCreateBulk{err: fmt.Errorf("calling to ResellerProfileClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ResellerProfileCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ResellerProfileCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ResellerProfile.
+func (c *ResellerProfileClient) Update() *ResellerProfileUpdate {
+	mutation := newResellerProfileMutation(c.config, OpUpdate)
+	return &ResellerProfileUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ResellerProfileClient) UpdateOne(_m *ResellerProfile) *ResellerProfileUpdateOne {
+	mutation := newResellerProfileMutation(c.config, OpUpdateOne, withResellerProfile(_m))
+	return &ResellerProfileUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ResellerProfileClient) UpdateOneID(id uuid.UUID) *ResellerProfileUpdateOne {
+	mutation := newResellerProfileMutation(c.config, OpUpdateOne, withResellerProfileID(id))
+	return &ResellerProfileUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ResellerProfile.
+func (c *ResellerProfileClient) Delete() *ResellerProfileDelete {
+	mutation := newResellerProfileMutation(c.config, OpDelete)
+	return &ResellerProfileDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ResellerProfileClient) DeleteOne(_m *ResellerProfile) *ResellerProfileDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ResellerProfileClient) DeleteOneID(id uuid.UUID) *ResellerProfileDeleteOne {
+	builder := c.Delete().Where(resellerprofile.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ResellerProfileDeleteOne{builder}
+}
+
+// Query returns a query builder for ResellerProfile.
+func (c *ResellerProfileClient) Query() *ResellerProfileQuery {
+	return &ResellerProfileQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeResellerProfile},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ResellerProfile entity by its id.
+func (c *ResellerProfileClient) Get(ctx context.Context, id uuid.UUID) (*ResellerProfile, error) {
+	return c.Query().Where(resellerprofile.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ResellerProfileClient) GetX(ctx context.Context, id uuid.UUID) *ResellerProfile {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ResellerProfileClient) Hooks() []Hook {
+	return c.hooks.ResellerProfile
+}
+
+// Interceptors returns the client interceptors.
+func (c *ResellerProfileClient) Interceptors() []Interceptor {
+	return c.inters.ResellerProfile
+}
+
+func (c *ResellerProfileClient) mutate(ctx context.Context, m *ResellerProfileMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ResellerProfileCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ResellerProfileUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ResellerProfileUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ResellerProfileDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ResellerProfile mutation op: %q", m.Op())
+	}
+}
+
 // SenderIDClient is a client for the SenderID schema.
 type SenderIDClient struct {
 	config
@@ -2462,14 +3028,14 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIKey, Attachment, Channel, Contact, ContactAddress, CustomRole, Department,
-		Interaction, Message, Number, OptOut, Queue, SenderID, Session, Tenant,
-		User []ent.Hook
+		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
+		ContactAddress, CustomRole, Department, Interaction, Message, Number, OptOut,
+		Queue, ResellerProfile, SenderID, Session, Tenant, User []ent.Hook
 	}
 	inters struct {
-		APIKey, Attachment, Channel, Contact, ContactAddress, CustomRole, Department,
-		Interaction, Message, Number, OptOut, Queue, SenderID, Session, Tenant,
-		User []ent.Interceptor
+		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
+		ContactAddress, CustomRole, Department, Interaction, Message, Number, OptOut,
+		Queue, ResellerProfile, SenderID, Session, Tenant, User []ent.Interceptor
 	}
 )
 

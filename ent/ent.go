@@ -14,6 +14,9 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/trellishq/trellis/ent/apikey"
 	"github.com/trellishq/trellis/ent/attachment"
+	"github.com/trellishq/trellis/ent/brand"
+	"github.com/trellishq/trellis/ent/brandhost"
+	"github.com/trellishq/trellis/ent/brandlogo"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
@@ -24,6 +27,7 @@ import (
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
@@ -88,22 +92,26 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			apikey.Table:         apikey.ValidColumn,
-			attachment.Table:     attachment.ValidColumn,
-			channel.Table:        channel.ValidColumn,
-			contact.Table:        contact.ValidColumn,
-			contactaddress.Table: contactaddress.ValidColumn,
-			customrole.Table:     customrole.ValidColumn,
-			department.Table:     department.ValidColumn,
-			interaction.Table:    interaction.ValidColumn,
-			message.Table:        message.ValidColumn,
-			number.Table:         number.ValidColumn,
-			optout.Table:         optout.ValidColumn,
-			queue.Table:          queue.ValidColumn,
-			senderid.Table:       senderid.ValidColumn,
-			session.Table:        session.ValidColumn,
-			tenant.Table:         tenant.ValidColumn,
-			user.Table:           user.ValidColumn,
+			apikey.Table:          apikey.ValidColumn,
+			attachment.Table:      attachment.ValidColumn,
+			brand.Table:           brand.ValidColumn,
+			brandhost.Table:       brandhost.ValidColumn,
+			brandlogo.Table:       brandlogo.ValidColumn,
+			channel.Table:         channel.ValidColumn,
+			contact.Table:         contact.ValidColumn,
+			contactaddress.Table:  contactaddress.ValidColumn,
+			customrole.Table:      customrole.ValidColumn,
+			department.Table:      department.ValidColumn,
+			interaction.Table:     interaction.ValidColumn,
+			message.Table:         message.ValidColumn,
+			number.Table:          number.ValidColumn,
+			optout.Table:          optout.ValidColumn,
+			queue.Table:           queue.ValidColumn,
+			resellerprofile.Table: resellerprofile.ValidColumn,
+			senderid.Table:        senderid.ValidColumn,
+			session.Table:         session.ValidColumn,
+			tenant.Table:          tenant.ValidColumn,
+			user.Table:            user.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

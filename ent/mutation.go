@@ -14,6 +14,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/trellishq/trellis/ent/apikey"
 	"github.com/trellishq/trellis/ent/attachment"
+	"github.com/trellishq/trellis/ent/brand"
+	"github.com/trellishq/trellis/ent/brandhost"
+	"github.com/trellishq/trellis/ent/brandlogo"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
@@ -25,6 +28,7 @@ import (
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
@@ -40,22 +44,26 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAPIKey         = "APIKey"
-	TypeAttachment     = "Attachment"
-	TypeChannel        = "Channel"
-	TypeContact        = "Contact"
-	TypeContactAddress = "ContactAddress"
-	TypeCustomRole     = "CustomRole"
-	TypeDepartment     = "Department"
-	TypeInteraction    = "Interaction"
-	TypeMessage        = "Message"
-	TypeNumber         = "Number"
-	TypeOptOut         = "OptOut"
-	TypeQueue          = "Queue"
-	TypeSenderID       = "SenderID"
-	TypeSession        = "Session"
-	TypeTenant         = "Tenant"
-	TypeUser           = "User"
+	TypeAPIKey          = "APIKey"
+	TypeAttachment      = "Attachment"
+	TypeBrand           = "Brand"
+	TypeBrandHost       = "BrandHost"
+	TypeBrandLogo       = "BrandLogo"
+	TypeChannel         = "Channel"
+	TypeContact         = "Contact"
+	TypeContactAddress  = "ContactAddress"
+	TypeCustomRole      = "CustomRole"
+	TypeDepartment      = "Department"
+	TypeInteraction     = "Interaction"
+	TypeMessage         = "Message"
+	TypeNumber          = "Number"
+	TypeOptOut          = "OptOut"
+	TypeQueue           = "Queue"
+	TypeResellerProfile = "ResellerProfile"
+	TypeSenderID        = "SenderID"
+	TypeSession         = "Session"
+	TypeTenant          = "Tenant"
+	TypeUser            = "User"
 )
 
 // APIKeyMutation represents an operation that mutates the APIKey nodes in the graph.
@@ -3075,6 +3083,2599 @@ func (m *AttachmentMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *AttachmentMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Attachment edge %s", name)
+}
+
+// BrandMutation represents an operation that mutates the Brand nodes in the graph.
+type BrandMutation struct {
+	config
+	op             Op
+	typ            string
+	id             *uuid.UUID
+	created_at     *time.Time
+	updated_at     *time.Time
+	version        *int
+	addversion     *int
+	tenant_id      *uuid.UUID
+	product_name   *string
+	primary_color  *string
+	accent_color   *string
+	theme          *string
+	support_email  *string
+	support_phone  *string
+	support_url    *string
+	sender_name    *string
+	sender_address *string
+	login_text     *string
+	clearedFields  map[string]struct{}
+	done           bool
+	oldValue       func(context.Context) (*Brand, error)
+	predicates     []predicate.Brand
+}
+
+var _ ent.Mutation = (*BrandMutation)(nil)
+
+// brandOption allows management of the mutation configuration using functional options.
+type brandOption func(*BrandMutation)
+
+// newBrandMutation creates new mutation for the Brand entity.
+func newBrandMutation(c config, op Op, opts ...brandOption) *BrandMutation {
+	m := &BrandMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeBrand,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withBrandID sets the ID field of the mutation.
+func withBrandID(id uuid.UUID) brandOption {
+	return func(m *BrandMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Brand
+		)
+		m.oldValue = func(ctx context.Context) (*Brand, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Brand.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withBrand sets the old Brand of the mutation.
+func withBrand(node *Brand) brandOption {
+	return func(m *BrandMutation) {
+		m.oldValue = func(context.Context) (*Brand, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m BrandMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m BrandMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Brand entities.
+func (m *BrandMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *BrandMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *BrandMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Brand.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *BrandMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *BrandMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *BrandMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *BrandMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *BrandMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *BrandMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *BrandMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *BrandMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *BrandMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *BrandMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *BrandMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *BrandMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *BrandMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *BrandMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetProductName sets the "product_name" field.
+func (m *BrandMutation) SetProductName(s string) {
+	m.product_name = &s
+}
+
+// ProductName returns the value of the "product_name" field in the mutation.
+func (m *BrandMutation) ProductName() (r string, exists bool) {
+	v := m.product_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProductName returns the old "product_name" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldProductName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProductName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProductName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProductName: %w", err)
+	}
+	return oldValue.ProductName, nil
+}
+
+// ClearProductName clears the value of the "product_name" field.
+func (m *BrandMutation) ClearProductName() {
+	m.product_name = nil
+	m.clearedFields[brand.FieldProductName] = struct{}{}
+}
+
+// ProductNameCleared returns if the "product_name" field was cleared in this mutation.
+func (m *BrandMutation) ProductNameCleared() bool {
+	_, ok := m.clearedFields[brand.FieldProductName]
+	return ok
+}
+
+// ResetProductName resets all changes to the "product_name" field.
+func (m *BrandMutation) ResetProductName() {
+	m.product_name = nil
+	delete(m.clearedFields, brand.FieldProductName)
+}
+
+// SetPrimaryColor sets the "primary_color" field.
+func (m *BrandMutation) SetPrimaryColor(s string) {
+	m.primary_color = &s
+}
+
+// PrimaryColor returns the value of the "primary_color" field in the mutation.
+func (m *BrandMutation) PrimaryColor() (r string, exists bool) {
+	v := m.primary_color
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrimaryColor returns the old "primary_color" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldPrimaryColor(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrimaryColor is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrimaryColor requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrimaryColor: %w", err)
+	}
+	return oldValue.PrimaryColor, nil
+}
+
+// ClearPrimaryColor clears the value of the "primary_color" field.
+func (m *BrandMutation) ClearPrimaryColor() {
+	m.primary_color = nil
+	m.clearedFields[brand.FieldPrimaryColor] = struct{}{}
+}
+
+// PrimaryColorCleared returns if the "primary_color" field was cleared in this mutation.
+func (m *BrandMutation) PrimaryColorCleared() bool {
+	_, ok := m.clearedFields[brand.FieldPrimaryColor]
+	return ok
+}
+
+// ResetPrimaryColor resets all changes to the "primary_color" field.
+func (m *BrandMutation) ResetPrimaryColor() {
+	m.primary_color = nil
+	delete(m.clearedFields, brand.FieldPrimaryColor)
+}
+
+// SetAccentColor sets the "accent_color" field.
+func (m *BrandMutation) SetAccentColor(s string) {
+	m.accent_color = &s
+}
+
+// AccentColor returns the value of the "accent_color" field in the mutation.
+func (m *BrandMutation) AccentColor() (r string, exists bool) {
+	v := m.accent_color
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAccentColor returns the old "accent_color" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldAccentColor(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAccentColor is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAccentColor requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAccentColor: %w", err)
+	}
+	return oldValue.AccentColor, nil
+}
+
+// ClearAccentColor clears the value of the "accent_color" field.
+func (m *BrandMutation) ClearAccentColor() {
+	m.accent_color = nil
+	m.clearedFields[brand.FieldAccentColor] = struct{}{}
+}
+
+// AccentColorCleared returns if the "accent_color" field was cleared in this mutation.
+func (m *BrandMutation) AccentColorCleared() bool {
+	_, ok := m.clearedFields[brand.FieldAccentColor]
+	return ok
+}
+
+// ResetAccentColor resets all changes to the "accent_color" field.
+func (m *BrandMutation) ResetAccentColor() {
+	m.accent_color = nil
+	delete(m.clearedFields, brand.FieldAccentColor)
+}
+
+// SetTheme sets the "theme" field.
+func (m *BrandMutation) SetTheme(s string) {
+	m.theme = &s
+}
+
+// Theme returns the value of the "theme" field in the mutation.
+func (m *BrandMutation) Theme() (r string, exists bool) {
+	v := m.theme
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTheme returns the old "theme" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldTheme(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTheme is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTheme requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTheme: %w", err)
+	}
+	return oldValue.Theme, nil
+}
+
+// ClearTheme clears the value of the "theme" field.
+func (m *BrandMutation) ClearTheme() {
+	m.theme = nil
+	m.clearedFields[brand.FieldTheme] = struct{}{}
+}
+
+// ThemeCleared returns if the "theme" field was cleared in this mutation.
+func (m *BrandMutation) ThemeCleared() bool {
+	_, ok := m.clearedFields[brand.FieldTheme]
+	return ok
+}
+
+// ResetTheme resets all changes to the "theme" field.
+func (m *BrandMutation) ResetTheme() {
+	m.theme = nil
+	delete(m.clearedFields, brand.FieldTheme)
+}
+
+// SetSupportEmail sets the "support_email" field.
+func (m *BrandMutation) SetSupportEmail(s string) {
+	m.support_email = &s
+}
+
+// SupportEmail returns the value of the "support_email" field in the mutation.
+func (m *BrandMutation) SupportEmail() (r string, exists bool) {
+	v := m.support_email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSupportEmail returns the old "support_email" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldSupportEmail(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSupportEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSupportEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSupportEmail: %w", err)
+	}
+	return oldValue.SupportEmail, nil
+}
+
+// ClearSupportEmail clears the value of the "support_email" field.
+func (m *BrandMutation) ClearSupportEmail() {
+	m.support_email = nil
+	m.clearedFields[brand.FieldSupportEmail] = struct{}{}
+}
+
+// SupportEmailCleared returns if the "support_email" field was cleared in this mutation.
+func (m *BrandMutation) SupportEmailCleared() bool {
+	_, ok := m.clearedFields[brand.FieldSupportEmail]
+	return ok
+}
+
+// ResetSupportEmail resets all changes to the "support_email" field.
+func (m *BrandMutation) ResetSupportEmail() {
+	m.support_email = nil
+	delete(m.clearedFields, brand.FieldSupportEmail)
+}
+
+// SetSupportPhone sets the "support_phone" field.
+func (m *BrandMutation) SetSupportPhone(s string) {
+	m.support_phone = &s
+}
+
+// SupportPhone returns the value of the "support_phone" field in the mutation.
+func (m *BrandMutation) SupportPhone() (r string, exists bool) {
+	v := m.support_phone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSupportPhone returns the old "support_phone" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldSupportPhone(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSupportPhone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSupportPhone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSupportPhone: %w", err)
+	}
+	return oldValue.SupportPhone, nil
+}
+
+// ClearSupportPhone clears the value of the "support_phone" field.
+func (m *BrandMutation) ClearSupportPhone() {
+	m.support_phone = nil
+	m.clearedFields[brand.FieldSupportPhone] = struct{}{}
+}
+
+// SupportPhoneCleared returns if the "support_phone" field was cleared in this mutation.
+func (m *BrandMutation) SupportPhoneCleared() bool {
+	_, ok := m.clearedFields[brand.FieldSupportPhone]
+	return ok
+}
+
+// ResetSupportPhone resets all changes to the "support_phone" field.
+func (m *BrandMutation) ResetSupportPhone() {
+	m.support_phone = nil
+	delete(m.clearedFields, brand.FieldSupportPhone)
+}
+
+// SetSupportURL sets the "support_url" field.
+func (m *BrandMutation) SetSupportURL(s string) {
+	m.support_url = &s
+}
+
+// SupportURL returns the value of the "support_url" field in the mutation.
+func (m *BrandMutation) SupportURL() (r string, exists bool) {
+	v := m.support_url
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSupportURL returns the old "support_url" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldSupportURL(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSupportURL is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSupportURL requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSupportURL: %w", err)
+	}
+	return oldValue.SupportURL, nil
+}
+
+// ClearSupportURL clears the value of the "support_url" field.
+func (m *BrandMutation) ClearSupportURL() {
+	m.support_url = nil
+	m.clearedFields[brand.FieldSupportURL] = struct{}{}
+}
+
+// SupportURLCleared returns if the "support_url" field was cleared in this mutation.
+func (m *BrandMutation) SupportURLCleared() bool {
+	_, ok := m.clearedFields[brand.FieldSupportURL]
+	return ok
+}
+
+// ResetSupportURL resets all changes to the "support_url" field.
+func (m *BrandMutation) ResetSupportURL() {
+	m.support_url = nil
+	delete(m.clearedFields, brand.FieldSupportURL)
+}
+
+// SetSenderName sets the "sender_name" field.
+func (m *BrandMutation) SetSenderName(s string) {
+	m.sender_name = &s
+}
+
+// SenderName returns the value of the "sender_name" field in the mutation.
+func (m *BrandMutation) SenderName() (r string, exists bool) {
+	v := m.sender_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSenderName returns the old "sender_name" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldSenderName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSenderName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSenderName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSenderName: %w", err)
+	}
+	return oldValue.SenderName, nil
+}
+
+// ClearSenderName clears the value of the "sender_name" field.
+func (m *BrandMutation) ClearSenderName() {
+	m.sender_name = nil
+	m.clearedFields[brand.FieldSenderName] = struct{}{}
+}
+
+// SenderNameCleared returns if the "sender_name" field was cleared in this mutation.
+func (m *BrandMutation) SenderNameCleared() bool {
+	_, ok := m.clearedFields[brand.FieldSenderName]
+	return ok
+}
+
+// ResetSenderName resets all changes to the "sender_name" field.
+func (m *BrandMutation) ResetSenderName() {
+	m.sender_name = nil
+	delete(m.clearedFields, brand.FieldSenderName)
+}
+
+// SetSenderAddress sets the "sender_address" field.
+func (m *BrandMutation) SetSenderAddress(s string) {
+	m.sender_address = &s
+}
+
+// SenderAddress returns the value of the "sender_address" field in the mutation.
+func (m *BrandMutation) SenderAddress() (r string, exists bool) {
+	v := m.sender_address
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSenderAddress returns the old "sender_address" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldSenderAddress(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSenderAddress is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSenderAddress requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSenderAddress: %w", err)
+	}
+	return oldValue.SenderAddress, nil
+}
+
+// ClearSenderAddress clears the value of the "sender_address" field.
+func (m *BrandMutation) ClearSenderAddress() {
+	m.sender_address = nil
+	m.clearedFields[brand.FieldSenderAddress] = struct{}{}
+}
+
+// SenderAddressCleared returns if the "sender_address" field was cleared in this mutation.
+func (m *BrandMutation) SenderAddressCleared() bool {
+	_, ok := m.clearedFields[brand.FieldSenderAddress]
+	return ok
+}
+
+// ResetSenderAddress resets all changes to the "sender_address" field.
+func (m *BrandMutation) ResetSenderAddress() {
+	m.sender_address = nil
+	delete(m.clearedFields, brand.FieldSenderAddress)
+}
+
+// SetLoginText sets the "login_text" field.
+func (m *BrandMutation) SetLoginText(s string) {
+	m.login_text = &s
+}
+
+// LoginText returns the value of the "login_text" field in the mutation.
+func (m *BrandMutation) LoginText() (r string, exists bool) {
+	v := m.login_text
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLoginText returns the old "login_text" field's value of the Brand entity.
+// If the Brand object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandMutation) OldLoginText(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLoginText is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLoginText requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLoginText: %w", err)
+	}
+	return oldValue.LoginText, nil
+}
+
+// ClearLoginText clears the value of the "login_text" field.
+func (m *BrandMutation) ClearLoginText() {
+	m.login_text = nil
+	m.clearedFields[brand.FieldLoginText] = struct{}{}
+}
+
+// LoginTextCleared returns if the "login_text" field was cleared in this mutation.
+func (m *BrandMutation) LoginTextCleared() bool {
+	_, ok := m.clearedFields[brand.FieldLoginText]
+	return ok
+}
+
+// ResetLoginText resets all changes to the "login_text" field.
+func (m *BrandMutation) ResetLoginText() {
+	m.login_text = nil
+	delete(m.clearedFields, brand.FieldLoginText)
+}
+
+// Where appends a list predicates to the BrandMutation builder.
+func (m *BrandMutation) Where(ps ...predicate.Brand) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the BrandMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *BrandMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Brand, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *BrandMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *BrandMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Brand).
+func (m *BrandMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *BrandMutation) Fields() []string {
+	fields := make([]string, 0, 14)
+	if m.created_at != nil {
+		fields = append(fields, brand.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, brand.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, brand.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, brand.FieldTenantID)
+	}
+	if m.product_name != nil {
+		fields = append(fields, brand.FieldProductName)
+	}
+	if m.primary_color != nil {
+		fields = append(fields, brand.FieldPrimaryColor)
+	}
+	if m.accent_color != nil {
+		fields = append(fields, brand.FieldAccentColor)
+	}
+	if m.theme != nil {
+		fields = append(fields, brand.FieldTheme)
+	}
+	if m.support_email != nil {
+		fields = append(fields, brand.FieldSupportEmail)
+	}
+	if m.support_phone != nil {
+		fields = append(fields, brand.FieldSupportPhone)
+	}
+	if m.support_url != nil {
+		fields = append(fields, brand.FieldSupportURL)
+	}
+	if m.sender_name != nil {
+		fields = append(fields, brand.FieldSenderName)
+	}
+	if m.sender_address != nil {
+		fields = append(fields, brand.FieldSenderAddress)
+	}
+	if m.login_text != nil {
+		fields = append(fields, brand.FieldLoginText)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *BrandMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case brand.FieldCreatedAt:
+		return m.CreatedAt()
+	case brand.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case brand.FieldVersion:
+		return m.Version()
+	case brand.FieldTenantID:
+		return m.TenantID()
+	case brand.FieldProductName:
+		return m.ProductName()
+	case brand.FieldPrimaryColor:
+		return m.PrimaryColor()
+	case brand.FieldAccentColor:
+		return m.AccentColor()
+	case brand.FieldTheme:
+		return m.Theme()
+	case brand.FieldSupportEmail:
+		return m.SupportEmail()
+	case brand.FieldSupportPhone:
+		return m.SupportPhone()
+	case brand.FieldSupportURL:
+		return m.SupportURL()
+	case brand.FieldSenderName:
+		return m.SenderName()
+	case brand.FieldSenderAddress:
+		return m.SenderAddress()
+	case brand.FieldLoginText:
+		return m.LoginText()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *BrandMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case brand.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case brand.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case brand.FieldVersion:
+		return m.OldVersion(ctx)
+	case brand.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case brand.FieldProductName:
+		return m.OldProductName(ctx)
+	case brand.FieldPrimaryColor:
+		return m.OldPrimaryColor(ctx)
+	case brand.FieldAccentColor:
+		return m.OldAccentColor(ctx)
+	case brand.FieldTheme:
+		return m.OldTheme(ctx)
+	case brand.FieldSupportEmail:
+		return m.OldSupportEmail(ctx)
+	case brand.FieldSupportPhone:
+		return m.OldSupportPhone(ctx)
+	case brand.FieldSupportURL:
+		return m.OldSupportURL(ctx)
+	case brand.FieldSenderName:
+		return m.OldSenderName(ctx)
+	case brand.FieldSenderAddress:
+		return m.OldSenderAddress(ctx)
+	case brand.FieldLoginText:
+		return m.OldLoginText(ctx)
+	}
+	return nil, fmt.Errorf("unknown Brand field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BrandMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case brand.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case brand.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case brand.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case brand.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case brand.FieldProductName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProductName(v)
+		return nil
+	case brand.FieldPrimaryColor:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrimaryColor(v)
+		return nil
+	case brand.FieldAccentColor:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAccentColor(v)
+		return nil
+	case brand.FieldTheme:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTheme(v)
+		return nil
+	case brand.FieldSupportEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSupportEmail(v)
+		return nil
+	case brand.FieldSupportPhone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSupportPhone(v)
+		return nil
+	case brand.FieldSupportURL:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSupportURL(v)
+		return nil
+	case brand.FieldSenderName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSenderName(v)
+		return nil
+	case brand.FieldSenderAddress:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSenderAddress(v)
+		return nil
+	case brand.FieldLoginText:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLoginText(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Brand field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *BrandMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, brand.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *BrandMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case brand.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BrandMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case brand.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Brand numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *BrandMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(brand.FieldProductName) {
+		fields = append(fields, brand.FieldProductName)
+	}
+	if m.FieldCleared(brand.FieldPrimaryColor) {
+		fields = append(fields, brand.FieldPrimaryColor)
+	}
+	if m.FieldCleared(brand.FieldAccentColor) {
+		fields = append(fields, brand.FieldAccentColor)
+	}
+	if m.FieldCleared(brand.FieldTheme) {
+		fields = append(fields, brand.FieldTheme)
+	}
+	if m.FieldCleared(brand.FieldSupportEmail) {
+		fields = append(fields, brand.FieldSupportEmail)
+	}
+	if m.FieldCleared(brand.FieldSupportPhone) {
+		fields = append(fields, brand.FieldSupportPhone)
+	}
+	if m.FieldCleared(brand.FieldSupportURL) {
+		fields = append(fields, brand.FieldSupportURL)
+	}
+	if m.FieldCleared(brand.FieldSenderName) {
+		fields = append(fields, brand.FieldSenderName)
+	}
+	if m.FieldCleared(brand.FieldSenderAddress) {
+		fields = append(fields, brand.FieldSenderAddress)
+	}
+	if m.FieldCleared(brand.FieldLoginText) {
+		fields = append(fields, brand.FieldLoginText)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *BrandMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *BrandMutation) ClearField(name string) error {
+	switch name {
+	case brand.FieldProductName:
+		m.ClearProductName()
+		return nil
+	case brand.FieldPrimaryColor:
+		m.ClearPrimaryColor()
+		return nil
+	case brand.FieldAccentColor:
+		m.ClearAccentColor()
+		return nil
+	case brand.FieldTheme:
+		m.ClearTheme()
+		return nil
+	case brand.FieldSupportEmail:
+		m.ClearSupportEmail()
+		return nil
+	case brand.FieldSupportPhone:
+		m.ClearSupportPhone()
+		return nil
+	case brand.FieldSupportURL:
+		m.ClearSupportURL()
+		return nil
+	case brand.FieldSenderName:
+		m.ClearSenderName()
+		return nil
+	case brand.FieldSenderAddress:
+		m.ClearSenderAddress()
+		return nil
+	case brand.FieldLoginText:
+		m.ClearLoginText()
+		return nil
+	}
+	return fmt.Errorf("unknown Brand nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *BrandMutation) ResetField(name string) error {
+	switch name {
+	case brand.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case brand.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case brand.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case brand.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case brand.FieldProductName:
+		m.ResetProductName()
+		return nil
+	case brand.FieldPrimaryColor:
+		m.ResetPrimaryColor()
+		return nil
+	case brand.FieldAccentColor:
+		m.ResetAccentColor()
+		return nil
+	case brand.FieldTheme:
+		m.ResetTheme()
+		return nil
+	case brand.FieldSupportEmail:
+		m.ResetSupportEmail()
+		return nil
+	case brand.FieldSupportPhone:
+		m.ResetSupportPhone()
+		return nil
+	case brand.FieldSupportURL:
+		m.ResetSupportURL()
+		return nil
+	case brand.FieldSenderName:
+		m.ResetSenderName()
+		return nil
+	case brand.FieldSenderAddress:
+		m.ResetSenderAddress()
+		return nil
+	case brand.FieldLoginText:
+		m.ResetLoginText()
+		return nil
+	}
+	return fmt.Errorf("unknown Brand field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *BrandMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *BrandMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *BrandMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *BrandMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *BrandMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *BrandMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *BrandMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Brand unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *BrandMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Brand edge %s", name)
+}
+
+// BrandHostMutation represents an operation that mutates the BrandHost nodes in the graph.
+type BrandHostMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_at    *time.Time
+	updated_at    *time.Time
+	version       *int
+	addversion    *int
+	tenant_id     *uuid.UUID
+	host          *string
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*BrandHost, error)
+	predicates    []predicate.BrandHost
+}
+
+var _ ent.Mutation = (*BrandHostMutation)(nil)
+
+// brandhostOption allows management of the mutation configuration using functional options.
+type brandhostOption func(*BrandHostMutation)
+
+// newBrandHostMutation creates new mutation for the BrandHost entity.
+func newBrandHostMutation(c config, op Op, opts ...brandhostOption) *BrandHostMutation {
+	m := &BrandHostMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeBrandHost,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withBrandHostID sets the ID field of the mutation.
+func withBrandHostID(id uuid.UUID) brandhostOption {
+	return func(m *BrandHostMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *BrandHost
+		)
+		m.oldValue = func(ctx context.Context) (*BrandHost, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().BrandHost.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withBrandHost sets the old BrandHost of the mutation.
+func withBrandHost(node *BrandHost) brandhostOption {
+	return func(m *BrandHostMutation) {
+		m.oldValue = func(context.Context) (*BrandHost, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m BrandHostMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m BrandHostMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of BrandHost entities.
+func (m *BrandHostMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *BrandHostMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *BrandHostMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().BrandHost.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *BrandHostMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *BrandHostMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the BrandHost entity.
+// If the BrandHost object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandHostMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *BrandHostMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *BrandHostMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *BrandHostMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the BrandHost entity.
+// If the BrandHost object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandHostMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *BrandHostMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *BrandHostMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *BrandHostMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the BrandHost entity.
+// If the BrandHost object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandHostMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *BrandHostMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *BrandHostMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *BrandHostMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *BrandHostMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *BrandHostMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the BrandHost entity.
+// If the BrandHost object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandHostMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *BrandHostMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetHost sets the "host" field.
+func (m *BrandHostMutation) SetHost(s string) {
+	m.host = &s
+}
+
+// Host returns the value of the "host" field in the mutation.
+func (m *BrandHostMutation) Host() (r string, exists bool) {
+	v := m.host
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHost returns the old "host" field's value of the BrandHost entity.
+// If the BrandHost object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandHostMutation) OldHost(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHost is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHost requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHost: %w", err)
+	}
+	return oldValue.Host, nil
+}
+
+// ResetHost resets all changes to the "host" field.
+func (m *BrandHostMutation) ResetHost() {
+	m.host = nil
+}
+
+// Where appends a list predicates to the BrandHostMutation builder.
+func (m *BrandHostMutation) Where(ps ...predicate.BrandHost) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the BrandHostMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *BrandHostMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.BrandHost, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *BrandHostMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *BrandHostMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (BrandHost).
+func (m *BrandHostMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *BrandHostMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.created_at != nil {
+		fields = append(fields, brandhost.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, brandhost.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, brandhost.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, brandhost.FieldTenantID)
+	}
+	if m.host != nil {
+		fields = append(fields, brandhost.FieldHost)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *BrandHostMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case brandhost.FieldCreatedAt:
+		return m.CreatedAt()
+	case brandhost.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case brandhost.FieldVersion:
+		return m.Version()
+	case brandhost.FieldTenantID:
+		return m.TenantID()
+	case brandhost.FieldHost:
+		return m.Host()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *BrandHostMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case brandhost.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case brandhost.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case brandhost.FieldVersion:
+		return m.OldVersion(ctx)
+	case brandhost.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case brandhost.FieldHost:
+		return m.OldHost(ctx)
+	}
+	return nil, fmt.Errorf("unknown BrandHost field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BrandHostMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case brandhost.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case brandhost.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case brandhost.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case brandhost.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case brandhost.FieldHost:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHost(v)
+		return nil
+	}
+	return fmt.Errorf("unknown BrandHost field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *BrandHostMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, brandhost.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *BrandHostMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case brandhost.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BrandHostMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case brandhost.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown BrandHost numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *BrandHostMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *BrandHostMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *BrandHostMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown BrandHost nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *BrandHostMutation) ResetField(name string) error {
+	switch name {
+	case brandhost.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case brandhost.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case brandhost.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case brandhost.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case brandhost.FieldHost:
+		m.ResetHost()
+		return nil
+	}
+	return fmt.Errorf("unknown BrandHost field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *BrandHostMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *BrandHostMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *BrandHostMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *BrandHostMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *BrandHostMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *BrandHostMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *BrandHostMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown BrandHost unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *BrandHostMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown BrandHost edge %s", name)
+}
+
+// BrandLogoMutation represents an operation that mutates the BrandLogo nodes in the graph.
+type BrandLogoMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_at    *time.Time
+	updated_at    *time.Time
+	version       *int
+	addversion    *int
+	tenant_id     *uuid.UUID
+	variant       *brandlogo.Variant
+	content_type  *string
+	digest        *string
+	content       *[]byte
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*BrandLogo, error)
+	predicates    []predicate.BrandLogo
+}
+
+var _ ent.Mutation = (*BrandLogoMutation)(nil)
+
+// brandlogoOption allows management of the mutation configuration using functional options.
+type brandlogoOption func(*BrandLogoMutation)
+
+// newBrandLogoMutation creates new mutation for the BrandLogo entity.
+func newBrandLogoMutation(c config, op Op, opts ...brandlogoOption) *BrandLogoMutation {
+	m := &BrandLogoMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeBrandLogo,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withBrandLogoID sets the ID field of the mutation.
+func withBrandLogoID(id uuid.UUID) brandlogoOption {
+	return func(m *BrandLogoMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *BrandLogo
+		)
+		m.oldValue = func(ctx context.Context) (*BrandLogo, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().BrandLogo.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withBrandLogo sets the old BrandLogo of the mutation.
+func withBrandLogo(node *BrandLogo) brandlogoOption {
+	return func(m *BrandLogoMutation) {
+		m.oldValue = func(context.Context) (*BrandLogo, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m BrandLogoMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m BrandLogoMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of BrandLogo entities.
+func (m *BrandLogoMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *BrandLogoMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *BrandLogoMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().BrandLogo.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *BrandLogoMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *BrandLogoMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *BrandLogoMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *BrandLogoMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *BrandLogoMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *BrandLogoMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *BrandLogoMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *BrandLogoMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *BrandLogoMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *BrandLogoMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *BrandLogoMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *BrandLogoMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *BrandLogoMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *BrandLogoMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetVariant sets the "variant" field.
+func (m *BrandLogoMutation) SetVariant(b brandlogo.Variant) {
+	m.variant = &b
+}
+
+// Variant returns the value of the "variant" field in the mutation.
+func (m *BrandLogoMutation) Variant() (r brandlogo.Variant, exists bool) {
+	v := m.variant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVariant returns the old "variant" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldVariant(ctx context.Context) (v brandlogo.Variant, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVariant is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVariant requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVariant: %w", err)
+	}
+	return oldValue.Variant, nil
+}
+
+// ResetVariant resets all changes to the "variant" field.
+func (m *BrandLogoMutation) ResetVariant() {
+	m.variant = nil
+}
+
+// SetContentType sets the "content_type" field.
+func (m *BrandLogoMutation) SetContentType(s string) {
+	m.content_type = &s
+}
+
+// ContentType returns the value of the "content_type" field in the mutation.
+func (m *BrandLogoMutation) ContentType() (r string, exists bool) {
+	v := m.content_type
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContentType returns the old "content_type" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldContentType(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContentType is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContentType requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContentType: %w", err)
+	}
+	return oldValue.ContentType, nil
+}
+
+// ResetContentType resets all changes to the "content_type" field.
+func (m *BrandLogoMutation) ResetContentType() {
+	m.content_type = nil
+}
+
+// SetDigest sets the "digest" field.
+func (m *BrandLogoMutation) SetDigest(s string) {
+	m.digest = &s
+}
+
+// Digest returns the value of the "digest" field in the mutation.
+func (m *BrandLogoMutation) Digest() (r string, exists bool) {
+	v := m.digest
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDigest returns the old "digest" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldDigest(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDigest is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDigest requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDigest: %w", err)
+	}
+	return oldValue.Digest, nil
+}
+
+// ResetDigest resets all changes to the "digest" field.
+func (m *BrandLogoMutation) ResetDigest() {
+	m.digest = nil
+}
+
+// SetContent sets the "content" field.
+func (m *BrandLogoMutation) SetContent(b []byte) {
+	m.content = &b
+}
+
+// Content returns the value of the "content" field in the mutation.
+func (m *BrandLogoMutation) Content() (r []byte, exists bool) {
+	v := m.content
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContent returns the old "content" field's value of the BrandLogo entity.
+// If the BrandLogo object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BrandLogoMutation) OldContent(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContent: %w", err)
+	}
+	return oldValue.Content, nil
+}
+
+// ResetContent resets all changes to the "content" field.
+func (m *BrandLogoMutation) ResetContent() {
+	m.content = nil
+}
+
+// Where appends a list predicates to the BrandLogoMutation builder.
+func (m *BrandLogoMutation) Where(ps ...predicate.BrandLogo) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the BrandLogoMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *BrandLogoMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.BrandLogo, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *BrandLogoMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *BrandLogoMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (BrandLogo).
+func (m *BrandLogoMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *BrandLogoMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.created_at != nil {
+		fields = append(fields, brandlogo.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, brandlogo.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, brandlogo.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, brandlogo.FieldTenantID)
+	}
+	if m.variant != nil {
+		fields = append(fields, brandlogo.FieldVariant)
+	}
+	if m.content_type != nil {
+		fields = append(fields, brandlogo.FieldContentType)
+	}
+	if m.digest != nil {
+		fields = append(fields, brandlogo.FieldDigest)
+	}
+	if m.content != nil {
+		fields = append(fields, brandlogo.FieldContent)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *BrandLogoMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case brandlogo.FieldCreatedAt:
+		return m.CreatedAt()
+	case brandlogo.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case brandlogo.FieldVersion:
+		return m.Version()
+	case brandlogo.FieldTenantID:
+		return m.TenantID()
+	case brandlogo.FieldVariant:
+		return m.Variant()
+	case brandlogo.FieldContentType:
+		return m.ContentType()
+	case brandlogo.FieldDigest:
+		return m.Digest()
+	case brandlogo.FieldContent:
+		return m.Content()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *BrandLogoMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case brandlogo.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case brandlogo.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case brandlogo.FieldVersion:
+		return m.OldVersion(ctx)
+	case brandlogo.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case brandlogo.FieldVariant:
+		return m.OldVariant(ctx)
+	case brandlogo.FieldContentType:
+		return m.OldContentType(ctx)
+	case brandlogo.FieldDigest:
+		return m.OldDigest(ctx)
+	case brandlogo.FieldContent:
+		return m.OldContent(ctx)
+	}
+	return nil, fmt.Errorf("unknown BrandLogo field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BrandLogoMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case brandlogo.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case brandlogo.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case brandlogo.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case brandlogo.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case brandlogo.FieldVariant:
+		v, ok := value.(brandlogo.Variant)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVariant(v)
+		return nil
+	case brandlogo.FieldContentType:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContentType(v)
+		return nil
+	case brandlogo.FieldDigest:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDigest(v)
+		return nil
+	case brandlogo.FieldContent:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContent(v)
+		return nil
+	}
+	return fmt.Errorf("unknown BrandLogo field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *BrandLogoMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, brandlogo.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *BrandLogoMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case brandlogo.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *BrandLogoMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case brandlogo.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown BrandLogo numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *BrandLogoMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *BrandLogoMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *BrandLogoMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown BrandLogo nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *BrandLogoMutation) ResetField(name string) error {
+	switch name {
+	case brandlogo.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case brandlogo.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case brandlogo.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case brandlogo.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case brandlogo.FieldVariant:
+		m.ResetVariant()
+		return nil
+	case brandlogo.FieldContentType:
+		m.ResetContentType()
+		return nil
+	case brandlogo.FieldDigest:
+		m.ResetDigest()
+		return nil
+	case brandlogo.FieldContent:
+		m.ResetContent()
+		return nil
+	}
+	return fmt.Errorf("unknown BrandLogo field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *BrandLogoMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *BrandLogoMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *BrandLogoMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *BrandLogoMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *BrandLogoMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *BrandLogoMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *BrandLogoMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown BrandLogo unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *BrandLogoMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown BrandLogo edge %s", name)
 }
 
 // ChannelMutation represents an operation that mutates the Channel nodes in the graph.
@@ -14110,6 +16711,1123 @@ func (m *QueueMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *QueueMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Queue edge %s", name)
+}
+
+// ResellerProfileMutation represents an operation that mutates the ResellerProfile nodes in the graph.
+type ResellerProfileMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	created_at        *time.Time
+	updated_at        *time.Time
+	version           *int
+	addversion        *int
+	tenant_id         *uuid.UUID
+	legal_name        *string
+	display_name      *string
+	support_name      *string
+	support_email     *string
+	support_phone     *string
+	default_country   *string
+	default_time_zone *string
+	default_language  *string
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*ResellerProfile, error)
+	predicates        []predicate.ResellerProfile
+}
+
+var _ ent.Mutation = (*ResellerProfileMutation)(nil)
+
+// resellerprofileOption allows management of the mutation configuration using functional options.
+type resellerprofileOption func(*ResellerProfileMutation)
+
+// newResellerProfileMutation creates new mutation for the ResellerProfile entity.
+func newResellerProfileMutation(c config, op Op, opts ...resellerprofileOption) *ResellerProfileMutation {
+	m := &ResellerProfileMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeResellerProfile,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withResellerProfileID sets the ID field of the mutation.
+func withResellerProfileID(id uuid.UUID) resellerprofileOption {
+	return func(m *ResellerProfileMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ResellerProfile
+		)
+		m.oldValue = func(ctx context.Context) (*ResellerProfile, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ResellerProfile.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withResellerProfile sets the old ResellerProfile of the mutation.
+func withResellerProfile(node *ResellerProfile) resellerprofileOption {
+	return func(m *ResellerProfileMutation) {
+		m.oldValue = func(context.Context) (*ResellerProfile, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ResellerProfileMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ResellerProfileMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ResellerProfile entities.
+func (m *ResellerProfileMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ResellerProfileMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ResellerProfileMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ResellerProfile.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ResellerProfileMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ResellerProfileMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ResellerProfileMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ResellerProfileMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ResellerProfileMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ResellerProfileMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *ResellerProfileMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *ResellerProfileMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *ResellerProfileMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *ResellerProfileMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *ResellerProfileMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *ResellerProfileMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *ResellerProfileMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *ResellerProfileMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetLegalName sets the "legal_name" field.
+func (m *ResellerProfileMutation) SetLegalName(s string) {
+	m.legal_name = &s
+}
+
+// LegalName returns the value of the "legal_name" field in the mutation.
+func (m *ResellerProfileMutation) LegalName() (r string, exists bool) {
+	v := m.legal_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLegalName returns the old "legal_name" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldLegalName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLegalName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLegalName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLegalName: %w", err)
+	}
+	return oldValue.LegalName, nil
+}
+
+// ClearLegalName clears the value of the "legal_name" field.
+func (m *ResellerProfileMutation) ClearLegalName() {
+	m.legal_name = nil
+	m.clearedFields[resellerprofile.FieldLegalName] = struct{}{}
+}
+
+// LegalNameCleared returns if the "legal_name" field was cleared in this mutation.
+func (m *ResellerProfileMutation) LegalNameCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldLegalName]
+	return ok
+}
+
+// ResetLegalName resets all changes to the "legal_name" field.
+func (m *ResellerProfileMutation) ResetLegalName() {
+	m.legal_name = nil
+	delete(m.clearedFields, resellerprofile.FieldLegalName)
+}
+
+// SetDisplayName sets the "display_name" field.
+func (m *ResellerProfileMutation) SetDisplayName(s string) {
+	m.display_name = &s
+}
+
+// DisplayName returns the value of the "display_name" field in the mutation.
+func (m *ResellerProfileMutation) DisplayName() (r string, exists bool) {
+	v := m.display_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisplayName returns the old "display_name" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldDisplayName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisplayName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisplayName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisplayName: %w", err)
+	}
+	return oldValue.DisplayName, nil
+}
+
+// ClearDisplayName clears the value of the "display_name" field.
+func (m *ResellerProfileMutation) ClearDisplayName() {
+	m.display_name = nil
+	m.clearedFields[resellerprofile.FieldDisplayName] = struct{}{}
+}
+
+// DisplayNameCleared returns if the "display_name" field was cleared in this mutation.
+func (m *ResellerProfileMutation) DisplayNameCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldDisplayName]
+	return ok
+}
+
+// ResetDisplayName resets all changes to the "display_name" field.
+func (m *ResellerProfileMutation) ResetDisplayName() {
+	m.display_name = nil
+	delete(m.clearedFields, resellerprofile.FieldDisplayName)
+}
+
+// SetSupportName sets the "support_name" field.
+func (m *ResellerProfileMutation) SetSupportName(s string) {
+	m.support_name = &s
+}
+
+// SupportName returns the value of the "support_name" field in the mutation.
+func (m *ResellerProfileMutation) SupportName() (r string, exists bool) {
+	v := m.support_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSupportName returns the old "support_name" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldSupportName(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSupportName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSupportName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSupportName: %w", err)
+	}
+	return oldValue.SupportName, nil
+}
+
+// ClearSupportName clears the value of the "support_name" field.
+func (m *ResellerProfileMutation) ClearSupportName() {
+	m.support_name = nil
+	m.clearedFields[resellerprofile.FieldSupportName] = struct{}{}
+}
+
+// SupportNameCleared returns if the "support_name" field was cleared in this mutation.
+func (m *ResellerProfileMutation) SupportNameCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldSupportName]
+	return ok
+}
+
+// ResetSupportName resets all changes to the "support_name" field.
+func (m *ResellerProfileMutation) ResetSupportName() {
+	m.support_name = nil
+	delete(m.clearedFields, resellerprofile.FieldSupportName)
+}
+
+// SetSupportEmail sets the "support_email" field.
+func (m *ResellerProfileMutation) SetSupportEmail(s string) {
+	m.support_email = &s
+}
+
+// SupportEmail returns the value of the "support_email" field in the mutation.
+func (m *ResellerProfileMutation) SupportEmail() (r string, exists bool) {
+	v := m.support_email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSupportEmail returns the old "support_email" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldSupportEmail(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSupportEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSupportEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSupportEmail: %w", err)
+	}
+	return oldValue.SupportEmail, nil
+}
+
+// ClearSupportEmail clears the value of the "support_email" field.
+func (m *ResellerProfileMutation) ClearSupportEmail() {
+	m.support_email = nil
+	m.clearedFields[resellerprofile.FieldSupportEmail] = struct{}{}
+}
+
+// SupportEmailCleared returns if the "support_email" field was cleared in this mutation.
+func (m *ResellerProfileMutation) SupportEmailCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldSupportEmail]
+	return ok
+}
+
+// ResetSupportEmail resets all changes to the "support_email" field.
+func (m *ResellerProfileMutation) ResetSupportEmail() {
+	m.support_email = nil
+	delete(m.clearedFields, resellerprofile.FieldSupportEmail)
+}
+
+// SetSupportPhone sets the "support_phone" field.
+func (m *ResellerProfileMutation) SetSupportPhone(s string) {
+	m.support_phone = &s
+}
+
+// SupportPhone returns the value of the "support_phone" field in the mutation.
+func (m *ResellerProfileMutation) SupportPhone() (r string, exists bool) {
+	v := m.support_phone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSupportPhone returns the old "support_phone" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldSupportPhone(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSupportPhone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSupportPhone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSupportPhone: %w", err)
+	}
+	return oldValue.SupportPhone, nil
+}
+
+// ClearSupportPhone clears the value of the "support_phone" field.
+func (m *ResellerProfileMutation) ClearSupportPhone() {
+	m.support_phone = nil
+	m.clearedFields[resellerprofile.FieldSupportPhone] = struct{}{}
+}
+
+// SupportPhoneCleared returns if the "support_phone" field was cleared in this mutation.
+func (m *ResellerProfileMutation) SupportPhoneCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldSupportPhone]
+	return ok
+}
+
+// ResetSupportPhone resets all changes to the "support_phone" field.
+func (m *ResellerProfileMutation) ResetSupportPhone() {
+	m.support_phone = nil
+	delete(m.clearedFields, resellerprofile.FieldSupportPhone)
+}
+
+// SetDefaultCountry sets the "default_country" field.
+func (m *ResellerProfileMutation) SetDefaultCountry(s string) {
+	m.default_country = &s
+}
+
+// DefaultCountry returns the value of the "default_country" field in the mutation.
+func (m *ResellerProfileMutation) DefaultCountry() (r string, exists bool) {
+	v := m.default_country
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDefaultCountry returns the old "default_country" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldDefaultCountry(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDefaultCountry is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDefaultCountry requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDefaultCountry: %w", err)
+	}
+	return oldValue.DefaultCountry, nil
+}
+
+// ClearDefaultCountry clears the value of the "default_country" field.
+func (m *ResellerProfileMutation) ClearDefaultCountry() {
+	m.default_country = nil
+	m.clearedFields[resellerprofile.FieldDefaultCountry] = struct{}{}
+}
+
+// DefaultCountryCleared returns if the "default_country" field was cleared in this mutation.
+func (m *ResellerProfileMutation) DefaultCountryCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldDefaultCountry]
+	return ok
+}
+
+// ResetDefaultCountry resets all changes to the "default_country" field.
+func (m *ResellerProfileMutation) ResetDefaultCountry() {
+	m.default_country = nil
+	delete(m.clearedFields, resellerprofile.FieldDefaultCountry)
+}
+
+// SetDefaultTimeZone sets the "default_time_zone" field.
+func (m *ResellerProfileMutation) SetDefaultTimeZone(s string) {
+	m.default_time_zone = &s
+}
+
+// DefaultTimeZone returns the value of the "default_time_zone" field in the mutation.
+func (m *ResellerProfileMutation) DefaultTimeZone() (r string, exists bool) {
+	v := m.default_time_zone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDefaultTimeZone returns the old "default_time_zone" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldDefaultTimeZone(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDefaultTimeZone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDefaultTimeZone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDefaultTimeZone: %w", err)
+	}
+	return oldValue.DefaultTimeZone, nil
+}
+
+// ClearDefaultTimeZone clears the value of the "default_time_zone" field.
+func (m *ResellerProfileMutation) ClearDefaultTimeZone() {
+	m.default_time_zone = nil
+	m.clearedFields[resellerprofile.FieldDefaultTimeZone] = struct{}{}
+}
+
+// DefaultTimeZoneCleared returns if the "default_time_zone" field was cleared in this mutation.
+func (m *ResellerProfileMutation) DefaultTimeZoneCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldDefaultTimeZone]
+	return ok
+}
+
+// ResetDefaultTimeZone resets all changes to the "default_time_zone" field.
+func (m *ResellerProfileMutation) ResetDefaultTimeZone() {
+	m.default_time_zone = nil
+	delete(m.clearedFields, resellerprofile.FieldDefaultTimeZone)
+}
+
+// SetDefaultLanguage sets the "default_language" field.
+func (m *ResellerProfileMutation) SetDefaultLanguage(s string) {
+	m.default_language = &s
+}
+
+// DefaultLanguage returns the value of the "default_language" field in the mutation.
+func (m *ResellerProfileMutation) DefaultLanguage() (r string, exists bool) {
+	v := m.default_language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDefaultLanguage returns the old "default_language" field's value of the ResellerProfile entity.
+// If the ResellerProfile object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ResellerProfileMutation) OldDefaultLanguage(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDefaultLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDefaultLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDefaultLanguage: %w", err)
+	}
+	return oldValue.DefaultLanguage, nil
+}
+
+// ClearDefaultLanguage clears the value of the "default_language" field.
+func (m *ResellerProfileMutation) ClearDefaultLanguage() {
+	m.default_language = nil
+	m.clearedFields[resellerprofile.FieldDefaultLanguage] = struct{}{}
+}
+
+// DefaultLanguageCleared returns if the "default_language" field was cleared in this mutation.
+func (m *ResellerProfileMutation) DefaultLanguageCleared() bool {
+	_, ok := m.clearedFields[resellerprofile.FieldDefaultLanguage]
+	return ok
+}
+
+// ResetDefaultLanguage resets all changes to the "default_language" field.
+func (m *ResellerProfileMutation) ResetDefaultLanguage() {
+	m.default_language = nil
+	delete(m.clearedFields, resellerprofile.FieldDefaultLanguage)
+}
+
+// Where appends a list predicates to the ResellerProfileMutation builder.
+func (m *ResellerProfileMutation) Where(ps ...predicate.ResellerProfile) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ResellerProfileMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ResellerProfileMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ResellerProfile, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ResellerProfileMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ResellerProfileMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ResellerProfile).
+func (m *ResellerProfileMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ResellerProfileMutation) Fields() []string {
+	fields := make([]string, 0, 12)
+	if m.created_at != nil {
+		fields = append(fields, resellerprofile.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, resellerprofile.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, resellerprofile.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, resellerprofile.FieldTenantID)
+	}
+	if m.legal_name != nil {
+		fields = append(fields, resellerprofile.FieldLegalName)
+	}
+	if m.display_name != nil {
+		fields = append(fields, resellerprofile.FieldDisplayName)
+	}
+	if m.support_name != nil {
+		fields = append(fields, resellerprofile.FieldSupportName)
+	}
+	if m.support_email != nil {
+		fields = append(fields, resellerprofile.FieldSupportEmail)
+	}
+	if m.support_phone != nil {
+		fields = append(fields, resellerprofile.FieldSupportPhone)
+	}
+	if m.default_country != nil {
+		fields = append(fields, resellerprofile.FieldDefaultCountry)
+	}
+	if m.default_time_zone != nil {
+		fields = append(fields, resellerprofile.FieldDefaultTimeZone)
+	}
+	if m.default_language != nil {
+		fields = append(fields, resellerprofile.FieldDefaultLanguage)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ResellerProfileMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case resellerprofile.FieldCreatedAt:
+		return m.CreatedAt()
+	case resellerprofile.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case resellerprofile.FieldVersion:
+		return m.Version()
+	case resellerprofile.FieldTenantID:
+		return m.TenantID()
+	case resellerprofile.FieldLegalName:
+		return m.LegalName()
+	case resellerprofile.FieldDisplayName:
+		return m.DisplayName()
+	case resellerprofile.FieldSupportName:
+		return m.SupportName()
+	case resellerprofile.FieldSupportEmail:
+		return m.SupportEmail()
+	case resellerprofile.FieldSupportPhone:
+		return m.SupportPhone()
+	case resellerprofile.FieldDefaultCountry:
+		return m.DefaultCountry()
+	case resellerprofile.FieldDefaultTimeZone:
+		return m.DefaultTimeZone()
+	case resellerprofile.FieldDefaultLanguage:
+		return m.DefaultLanguage()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ResellerProfileMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case resellerprofile.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case resellerprofile.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case resellerprofile.FieldVersion:
+		return m.OldVersion(ctx)
+	case resellerprofile.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case resellerprofile.FieldLegalName:
+		return m.OldLegalName(ctx)
+	case resellerprofile.FieldDisplayName:
+		return m.OldDisplayName(ctx)
+	case resellerprofile.FieldSupportName:
+		return m.OldSupportName(ctx)
+	case resellerprofile.FieldSupportEmail:
+		return m.OldSupportEmail(ctx)
+	case resellerprofile.FieldSupportPhone:
+		return m.OldSupportPhone(ctx)
+	case resellerprofile.FieldDefaultCountry:
+		return m.OldDefaultCountry(ctx)
+	case resellerprofile.FieldDefaultTimeZone:
+		return m.OldDefaultTimeZone(ctx)
+	case resellerprofile.FieldDefaultLanguage:
+		return m.OldDefaultLanguage(ctx)
+	}
+	return nil, fmt.Errorf("unknown ResellerProfile field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ResellerProfileMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case resellerprofile.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case resellerprofile.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case resellerprofile.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case resellerprofile.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case resellerprofile.FieldLegalName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLegalName(v)
+		return nil
+	case resellerprofile.FieldDisplayName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisplayName(v)
+		return nil
+	case resellerprofile.FieldSupportName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSupportName(v)
+		return nil
+	case resellerprofile.FieldSupportEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSupportEmail(v)
+		return nil
+	case resellerprofile.FieldSupportPhone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSupportPhone(v)
+		return nil
+	case resellerprofile.FieldDefaultCountry:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDefaultCountry(v)
+		return nil
+	case resellerprofile.FieldDefaultTimeZone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDefaultTimeZone(v)
+		return nil
+	case resellerprofile.FieldDefaultLanguage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDefaultLanguage(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ResellerProfile field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ResellerProfileMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, resellerprofile.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ResellerProfileMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case resellerprofile.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ResellerProfileMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case resellerprofile.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ResellerProfile numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ResellerProfileMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(resellerprofile.FieldLegalName) {
+		fields = append(fields, resellerprofile.FieldLegalName)
+	}
+	if m.FieldCleared(resellerprofile.FieldDisplayName) {
+		fields = append(fields, resellerprofile.FieldDisplayName)
+	}
+	if m.FieldCleared(resellerprofile.FieldSupportName) {
+		fields = append(fields, resellerprofile.FieldSupportName)
+	}
+	if m.FieldCleared(resellerprofile.FieldSupportEmail) {
+		fields = append(fields, resellerprofile.FieldSupportEmail)
+	}
+	if m.FieldCleared(resellerprofile.FieldSupportPhone) {
+		fields = append(fields, resellerprofile.FieldSupportPhone)
+	}
+	if m.FieldCleared(resellerprofile.FieldDefaultCountry) {
+		fields = append(fields, resellerprofile.FieldDefaultCountry)
+	}
+	if m.FieldCleared(resellerprofile.FieldDefaultTimeZone) {
+		fields = append(fields, resellerprofile.FieldDefaultTimeZone)
+	}
+	if m.FieldCleared(resellerprofile.FieldDefaultLanguage) {
+		fields = append(fields, resellerprofile.FieldDefaultLanguage)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ResellerProfileMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ResellerProfileMutation) ClearField(name string) error {
+	switch name {
+	case resellerprofile.FieldLegalName:
+		m.ClearLegalName()
+		return nil
+	case resellerprofile.FieldDisplayName:
+		m.ClearDisplayName()
+		return nil
+	case resellerprofile.FieldSupportName:
+		m.ClearSupportName()
+		return nil
+	case resellerprofile.FieldSupportEmail:
+		m.ClearSupportEmail()
+		return nil
+	case resellerprofile.FieldSupportPhone:
+		m.ClearSupportPhone()
+		return nil
+	case resellerprofile.FieldDefaultCountry:
+		m.ClearDefaultCountry()
+		return nil
+	case resellerprofile.FieldDefaultTimeZone:
+		m.ClearDefaultTimeZone()
+		return nil
+	case resellerprofile.FieldDefaultLanguage:
+		m.ClearDefaultLanguage()
+		return nil
+	}
+	return fmt.Errorf("unknown ResellerProfile nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ResellerProfileMutation) ResetField(name string) error {
+	switch name {
+	case resellerprofile.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case resellerprofile.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case resellerprofile.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case resellerprofile.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case resellerprofile.FieldLegalName:
+		m.ResetLegalName()
+		return nil
+	case resellerprofile.FieldDisplayName:
+		m.ResetDisplayName()
+		return nil
+	case resellerprofile.FieldSupportName:
+		m.ResetSupportName()
+		return nil
+	case resellerprofile.FieldSupportEmail:
+		m.ResetSupportEmail()
+		return nil
+	case resellerprofile.FieldSupportPhone:
+		m.ResetSupportPhone()
+		return nil
+	case resellerprofile.FieldDefaultCountry:
+		m.ResetDefaultCountry()
+		return nil
+	case resellerprofile.FieldDefaultTimeZone:
+		m.ResetDefaultTimeZone()
+		return nil
+	case resellerprofile.FieldDefaultLanguage:
+		m.ResetDefaultLanguage()
+		return nil
+	}
+	return fmt.Errorf("unknown ResellerProfile field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ResellerProfileMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ResellerProfileMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ResellerProfileMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ResellerProfileMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ResellerProfileMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ResellerProfileMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ResellerProfileMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown ResellerProfile unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ResellerProfileMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown ResellerProfile edge %s", name)
 }
 
 // SenderIDMutation represents an operation that mutates the SenderID nodes in the graph.

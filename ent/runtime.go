@@ -5,6 +5,9 @@ package ent
 import (
 	"github.com/trellishq/trellis/ent/apikey"
 	"github.com/trellishq/trellis/ent/attachment"
+	"github.com/trellishq/trellis/ent/brand"
+	"github.com/trellishq/trellis/ent/brandhost"
+	"github.com/trellishq/trellis/ent/brandlogo"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
@@ -15,6 +18,7 @@ import (
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/schema"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
@@ -88,6 +92,33 @@ func init() {
 	attachmentDescAttempt := attachmentFields[12].Descriptor()
 	// attachment.DefaultAttempt holds the default value on creation for the attempt field.
 	attachment.DefaultAttempt = attachmentDescAttempt.Default.(int)
+	brandMixin := schema.Brand{}.Mixin()
+	brandMixinFields0 := brandMixin[0].Fields()
+	_ = brandMixinFields0
+	brandFields := schema.Brand{}.Fields()
+	_ = brandFields
+	// brandDescVersion is the schema descriptor for version field.
+	brandDescVersion := brandMixinFields0[3].Descriptor()
+	// brand.DefaultVersion holds the default value on creation for the version field.
+	brand.DefaultVersion = brandDescVersion.Default.(int)
+	brandhostMixin := schema.BrandHost{}.Mixin()
+	brandhostMixinFields0 := brandhostMixin[0].Fields()
+	_ = brandhostMixinFields0
+	brandhostFields := schema.BrandHost{}.Fields()
+	_ = brandhostFields
+	// brandhostDescVersion is the schema descriptor for version field.
+	brandhostDescVersion := brandhostMixinFields0[3].Descriptor()
+	// brandhost.DefaultVersion holds the default value on creation for the version field.
+	brandhost.DefaultVersion = brandhostDescVersion.Default.(int)
+	brandlogoMixin := schema.BrandLogo{}.Mixin()
+	brandlogoMixinFields0 := brandlogoMixin[0].Fields()
+	_ = brandlogoMixinFields0
+	brandlogoFields := schema.BrandLogo{}.Fields()
+	_ = brandlogoFields
+	// brandlogoDescVersion is the schema descriptor for version field.
+	brandlogoDescVersion := brandlogoMixinFields0[3].Descriptor()
+	// brandlogo.DefaultVersion holds the default value on creation for the version field.
+	brandlogo.DefaultVersion = brandlogoDescVersion.Default.(int)
 	channelMixin := schema.Channel{}.Mixin()
 	channelMixinFields0 := channelMixin[0].Fields()
 	_ = channelMixinFields0
@@ -274,6 +305,15 @@ func init() {
 	queueDescVersion := queueMixinFields0[3].Descriptor()
 	// queue.DefaultVersion holds the default value on creation for the version field.
 	queue.DefaultVersion = queueDescVersion.Default.(int)
+	resellerprofileMixin := schema.ResellerProfile{}.Mixin()
+	resellerprofileMixinFields0 := resellerprofileMixin[0].Fields()
+	_ = resellerprofileMixinFields0
+	resellerprofileFields := schema.ResellerProfile{}.Fields()
+	_ = resellerprofileFields
+	// resellerprofileDescVersion is the schema descriptor for version field.
+	resellerprofileDescVersion := resellerprofileMixinFields0[3].Descriptor()
+	// resellerprofile.DefaultVersion holds the default value on creation for the version field.
+	resellerprofile.DefaultVersion = resellerprofileDescVersion.Default.(int)
 	senderidMixin := schema.SenderID{}.Mixin()
 	senderidMixinFields0 := senderidMixin[0].Fields()
 	_ = senderidMixinFields0

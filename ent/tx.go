@@ -18,6 +18,12 @@ type Tx struct {
 	APIKey *APIKeyClient
 	// Attachment is the client for interacting with the Attachment builders.
 	Attachment *AttachmentClient
+	// Brand is the client for interacting with the Brand builders.
+	Brand *BrandClient
+	// BrandHost is the client for interacting with the BrandHost builders.
+	BrandHost *BrandHostClient
+	// BrandLogo is the client for interacting with the BrandLogo builders.
+	BrandLogo *BrandLogoClient
 	// Channel is the client for interacting with the Channel builders.
 	Channel *ChannelClient
 	// Contact is the client for interacting with the Contact builders.
@@ -38,6 +44,8 @@ type Tx struct {
 	OptOut *OptOutClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
+	// ResellerProfile is the client for interacting with the ResellerProfile builders.
+	ResellerProfile *ResellerProfileClient
 	// SenderID is the client for interacting with the SenderID builders.
 	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
@@ -179,6 +187,9 @@ func (tx *Tx) Client() *Client {
 func (tx *Tx) init() {
 	tx.APIKey = NewAPIKeyClient(tx.config)
 	tx.Attachment = NewAttachmentClient(tx.config)
+	tx.Brand = NewBrandClient(tx.config)
+	tx.BrandHost = NewBrandHostClient(tx.config)
+	tx.BrandLogo = NewBrandLogoClient(tx.config)
 	tx.Channel = NewChannelClient(tx.config)
 	tx.Contact = NewContactClient(tx.config)
 	tx.ContactAddress = NewContactAddressClient(tx.config)
@@ -189,6 +200,7 @@ func (tx *Tx) init() {
 	tx.Number = NewNumberClient(tx.config)
 	tx.OptOut = NewOptOutClient(tx.config)
 	tx.Queue = NewQueueClient(tx.config)
+	tx.ResellerProfile = NewResellerProfileClient(tx.config)
 	tx.SenderID = NewSenderIDClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)

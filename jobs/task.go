@@ -23,6 +23,8 @@ const (
 	Channels Kind = "channels"
 	// Mails: send one.
 	Mails Kind = "mails"
+	// TenantPurges: go on removing what a deleted tenant leaves behind.
+	TenantPurges Kind = "tenant_purges"
 )
 
 // Queue is an asynq queue. There are few: a dequeue tries each in turn.
@@ -39,11 +41,13 @@ var weights = map[string]int{string(Critical): 6, string(Default): 2}
 
 // queues says how urgent each kind is.
 var queues = map[Kind]Queue{
-	Messages: Critical, ProviderEvents: Critical, Attachments: Default, Channels: Default, Mails: Default,
+	Messages: Critical, ProviderEvents: Critical, Attachments: Default, Channels: Default, Mails: Default, TenantPurges: Default,
 }
 
 // Kinds lists all kinds, the urgent ones first.
-func Kinds() []Kind { return []Kind{ProviderEvents, Messages, Mails, Attachments, Channels} }
+func Kinds() []Kind {
+	return []Kind{ProviderEvents, Messages, Mails, Attachments, Channels, TenantPurges}
+}
 
 // Task names one row that is due. Nothing else travels through Redis: no text,
 // no address, no secret.

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/authz"
-	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
@@ -68,7 +67,11 @@ func (s *Service) Create(ctx context.Context, n NewTenant) (Tenant, error) {
 		if err := fits(n.Kind, Kind(parent.Kind)); err != nil {
 			return err
 		}
-		values, err := inherit(n, parent)
+		begin, err := s.beginnings(ctx, parent)
+		if err != nil {
+			return err
+		}
+		values, err := inherit(n, begin)
 		if err != nil {
 			return err
 		}
@@ -130,9 +133,9 @@ func fits(kind, parent Kind) error {
 }
 
 // inherit takes from the parent what a new node leaves open.
-func inherit(n NewTenant, parent *ent.Tenant) (Tenant, error) {
+func inherit(n NewTenant, begin beginnings) (Tenant, error) {
 	t := Tenant{
-		Country: parent.Country, TimeZone: parent.TimeZone, Language: parent.Language,
+		Country: begin.country, TimeZone: begin.timeZone, Language: begin.language,
 		Settings: Settings{ContentAccess: ContentClosed, SecuritySuite: n.SecuritySuite},
 	}
 	if n.ContentAccess != "" {

@@ -147,6 +147,9 @@ func (s *Service) act(ctx context.Context, tenantID uuid.UUID, a Action, reason 
 		}
 		store.AfterCommit(ctx, s.nodes.Clear)
 		changed = show(ctx, row)
+		if err := s.schedule(ctx, present, row); err != nil {
+			return err
+		}
 		return s.tell(ctx, row, past[a], events.Change{
 			Data: transited{Status(row.Status), row.PurgeAt}, Before: recordOf(present), After: recordOf(row),
 		})
@@ -280,16 +283,7 @@ func (s *Service) mayDelete(ctx context.Context, t *ent.Tenant) error {
 
 // tell publishes an event of a node in its own log.
 func (s *Service) tell(ctx context.Context, t *ent.Tenant, kind string, data any) error {
-	sc, err := scope.From(ctx)
-	if err != nil {
-		return err
-	}
-	publish := func(ctx context.Context) error { return s.log.Publish(ctx, kind, "tenant", t.ID, data) }
-	if sc.TenantID == t.ID {
-		return publish(ctx)
-	}
-	sc.TenantID, sc.Path = t.ID, t.Path
-	return s.store.Below(ctx, sc, publish)
+	return s.within(ctx, t, func(ctx context.Context) error { return s.log.Publish(ctx, kind, "tenant", t.ID, data) })
 }
 
 // atHome is the context of the caller's work in his own node, from where he

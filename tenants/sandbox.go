@@ -63,7 +63,7 @@ func (s *Service) Sandbox(ctx context.Context) (Tenant, error) {
 }
 
 func (s *Service) makeSandbox(ctx context.Context, live *ent.Tenant) (Tenant, error) {
-	values, err := inherit(NewTenant{SecuritySuite: live.SecuritySuite}, live)
+	values, err := inherit(NewTenant{SecuritySuite: live.SecuritySuite}, beginningsOf(live))
 	if err != nil {
 		return Tenant{}, err
 	}
@@ -108,18 +108,26 @@ func (s *Service) IsSandbox(ctx context.Context, tenantID uuid.UUID) (bool, erro
 // takeSandboxAlong deletes and restores a tenant's twin with the tenant, so that
 // it is purged when that is. All else holds in a twin because it holds above it.
 func (s *Service) takeSandboxAlong(ctx context.Context, live *ent.Tenant, a Action) error {
-	update := s.store.Ent(ctx).Tenant.Update().Where(tenant.ParentID(live.ID), tenant.KindEQ(tenant.KindSandbox))
-	switch a {
-	case ActionDelete:
-		update.Where(tenant.StatusNEQ(tenant.StatusPurged)).SetStatus(tenant.StatusDeleted).
-			SetNillableDeletedAt(live.DeletedAt).SetNillablePurgeAt(live.PurgeAt)
-	case ActionRestore:
-		update.Where(tenant.StatusEQ(tenant.StatusDeleted)).SetStatus(tenant.StatusActive).ClearDeletedAt().ClearPurgeAt()
-	default:
+	if a != ActionDelete && a != ActionRestore {
 		return nil
 	}
-	if _, err := update.Save(ctx); err != nil {
+	twin, err := s.store.Ent(ctx).Tenant.Query().
+		Where(tenant.ParentID(live.ID), tenant.KindEQ(tenant.KindSandbox), tenant.StatusNEQ(tenant.StatusPurged)).ForUpdate().Only(ctx)
+	if store.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading a sandbox: %w", err)
+	}
+	update := twin.Update()
+	if a == ActionDelete {
+		update.SetStatus(tenant.StatusDeleted).SetNillableDeletedAt(live.DeletedAt).SetNillablePurgeAt(live.PurgeAt)
+	} else {
+		update.SetStatus(tenant.StatusActive).ClearDeletedAt().ClearPurgeAt()
+	}
+	after, err := update.Save(ctx)
+	if err != nil {
 		return fmt.Errorf("taking a sandbox along: %w", err)
 	}
-	return nil
+	return s.schedule(ctx, twin, after)
 }

@@ -22,6 +22,8 @@ type Service struct {
 	log   Log
 	nodes *recent.Cache[uuid.UUID, *Node]
 	grace time.Duration
+	// brands are those of host names, which anybody asks for.
+	brands *recent.Cache[string, Brand]
 }
 
 const (
@@ -49,7 +51,8 @@ func DeleteGrace(d time.Duration) Option {
 func New(s *store.Store, log Log, options ...Option) *Service {
 	made := &Service{
 		store: s, log: log, grace: defaultGrace,
-		nodes: recent.New[uuid.UUID, *Node](s.Now, nodeLife, maxNodes),
+		nodes:  recent.New[uuid.UUID, *Node](s.Now, nodeLife, maxNodes),
+		brands: recent.New[string, Brand](s.Now, nodeLife, maxNodes),
 	}
 	for _, change := range options {
 		change(made)

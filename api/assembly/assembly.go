@@ -50,6 +50,7 @@ import (
 	"github.com/trellishq/trellis/messaging/queues"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/mail"
+	"github.com/trellishq/trellis/tenants/purge"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -175,7 +176,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	tree := tenants.New(c.Store, log, tenants.DeleteGrace(c.DeleteGrace))
 	letters, err := mail.New(mail.Config{
 		Store: c.Store, Keyring: c.Keyring, Sender: c.Mail.Sender, From: c.Mail.From, AppURL: c.Mail.AppURL,
-		Wake: waker.Wake, Log: c.Log,
+		Wake: waker.Wake, Log: c.Log, Brand: brandOf(tree),
 	})
 	if err != nil {
 		return nil, err
@@ -230,6 +231,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 				return scope.Scope{TenantID: node.ID, Path: node.Path, Actor: actor}, node.Suspended(), err
 			},
 			Interactions: conversations, Intake: in, Attachments: pictures, Mail: letters,
+			Purge: purge.New(purge.Config{Store: c.Store, Tenants: tree, Numbers: inventory.ReturnAll, Files: media.Erase}),
 		}),
 	}
 	p.limits = newLimits(c)

@@ -25,6 +25,7 @@ const systemTag = "System"
 func tags() []op.Tag {
 	return []op.Tag{
 		{Name: apiidentity.AccessTag, Description: "Signing in, and who one is."},
+		{Name: apitenants.BrandTag, Description: "How a tenant's product looks and speaks, inherited down the tree."},
 		{Name: apitenants.Tag, Description: "The tree: operator, resellers, customers."},
 		{Name: apiidentity.RolesTag, Description: "What people may do: permissions, and the roles that a tenant makes of them."},
 		{Name: apiidentity.UsersTag, Description: "The people of a tenant and their roles."},

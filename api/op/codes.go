@@ -86,6 +86,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeRoleInUse:         means("Somebody has the role. Give these people another one first.", fault.Conflict),
 
 	fault.CodeNameTaken:        means("Something of the same kind in the same place has this name.", fault.Conflict),
+	fault.CodeHostTaken:        means("The host name is in use. It belongs to one tenant of the installation.", fault.Conflict),
 	fault.CodeWrongParent:      means("A tenant of this type cannot stand below that parent.", fault.Invalid, fault.Conflict),
 	fault.CodeTenantSuspended:  means("The tenant, or one above it, is out of service: suspended, archived or deleted.", fault.Forbidden),
 	fault.CodeNotEntitled:      means("The tenant has not been given this service; entitlement names it. Who provides for the tenant can switch it on. Also where a tenant would be given what those above it do not have.", fault.Forbidden),

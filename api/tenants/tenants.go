@@ -65,6 +65,8 @@ func Register(s *op.Surface, c Config) {
 		Codes: []fault.Code{fault.CodeNameTaken, fault.CodeWrongState},
 	}, h.update)
 	registerLife(s, h)
+	registerBrands(s, h)
+	registerResellers(s, h)
 }
 
 // Tenant is a node of the tree as clients see it.

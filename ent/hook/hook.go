@@ -33,6 +33,42 @@ func (f AttachmentFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, 
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AttachmentMutation", m)
 }
 
+// The BrandFunc type is an adapter to allow the use of ordinary
+// function as Brand mutator.
+type BrandFunc func(context.Context, *ent.BrandMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BrandFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.BrandMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BrandMutation", m)
+}
+
+// The BrandHostFunc type is an adapter to allow the use of ordinary
+// function as BrandHost mutator.
+type BrandHostFunc func(context.Context, *ent.BrandHostMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BrandHostFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.BrandHostMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BrandHostMutation", m)
+}
+
+// The BrandLogoFunc type is an adapter to allow the use of ordinary
+// function as BrandLogo mutator.
+type BrandLogoFunc func(context.Context, *ent.BrandLogoMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f BrandLogoFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.BrandLogoMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BrandLogoMutation", m)
+}
+
 // The ChannelFunc type is an adapter to allow the use of ordinary
 // function as Channel mutator.
 type ChannelFunc func(context.Context, *ent.ChannelMutation) (ent.Value, error)
@@ -151,6 +187,18 @@ func (f QueueFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.QueueMutation", m)
+}
+
+// The ResellerProfileFunc type is an adapter to allow the use of ordinary
+// function as ResellerProfile mutator.
+type ResellerProfileFunc func(context.Context, *ent.ResellerProfileMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ResellerProfileFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ResellerProfileMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ResellerProfileMutation", m)
 }
 
 // The SenderIDFunc type is an adapter to allow the use of ordinary

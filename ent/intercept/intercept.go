@@ -10,6 +10,9 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/apikey"
 	"github.com/trellishq/trellis/ent/attachment"
+	"github.com/trellishq/trellis/ent/brand"
+	"github.com/trellishq/trellis/ent/brandhost"
+	"github.com/trellishq/trellis/ent/brandlogo"
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
@@ -21,6 +24,7 @@ import (
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
 	"github.com/trellishq/trellis/ent/tenant"
@@ -135,6 +139,87 @@ func (f TraverseAttachment) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.AttachmentQuery", q)
+}
+
+// The BrandFunc type is an adapter to allow the use of ordinary function as a Querier.
+type BrandFunc func(context.Context, *ent.BrandQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f BrandFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.BrandQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.BrandQuery", q)
+}
+
+// The TraverseBrand type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseBrand func(context.Context, *ent.BrandQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseBrand) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseBrand) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.BrandQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.BrandQuery", q)
+}
+
+// The BrandHostFunc type is an adapter to allow the use of ordinary function as a Querier.
+type BrandHostFunc func(context.Context, *ent.BrandHostQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f BrandHostFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.BrandHostQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.BrandHostQuery", q)
+}
+
+// The TraverseBrandHost type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseBrandHost func(context.Context, *ent.BrandHostQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseBrandHost) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseBrandHost) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.BrandHostQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.BrandHostQuery", q)
+}
+
+// The BrandLogoFunc type is an adapter to allow the use of ordinary function as a Querier.
+type BrandLogoFunc func(context.Context, *ent.BrandLogoQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f BrandLogoFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.BrandLogoQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.BrandLogoQuery", q)
+}
+
+// The TraverseBrandLogo type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseBrandLogo func(context.Context, *ent.BrandLogoQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseBrandLogo) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseBrandLogo) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.BrandLogoQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.BrandLogoQuery", q)
 }
 
 // The ChannelFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -407,6 +492,33 @@ func (f TraverseQueue) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.QueueQuery", q)
 }
 
+// The ResellerProfileFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ResellerProfileFunc func(context.Context, *ent.ResellerProfileQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ResellerProfileFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ResellerProfileQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ResellerProfileQuery", q)
+}
+
+// The TraverseResellerProfile type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseResellerProfile func(context.Context, *ent.ResellerProfileQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseResellerProfile) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseResellerProfile) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ResellerProfileQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ResellerProfileQuery", q)
+}
+
 // The SenderIDFunc type is an adapter to allow the use of ordinary function as a Querier.
 type SenderIDFunc func(context.Context, *ent.SenderIDQuery) (ent.Value, error)
 
@@ -522,6 +634,12 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.APIKeyQuery, predicate.APIKey, apikey.OrderOption]{typ: ent.TypeAPIKey, tq: q}, nil
 	case *ent.AttachmentQuery:
 		return &query[*ent.AttachmentQuery, predicate.Attachment, attachment.OrderOption]{typ: ent.TypeAttachment, tq: q}, nil
+	case *ent.BrandQuery:
+		return &query[*ent.BrandQuery, predicate.Brand, brand.OrderOption]{typ: ent.TypeBrand, tq: q}, nil
+	case *ent.BrandHostQuery:
+		return &query[*ent.BrandHostQuery, predicate.BrandHost, brandhost.OrderOption]{typ: ent.TypeBrandHost, tq: q}, nil
+	case *ent.BrandLogoQuery:
+		return &query[*ent.BrandLogoQuery, predicate.BrandLogo, brandlogo.OrderOption]{typ: ent.TypeBrandLogo, tq: q}, nil
 	case *ent.ChannelQuery:
 		return &query[*ent.ChannelQuery, predicate.Channel, channel.OrderOption]{typ: ent.TypeChannel, tq: q}, nil
 	case *ent.ContactQuery:
@@ -542,6 +660,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.OptOutQuery, predicate.OptOut, optout.OrderOption]{typ: ent.TypeOptOut, tq: q}, nil
 	case *ent.QueueQuery:
 		return &query[*ent.QueueQuery, predicate.Queue, queue.OrderOption]{typ: ent.TypeQueue, tq: q}, nil
+	case *ent.ResellerProfileQuery:
+		return &query[*ent.ResellerProfileQuery, predicate.ResellerProfile, resellerprofile.OrderOption]{typ: ent.TypeResellerProfile, tq: q}, nil
 	case *ent.SenderIDQuery:
 		return &query[*ent.SenderIDQuery, predicate.SenderID, senderid.OrderOption]{typ: ent.TypeSenderID, tq: q}, nil
 	case *ent.SessionQuery:

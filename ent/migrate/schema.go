@@ -94,6 +94,99 @@ var (
 			},
 		},
 	}
+	// BrandsColumns holds the columns for the "brands" table.
+	BrandsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "product_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "primary_color", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "accent_color", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "theme", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "support_email", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "support_phone", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "support_url", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "sender_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "sender_address", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "login_text", Type: field.TypeString, Nullable: true, Size: 2147483647},
+	}
+	// BrandsTable holds the schema information for the "brands" table.
+	BrandsTable = &schema.Table{
+		Name:       "brands",
+		Columns:    BrandsColumns,
+		PrimaryKey: []*schema.Column{BrandsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "brand_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{BrandsColumns[4], BrandsColumns[0]},
+			},
+			{
+				Name:    "brand_tenant_id",
+				Unique:  true,
+				Columns: []*schema.Column{BrandsColumns[4]},
+			},
+		},
+	}
+	// BrandHostsColumns holds the columns for the "brand_hosts" table.
+	BrandHostsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "host", Type: field.TypeString, Unique: true, Size: 2147483647},
+	}
+	// BrandHostsTable holds the schema information for the "brand_hosts" table.
+	BrandHostsTable = &schema.Table{
+		Name:       "brand_hosts",
+		Columns:    BrandHostsColumns,
+		PrimaryKey: []*schema.Column{BrandHostsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "brandhost_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{BrandHostsColumns[4], BrandHostsColumns[0]},
+			},
+		},
+	}
+	// BrandLogosColumns holds the columns for the "brand_logos" table.
+	BrandLogosColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "variant", Type: field.TypeEnum, Enums: []string{"main", "small"}},
+		{Name: "content_type", Type: field.TypeString, Size: 2147483647},
+		{Name: "digest", Type: field.TypeString, Size: 2147483647},
+		{Name: "content", Type: field.TypeBytes},
+	}
+	// BrandLogosTable holds the schema information for the "brand_logos" table.
+	BrandLogosTable = &schema.Table{
+		Name:       "brand_logos",
+		Columns:    BrandLogosColumns,
+		PrimaryKey: []*schema.Column{BrandLogosColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "brandlogo_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{BrandLogosColumns[4], BrandLogosColumns[0]},
+			},
+			{
+				Name:    "brandlogo_tenant_id_variant",
+				Unique:  true,
+				Columns: []*schema.Column{BrandLogosColumns[4], BrandLogosColumns[5]},
+			},
+			{
+				Name:    "brandlogo_digest",
+				Unique:  false,
+				Columns: []*schema.Column{BrandLogosColumns[7]},
+			},
+		},
+	}
 	// ChannelsColumns holds the columns for the "channels" table.
 	ChannelsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -456,6 +549,40 @@ var (
 			},
 		},
 	}
+	// ResellerProfilesColumns holds the columns for the "reseller_profiles" table.
+	ResellerProfilesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "legal_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "display_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "support_name", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "support_email", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "support_phone", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "default_country", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "default_time_zone", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "default_language", Type: field.TypeString, Nullable: true, Size: 2147483647},
+	}
+	// ResellerProfilesTable holds the schema information for the "reseller_profiles" table.
+	ResellerProfilesTable = &schema.Table{
+		Name:       "reseller_profiles",
+		Columns:    ResellerProfilesColumns,
+		PrimaryKey: []*schema.Column{ResellerProfilesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "resellerprofile_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{ResellerProfilesColumns[4], ResellerProfilesColumns[0]},
+			},
+			{
+				Name:    "resellerprofile_tenant_id",
+				Unique:  true,
+				Columns: []*schema.Column{ResellerProfilesColumns[4]},
+			},
+		},
+	}
 	// SenderIdsColumns holds the columns for the "sender_ids" table.
 	SenderIdsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -624,6 +751,9 @@ var (
 	Tables = []*schema.Table{
 		APIKeysTable,
 		AttachmentsTable,
+		BrandsTable,
+		BrandHostsTable,
+		BrandLogosTable,
 		ChannelsTable,
 		ContactsTable,
 		ContactAddressesTable,
@@ -634,6 +764,7 @@ var (
 		NumbersTable,
 		OptOutsTable,
 		QueuesTable,
+		ResellerProfilesTable,
 		SenderIdsTable,
 		SessionsTable,
 		TenantsTable,

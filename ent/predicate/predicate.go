@@ -12,6 +12,15 @@ type APIKey func(*sql.Selector)
 // Attachment is the predicate function for attachment builders.
 type Attachment func(*sql.Selector)
 
+// Brand is the predicate function for brand builders.
+type Brand func(*sql.Selector)
+
+// BrandHost is the predicate function for brandhost builders.
+type BrandHost func(*sql.Selector)
+
+// BrandLogo is the predicate function for brandlogo builders.
+type BrandLogo func(*sql.Selector)
+
 // Channel is the predicate function for channel builders.
 type Channel func(*sql.Selector)
 
@@ -41,6 +50,9 @@ type OptOut func(*sql.Selector)
 
 // Queue is the predicate function for queue builders.
 type Queue func(*sql.Selector)
+
+// ResellerProfile is the predicate function for resellerprofile builders.
+type ResellerProfile func(*sql.Selector)
 
 // SenderID is the predicate function for senderid builders.
 type SenderID func(*sql.Selector)

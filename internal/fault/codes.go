@@ -50,6 +50,7 @@ const (
 // Codes of the tree and of numbers.
 const (
 	CodeNameTaken        Code = "name_taken"
+	CodeHostTaken        Code = "host_taken"
 	CodeWrongParent      Code = "wrong_parent"
 	CodeTenantSuspended  Code = "tenant_suspended"
 	CodeNotEntitled      Code = "not_entitled"
@@ -115,7 +116,7 @@ func Codes() []Code {
 		CodeSecondFactor,
 		CodeRoleInUse,
 		CodeMailNotConfigured, CodeSignOnFailed, CodeSignOnRequired,
-		CodeNameTaken,
+		CodeNameTaken, CodeHostTaken,
 		CodeWrongParent,
 		CodeTenantSuspended,
 		CodeNotEntitled,

@@ -35,7 +35,7 @@ var layers = []layer{
 	{packages: []string{"events/audit"}},
 	{packages: []string{"events"}},
 	{packages: []string{"tenants"}},
-	{packages: []string{"tenants/mail", "identity/departments"}},
+	{packages: []string{"tenants/mail", "tenants/purge", "identity/departments"}},
 	{packages: []string{"identity", "channels"}},
 	{packages: []string{"channels/numbers"}},
 
@@ -166,6 +166,7 @@ var libraries = []library{
 	{path: "go.uber.org/goleak", tests: anybody},
 	{path: "gocloud.dev/blob", by: []string{"messaging/attachments"}},
 	{path: "github.com/xuri/excelize", by: []string{"internal/sheet"}, tests: []string{"api"}},
+	{path: "gocloud.dev/gcerrors", by: []string{"messaging/attachments"}},
 	{path: "golang.org/x/crypto", by: []string{"identity"}},
 	{path: "golang.org/x/net/idna", by: []string{"internal/httpx"}},
 	{path: "golang.org/x/net/dns", tests: []string{"internal/httpx"}},

@@ -177,6 +177,11 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	})
 	entity("attachments", row{"message_id": message, "status": "ready", "name": "a.png"})
 	entity("opt_outs", row{"channel_id": channel, "address": theirPhone, "source": "keyword", "keyword": "STOP"})
+	entity("brands", row{"product_name": "Twin"})
+	entity("brand_hosts", row{"host": mark + ".twin.example"})
+	entity("brand_logos", row{"variant": "main", "content_type": "image/png", "digest": "d", "content": `\x01`})
+	entity("reseller_profiles", row{"legal_name": "Twin"})
+	put("tenant_purges", row{"id": id.New(), "state": "waiting", "due_at": testkit.Start, "created_at": testkit.Start})
 	put("provider_events", row{
 		"id": id.New(), "channel_id": channel, "kind": "inbound", "event_key": "SM1", "payload": row{}, "raw": `\x01`,
 		"state": "pending", "received_at": testkit.Start,

@@ -19,6 +19,7 @@ import (
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
 	"github.com/trellishq/trellis/tenants/mail"
+	"github.com/trellishq/trellis/tenants/purge"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	Intake       *intake.Service
 	Attachments  *attachments.Service
 	Mail         *mail.Service
+	Purge        *purge.Service
 }
 
 // Handlers are the handlers of all kinds of work.
@@ -53,6 +55,7 @@ func Handlers(c Config) map[jobs.Kind]jobs.Handler {
 		jobs.Attachments:    in(whetherOrNot(c.Attachments.HandleDue)),
 		jobs.Channels:       in(whetherOrNot(c.Intake.HandleChannel)),
 		jobs.Mails:          in(whetherOrNot(c.Mail.HandleDue)),
+		jobs.TenantPurges:   in(whetherOrNot(c.Purge.HandleDue)),
 	}
 }
 
