@@ -36,19 +36,8 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 			return nil, err
 		}
 	}
-	switch {
-	case !p.Rights.Reach(node.Path):
-		return nil, fault.Missing("tenant")
-	case p.Restriction != "" && permission != authz.SignedIn:
-		return nil, p.Restriction.fault()
-	case !node.Entitlements.Has(permission.Needs()):
-		return nil, tenants.NotEntitled(permission.Needs())
-	case !p.May(permission, node.Path):
-		return nil, lacks(permission)
-	case node.Suspended() && (node.ID == p.TenantID || !permission.Administrative()):
-		return nil, errSuspended
-	case node.Closed() && !holdsWhenClosed(permission, node.Status):
-		return nil, errSuspended
+	if err := refusal(p, permission, node); err != nil {
+		return nil, err
 	}
 	if err := s.mayUseKeys(ctx, p, node); err != nil {
 		return nil, err
@@ -59,6 +48,26 @@ func (s *Service) Admit(ctx context.Context, p Principal, permission authz.Permi
 		ctx = scope.OnlyChannels(ctx, p.Limits.ChannelIDs)
 	}
 	return With(ctx, p), nil
+}
+
+// refusal is why a caller does not get past the gate, and nil where he does. The
+// order decides what he learns.
+func refusal(p Principal, permission authz.Permission, node tenants.Node) error {
+	switch {
+	case !p.Rights.Reach(node.Path):
+		return fault.Missing("tenant")
+	case p.Restriction != "" && permission != authz.SignedIn:
+		return p.Restriction.fault()
+	case !node.Entitlements.Has(permission.Needs()):
+		return tenants.NotEntitled(permission.Needs())
+	case !p.May(permission, node.Path):
+		return lacks(permission)
+	case node.Suspended() && (node.ID == p.TenantID || !permission.Administrative()):
+		return errSuspended
+	case node.Closed() && !holdsWhenClosed(permission, node.Status):
+		return errSuspended
+	}
+	return nil
 }
 
 // mayUseKeys refuses API keys where the API was taken from the tenant that they

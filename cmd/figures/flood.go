@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -100,7 +101,7 @@ func (b *bench) flood(ctx context.Context, tried, limited *atomic.Int64) error {
 		}
 		return nil
 	})
-	if ctx.Err() != nil {
+	if errors.Is(err, context.Canceled) {
 		return nil // the end of the flood
 	}
 	return err

@@ -202,7 +202,6 @@ type probe struct {
 	people *identity.Service
 	caller identity.Principal
 	places []string
-	tokens []string
 	login  string
 	close  func()
 }
