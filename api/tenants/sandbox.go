@@ -18,12 +18,12 @@ func (h handlers) registerSandbox(s *op.Surface) {
 			"country, time zone and language, has what the tenant is entitled to, counts against no quota, and reaches nobody outside. " +
 			"The tenant's administrators work in it as in the tenant; its live keys do not see it.",
 		Codes: []fault.Code{fault.CodeWrongParent},
-	}, h.openSandbox)
+	}, h.createSandbox)
 }
 
-// SandboxInput is the input of openSandbox.
+// SandboxInput is the input of createSandbox.
 type SandboxInput struct{ path.Tenant }
 
-func (h handlers) openSandbox(ctx context.Context, _ *SandboxInput) (*Shown, error) {
+func (h handlers) createSandbox(ctx context.Context, _ *SandboxInput) (*Shown, error) {
 	return shown(h.tenants.Sandbox(ctx))
 }

@@ -1,5 +1,5 @@
 -- +goose Up
--- What a node of the tree was granted, and its own limits (decision 60). What
+-- What a node of the tree was granted, and its own limits (decision 18). What
 -- holds for it is what all nodes of its path have, and the least of their
 -- limits.
 ALTER TABLE "tenants" ADD COLUMN "entitlements" jsonb NOT NULL DEFAULT jsonb_build_array('api', 'webhooks'), ADD COLUMN "quota_seats" bigint NULL, ADD COLUMN "quota_messages_per_month" bigint NULL, ADD COLUMN "quota_storage_bytes" bigint NULL, ADD COLUMN "quota_requests_per_minute" bigint NULL;
