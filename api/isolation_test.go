@@ -76,8 +76,17 @@ var withIDs = map[string]asked{
 		return apitest.Body{"channel_id": ids["channel_id"], "addresses": []string{"+15145550199"}}
 	}},
 	"assignNumber": {by: byReseller, body: func(ids map[string]string) apitest.Body { return apitest.Body{"tenant_id": ids["tenant_id"]} }},
-	"getChannel":   {}, "getChannelCapabilities": {}, "updateChannel": {body: fixed(apitest.Body{"name": "Renamed"})},
-	"getContact": {}, "getInteraction": {}, "markInteractionRead": {}, "closeInteraction": {body: fixed(apitest.Body{})},
+	"getChannel":   {}, "getChannelCapabilities": {}, "updateChannel": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"name": "Renamed", "contact_list_id": ids["contact_list_id"]}
+	}},
+	"createChannel": {body: func(ids map[string]string) apitest.Body {
+		body := sandboxChannel()
+		body["contact_list_id"] = ids["contact_list_id"]
+		return body
+	}},
+	"getContactList": {}, "updateContactList": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveContactList": {},
+	"listContacts": {},
+	"getContact":   {}, "getInteraction": {}, "markInteractionRead": {}, "closeInteraction": {body: fixed(apitest.Body{})},
 	"assignInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"user_id": ids["user_id"]} }},
 	"listAuditEntries":  {}, "exportAuditEntries": {noted: true},
 	"endActAs":         {},
@@ -150,7 +159,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", message)
 	key, _ := w.key(t, n, "channels:read")
 	return map[string]string{
-		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "user_ids": n.user,
+		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user,
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,

@@ -101,6 +101,11 @@ func queueOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"queue_id": w.queue(t, n)}
 }
 
+func contactListOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"list_id": w.contactList(t, n)}
+}
+
 func userOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"user_id": n.user}
 }
@@ -345,7 +350,16 @@ var matrix = map[string]rule{
 
 	"listContacts": {own: people},
 	"getContact":   {own: people, prepare: interactionOf},
-	"listOptOuts":  {own: "RT"},
+
+	"listContactLists": {own: people},
+	"createContactList": {own: "RT", body: func(*testing.T, *world, *caller, *node, map[string]string) any {
+		return apitest.Body{"name": uuid.NewString()}
+	}},
+	"getContactList":     {own: people, prepare: contactListOf},
+	"updateContactList":  {own: "RT", prepare: contactListOf, body: sends(apitest.Body{})},
+	"archiveContactList": {own: "RT", prepare: contactListOf},
+
+	"listOptOuts": {own: "RT"},
 	"checkOptOuts": {own: "RT", body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {
 		return apitest.Body{"channel_id": n.channel, "addresses": []string{"+15145550199"}}
 	}},

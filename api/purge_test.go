@@ -48,6 +48,9 @@ func TestAPurgeLeavesNothing(t *testing.T) {
 	n.Admin.Upload(t, n.Path("/brand/logo"), "a.png", drawing(t, "png")).Want(t, http.StatusOK)
 	w.Tamper(t, `INSERT INTO contacts (id, created_at, updated_at, tenant_id, name)
 		SELECT gen_random_uuid(), now(), now(), $1, 'contact ' || i FROM generate_series(1, 12000) i`, n.ID) // more than one run
+	n.Admin.Patch(t, n.Path("/channels/%s", n.channel), apitest.Body{"contact_list_id": w.contactList(t, n)}).Want(t, http.StatusOK)
+	w.Tamper(t, `INSERT INTO contact_list_members (tenant_id, list_id, contact_id, created_at)
+		SELECT c.tenant_id, l.id, c.id, now() FROM contacts c JOIN contact_lists l ON l.tenant_id = c.tenant_id WHERE c.tenant_id = $1`, n.ID)
 	sandbox := n.Admin.Post(t, n.Path("/sandbox"), nil).Want(t, http.StatusOK).String(t, "id")
 	login := n.Admin.Get(t, "/v1/me").Want(t, http.StatusOK).String(t, "user.login")
 	bossLogin := w.l2.boss.Get(t, "/v1/me").Want(t, http.StatusOK).String(t, "user.login")

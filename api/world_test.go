@@ -145,6 +145,11 @@ func (w *world) queue(t *testing.T, n *node) string {
 	return n.boss.Post(t, n.Path("/queues"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")
 }
 
+func (w *world) contactList(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/contact-lists"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")
+}
+
 func (w *world) attachment(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Upload(t, n.Path("/attachments"), "a.png", drawing(t, "png")).Want(t, http.StatusCreated).String(t, "id")

@@ -53,6 +53,8 @@ const (
 // Content of one tenant. These hold in the caller's own tenant only.
 const (
 	ContactsRead       Permission = "contacts:read"
+	ContactListsRead   Permission = "contact_lists:read"
+	ContactListsWrite  Permission = "contact_lists:write"
 	InteractionsRead   Permission = "interactions:read"
 	InteractionsMark   Permission = "interactions:mark"
 	InteractionsReply  Permission = "interactions:reply"
@@ -114,6 +116,7 @@ func Permissions() []Permission {
 		ActAsRead, ActAsStart, ActAsEnd,
 
 		ContactsRead,
+		ContactListsRead, ContactListsWrite,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,
 		OptOutsRead,
 	}

@@ -63,6 +63,8 @@ type Channel struct {
 	CredentialsHint string
 	Status          string
 	Destination     Destination
+	// ContactListID is the list on which senders come whom nobody knew; nil for none.
+	ContactListID *uuid.UUID
 	// Restricted channels are for agents and users who are their members.
 	Restricted bool
 	// Blocked is set where the operator has switched off the number behind it.
@@ -85,6 +87,8 @@ type NewChannel struct {
 	Credentials provider.Credentials
 	MaxSegments int
 	OnUnknown   string
+	// ContactListID is the list on which senders come whom nobody knew; nil for none.
+	ContactListID *uuid.UUID
 }
 
 // Check asks the provider whether the credentials work. It is a call to the
@@ -114,7 +118,8 @@ func (s *Service) ownAdapter(name provider.Name) (provider.Adapter, error) {
 }
 
 // Create connects an account whose credentials were checked. Faults:
-// CodeNameTaken for an address that the tenant has already.
+// CodeNumberTaken for an address that the tenant has already, CodeNotFound for a
+// contact list that is not in use.
 func (s *Service) Create(ctx context.Context, n NewChannel) (Channel, error) {
 	if _, err := s.ownAdapter(n.Provider); err != nil {
 		return Channel{}, err
@@ -128,12 +133,15 @@ func (s *Service) Create(ctx context.Context, n NewChannel) (Channel, error) {
 		if err := s.fitsSandbox(ctx, n.Provider); err != nil {
 			return err
 		}
+		if err := s.mayAddTo(ctx, n.ContactListID); err != nil {
+			return err
+		}
 		rowID := id.New()
 		create := s.store.Ent(ctx).Channel.Create().SetID(rowID).
 			SetKind(channel.KindSms).SetProvider(string(n.Provider)).SetName(n.Name).SetAddress(n.Address).
 			SetCredentials(SealCredentials(s.keyring, sc.TenantID, "channels", rowID, n.Credentials)).
 			SetCredentialsHint(Hint(s.adapters[n.Provider], n.Credentials)).
-			SetHookToken(id.Token(hookTokenLength))
+			SetHookToken(id.Token(hookTokenLength)).SetNillableContactListID(n.ContactListID)
 		setOptions(create, n.MaxSegments, n.OnUnknown)
 		if s.canListInbound(n.Provider) {
 			create.SetDueAt(s.store.Now()).SetInboundCheckedAt(s.store.Now())
@@ -231,6 +239,7 @@ type Change struct {
 	MaxSegments *int
 	OnUnknown   *string
 	Destination *Destination
+	ContactList *ContactListChoice
 	Credentials provider.Credentials
 }
 
@@ -298,6 +307,11 @@ func (s *Service) applyChange(ctx context.Context, row *ent.Channel, c Change) (
 	}
 	if c.Destination != nil {
 		if err := s.setDestination(ctx, u, *c.Destination); err != nil {
+			return nil, err
+		}
+	}
+	if c.ContactList != nil {
+		if err := s.setContactList(ctx, u, c.ContactList.ID); err != nil {
 			return nil, err
 		}
 	}

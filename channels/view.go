@@ -12,6 +12,7 @@ func (s *Service) view(row *ent.Channel) Channel {
 		Kind: string(row.Kind), Provider: provider.Name(row.Provider), Name: row.Name, Address: row.Address,
 		NumberID: row.NumberID, CredentialsHint: row.CredentialsHint,
 		Status: string(row.Status), Destination: destinationOf(row), Restricted: row.Restricted, Blocked: row.Blocked, Fault: row.Fault, MaxSegments: row.MaxSegments, OnUnknown: string(row.OnUnknown),
+		ContactListID: row.ContactListID,
 	}
 	if adapter, ok := s.adapters[out.Provider]; ok {
 		out.Capabilities = adapter.Capabilities()
@@ -31,6 +32,6 @@ func audited(row *ent.Channel) map[string]any {
 		"name": row.Name, "address": row.Address, "provider": row.Provider, "status": row.Status,
 		"max_segments": row.MaxSegments, "on_unknown": row.OnUnknown, "credentials_hint": row.CredentialsHint,
 		"destination_type": row.DestinationType, "destination_user_id": row.DestinationUserID,
-		"destination_queue_id": row.DestinationQueueID, "restricted": row.Restricted,
+		"destination_queue_id": row.DestinationQueueID, "contact_list_id": row.ContactListID, "restricted": row.Restricted,
 	}
 }

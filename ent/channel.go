@@ -50,6 +50,8 @@ type Channel struct {
 	DestinationUserID *uuid.UUID `json:"destination_user_id,omitempty"`
 	// DestinationQueueID holds the value of the "destination_queue_id" field.
 	DestinationQueueID *uuid.UUID `json:"destination_queue_id,omitempty"`
+	// the list on which senders come whom nobody knew
+	ContactListID *uuid.UUID `json:"contact_list_id,omitempty"`
 	// agents and users may choose it who are its members
 	Restricted bool `json:"restricted,omitempty"`
 	// the operator has switched off the number behind it
@@ -72,7 +74,7 @@ func (*Channel) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case channel.FieldNumberID, channel.FieldDestinationUserID, channel.FieldDestinationQueueID:
+		case channel.FieldNumberID, channel.FieldDestinationUserID, channel.FieldDestinationQueueID, channel.FieldContactListID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case channel.FieldCredentials:
 			values[i] = new([]byte)
@@ -207,6 +209,13 @@ func (_m *Channel) assignValues(columns []string, values []any) error {
 				_m.DestinationQueueID = new(uuid.UUID)
 				*_m.DestinationQueueID = *value.S.(*uuid.UUID)
 			}
+		case channel.FieldContactListID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field contact_list_id", values[i])
+			} else if value.Valid {
+				_m.ContactListID = new(uuid.UUID)
+				*_m.ContactListID = *value.S.(*uuid.UUID)
+			}
 		case channel.FieldRestricted:
 			if value, ok := values[i].(*sql.NullBool); !ok {
 				return fmt.Errorf("unexpected type %T for field restricted", values[i])
@@ -336,6 +345,11 @@ func (_m *Channel) String() string {
 	builder.WriteString(", ")
 	if v := _m.DestinationQueueID; v != nil {
 		builder.WriteString("destination_queue_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ContactListID; v != nil {
+		builder.WriteString("contact_list_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

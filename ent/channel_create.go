@@ -181,6 +181,20 @@ func (_c *ChannelCreate) SetNillableDestinationQueueID(v *uuid.UUID) *ChannelCre
 	return _c
 }
 
+// SetContactListID sets the "contact_list_id" field.
+func (_c *ChannelCreate) SetContactListID(v uuid.UUID) *ChannelCreate {
+	_c.mutation.SetContactListID(v)
+	return _c
+}
+
+// SetNillableContactListID sets the "contact_list_id" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableContactListID(v *uuid.UUID) *ChannelCreate {
+	if v != nil {
+		_c.SetContactListID(*v)
+	}
+	return _c
+}
+
 // SetRestricted sets the "restricted" field.
 func (_c *ChannelCreate) SetRestricted(v bool) *ChannelCreate {
 	_c.mutation.SetRestricted(v)
@@ -526,6 +540,10 @@ func (_c *ChannelCreate) createSpec() (*Channel, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DestinationQueueID(); ok {
 		_spec.SetField(channel.FieldDestinationQueueID, field.TypeUUID, value)
 		_node.DestinationQueueID = &value
+	}
+	if value, ok := _c.mutation.ContactListID(); ok {
+		_spec.SetField(channel.FieldContactListID, field.TypeUUID, value)
+		_node.ContactListID = &value
 	}
 	if value, ok := _c.mutation.Restricted(); ok {
 		_spec.SetField(channel.FieldRestricted, field.TypeBool, value)

@@ -193,6 +193,26 @@ func (_u *ChannelUpdate) ClearDestinationQueueID() *ChannelUpdate {
 	return _u
 }
 
+// SetContactListID sets the "contact_list_id" field.
+func (_u *ChannelUpdate) SetContactListID(v uuid.UUID) *ChannelUpdate {
+	_u.mutation.SetContactListID(v)
+	return _u
+}
+
+// SetNillableContactListID sets the "contact_list_id" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableContactListID(v *uuid.UUID) *ChannelUpdate {
+	if v != nil {
+		_u.SetContactListID(*v)
+	}
+	return _u
+}
+
+// ClearContactListID clears the value of the "contact_list_id" field.
+func (_u *ChannelUpdate) ClearContactListID() *ChannelUpdate {
+	_u.mutation.ClearContactListID()
+	return _u
+}
+
 // SetRestricted sets the "restricted" field.
 func (_u *ChannelUpdate) SetRestricted(v bool) *ChannelUpdate {
 	_u.mutation.SetRestricted(v)
@@ -428,6 +448,12 @@ func (_u *ChannelUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.DestinationQueueIDCleared() {
 		_spec.ClearField(channel.FieldDestinationQueueID, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.ContactListID(); ok {
+		_spec.SetField(channel.FieldContactListID, field.TypeUUID, value)
+	}
+	if _u.mutation.ContactListIDCleared() {
+		_spec.ClearField(channel.FieldContactListID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Restricted(); ok {
 		_spec.SetField(channel.FieldRestricted, field.TypeBool, value)
 	}
@@ -640,6 +666,26 @@ func (_u *ChannelUpdateOne) SetNillableDestinationQueueID(v *uuid.UUID) *Channel
 // ClearDestinationQueueID clears the value of the "destination_queue_id" field.
 func (_u *ChannelUpdateOne) ClearDestinationQueueID() *ChannelUpdateOne {
 	_u.mutation.ClearDestinationQueueID()
+	return _u
+}
+
+// SetContactListID sets the "contact_list_id" field.
+func (_u *ChannelUpdateOne) SetContactListID(v uuid.UUID) *ChannelUpdateOne {
+	_u.mutation.SetContactListID(v)
+	return _u
+}
+
+// SetNillableContactListID sets the "contact_list_id" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableContactListID(v *uuid.UUID) *ChannelUpdateOne {
+	if v != nil {
+		_u.SetContactListID(*v)
+	}
+	return _u
+}
+
+// ClearContactListID clears the value of the "contact_list_id" field.
+func (_u *ChannelUpdateOne) ClearContactListID() *ChannelUpdateOne {
+	_u.mutation.ClearContactListID()
 	return _u
 }
 
@@ -907,6 +953,12 @@ func (_u *ChannelUpdateOne) sqlSave(ctx context.Context) (_node *Channel, err er
 	}
 	if _u.mutation.DestinationQueueIDCleared() {
 		_spec.ClearField(channel.FieldDestinationQueueID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ContactListID(); ok {
+		_spec.SetField(channel.FieldContactListID, field.TypeUUID, value)
+	}
+	if _u.mutation.ContactListIDCleared() {
+		_spec.ClearField(channel.FieldContactListID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Restricted(); ok {
 		_spec.SetField(channel.FieldRestricted, field.TypeBool, value)

@@ -23,6 +23,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
@@ -60,6 +61,8 @@ type Client struct {
 	Contact *ContactClient
 	// ContactAddress is the client for interacting with the ContactAddress builders.
 	ContactAddress *ContactAddressClient
+	// ContactList is the client for interacting with the ContactList builders.
+	ContactList *ContactListClient
 	// CustomRole is the client for interacting with the CustomRole builders.
 	CustomRole *CustomRoleClient
 	// Department is the client for interacting with the Department builders.
@@ -103,6 +106,7 @@ func (c *Client) init() {
 	c.Channel = NewChannelClient(c.config)
 	c.Contact = NewContactClient(c.config)
 	c.ContactAddress = NewContactAddressClient(c.config)
+	c.ContactList = NewContactListClient(c.config)
 	c.CustomRole = NewCustomRoleClient(c.config)
 	c.Department = NewDepartmentClient(c.config)
 	c.Interaction = NewInteractionClient(c.config)
@@ -215,6 +219,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Channel:         NewChannelClient(cfg),
 		Contact:         NewContactClient(cfg),
 		ContactAddress:  NewContactAddressClient(cfg),
+		ContactList:     NewContactListClient(cfg),
 		CustomRole:      NewCustomRoleClient(cfg),
 		Department:      NewDepartmentClient(cfg),
 		Interaction:     NewInteractionClient(cfg),
@@ -254,6 +259,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Channel:         NewChannelClient(cfg),
 		Contact:         NewContactClient(cfg),
 		ContactAddress:  NewContactAddressClient(cfg),
+		ContactList:     NewContactListClient(cfg),
 		CustomRole:      NewCustomRoleClient(cfg),
 		Department:      NewDepartmentClient(cfg),
 		Interaction:     NewInteractionClient(cfg),
@@ -296,9 +302,9 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
-		c.ContactAddress, c.CustomRole, c.Department, c.Interaction, c.Message,
-		c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID, c.Session,
-		c.Tenant, c.User,
+		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Interaction,
+		c.Message, c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID,
+		c.Session, c.Tenant, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -309,9 +315,9 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
-		c.ContactAddress, c.CustomRole, c.Department, c.Interaction, c.Message,
-		c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID, c.Session,
-		c.Tenant, c.User,
+		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Interaction,
+		c.Message, c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID,
+		c.Session, c.Tenant, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -336,6 +342,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Contact.mutate(ctx, m)
 	case *ContactAddressMutation:
 		return c.ContactAddress.mutate(ctx, m)
+	case *ContactListMutation:
+		return c.ContactList.mutate(ctx, m)
 	case *CustomRoleMutation:
 		return c.CustomRole.mutate(ctx, m)
 	case *DepartmentMutation:
@@ -1426,6 +1434,139 @@ func (c *ContactAddressClient) mutate(ctx context.Context, m *ContactAddressMuta
 		return (&ContactAddressDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown ContactAddress mutation op: %q", m.Op())
+	}
+}
+
+// ContactListClient is a client for the ContactList schema.
+type ContactListClient struct {
+	config
+}
+
+// NewContactListClient returns a client for the ContactList from the given config.
+func NewContactListClient(c config) *ContactListClient {
+	return &ContactListClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `contactlist.Hooks(f(g(h())))`.
+func (c *ContactListClient) Use(hooks ...Hook) {
+	c.hooks.ContactList = append(c.hooks.ContactList, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `contactlist.Intercept(f(g(h())))`.
+func (c *ContactListClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ContactList = append(c.inters.ContactList, interceptors...)
+}
+
+// Create returns a builder for creating a ContactList entity.
+func (c *ContactListClient) Create() *ContactListCreate {
+	mutation := newContactListMutation(c.config, OpCreate)
+	return &ContactListCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ContactList entities.
+func (c *ContactListClient) CreateBulk(builders ...*ContactListCreate) *ContactListCreateBulk {
+	return &ContactListCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ContactListClient) MapCreateBulk(slice any, setFunc func(*ContactListCreate, int)) *ContactListCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ContactListCreateBulk{err: fmt.Errorf("calling to ContactListClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ContactListCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ContactListCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ContactList.
+func (c *ContactListClient) Update() *ContactListUpdate {
+	mutation := newContactListMutation(c.config, OpUpdate)
+	return &ContactListUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ContactListClient) UpdateOne(_m *ContactList) *ContactListUpdateOne {
+	mutation := newContactListMutation(c.config, OpUpdateOne, withContactList(_m))
+	return &ContactListUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ContactListClient) UpdateOneID(id uuid.UUID) *ContactListUpdateOne {
+	mutation := newContactListMutation(c.config, OpUpdateOne, withContactListID(id))
+	return &ContactListUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ContactList.
+func (c *ContactListClient) Delete() *ContactListDelete {
+	mutation := newContactListMutation(c.config, OpDelete)
+	return &ContactListDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ContactListClient) DeleteOne(_m *ContactList) *ContactListDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ContactListClient) DeleteOneID(id uuid.UUID) *ContactListDeleteOne {
+	builder := c.Delete().Where(contactlist.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ContactListDeleteOne{builder}
+}
+
+// Query returns a query builder for ContactList.
+func (c *ContactListClient) Query() *ContactListQuery {
+	return &ContactListQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeContactList},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ContactList entity by its id.
+func (c *ContactListClient) Get(ctx context.Context, id uuid.UUID) (*ContactList, error) {
+	return c.Query().Where(contactlist.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ContactListClient) GetX(ctx context.Context, id uuid.UUID) *ContactList {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ContactListClient) Hooks() []Hook {
+	return c.hooks.ContactList
+}
+
+// Interceptors returns the client interceptors.
+func (c *ContactListClient) Interceptors() []Interceptor {
+	return c.inters.ContactList
+}
+
+func (c *ContactListClient) mutate(ctx context.Context, m *ContactListMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ContactListCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ContactListUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ContactListUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ContactListDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ContactList mutation op: %q", m.Op())
 	}
 }
 
@@ -3029,13 +3170,15 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 type (
 	hooks struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
-		ContactAddress, CustomRole, Department, Interaction, Message, Number, OptOut,
-		Queue, ResellerProfile, SenderID, Session, Tenant, User []ent.Hook
+		ContactAddress, ContactList, CustomRole, Department, Interaction, Message,
+		Number, OptOut, Queue, ResellerProfile, SenderID, Session, Tenant,
+		User []ent.Hook
 	}
 	inters struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
-		ContactAddress, CustomRole, Department, Interaction, Message, Number, OptOut,
-		Queue, ResellerProfile, SenderID, Session, Tenant, User []ent.Interceptor
+		ContactAddress, ContactList, CustomRole, Department, Interaction, Message,
+		Number, OptOut, Queue, ResellerProfile, SenderID, Session, Tenant,
+		User []ent.Interceptor
 	}
 )
 

@@ -20,6 +20,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
@@ -100,6 +101,7 @@ func checkColumn(t, c string) error {
 			channel.Table:         channel.ValidColumn,
 			contact.Table:         contact.ValidColumn,
 			contactaddress.Table:  contactaddress.ValidColumn,
+			contactlist.Table:     contactlist.ValidColumn,
 			customrole.Table:      customrole.ValidColumn,
 			department.Table:      department.ValidColumn,
 			interaction.Table:     interaction.ValidColumn,

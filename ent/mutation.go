@@ -20,6 +20,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
@@ -52,6 +53,7 @@ const (
 	TypeChannel         = "Channel"
 	TypeContact         = "Contact"
 	TypeContactAddress  = "ContactAddress"
+	TypeContactList     = "ContactList"
 	TypeCustomRole      = "CustomRole"
 	TypeDepartment      = "Department"
 	TypeInteraction     = "Interaction"
@@ -5701,6 +5703,7 @@ type ChannelMutation struct {
 	destination_type     *channel.DestinationType
 	destination_user_id  *uuid.UUID
 	destination_queue_id *uuid.UUID
+	contact_list_id      *uuid.UUID
 	restricted           *bool
 	blocked              *bool
 	fault                *string
@@ -6480,6 +6483,55 @@ func (m *ChannelMutation) ResetDestinationQueueID() {
 	delete(m.clearedFields, channel.FieldDestinationQueueID)
 }
 
+// SetContactListID sets the "contact_list_id" field.
+func (m *ChannelMutation) SetContactListID(u uuid.UUID) {
+	m.contact_list_id = &u
+}
+
+// ContactListID returns the value of the "contact_list_id" field in the mutation.
+func (m *ChannelMutation) ContactListID() (r uuid.UUID, exists bool) {
+	v := m.contact_list_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContactListID returns the old "contact_list_id" field's value of the Channel entity.
+// If the Channel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ChannelMutation) OldContactListID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContactListID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContactListID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContactListID: %w", err)
+	}
+	return oldValue.ContactListID, nil
+}
+
+// ClearContactListID clears the value of the "contact_list_id" field.
+func (m *ChannelMutation) ClearContactListID() {
+	m.contact_list_id = nil
+	m.clearedFields[channel.FieldContactListID] = struct{}{}
+}
+
+// ContactListIDCleared returns if the "contact_list_id" field was cleared in this mutation.
+func (m *ChannelMutation) ContactListIDCleared() bool {
+	_, ok := m.clearedFields[channel.FieldContactListID]
+	return ok
+}
+
+// ResetContactListID resets all changes to the "contact_list_id" field.
+func (m *ChannelMutation) ResetContactListID() {
+	m.contact_list_id = nil
+	delete(m.clearedFields, channel.FieldContactListID)
+}
+
 // SetRestricted sets the "restricted" field.
 func (m *ChannelMutation) SetRestricted(b bool) {
 	m.restricted = &b
@@ -6812,7 +6864,7 @@ func (m *ChannelMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ChannelMutation) Fields() []string {
-	fields := make([]string, 0, 23)
+	fields := make([]string, 0, 24)
 	if m.created_at != nil {
 		fields = append(fields, channel.FieldCreatedAt)
 	}
@@ -6860,6 +6912,9 @@ func (m *ChannelMutation) Fields() []string {
 	}
 	if m.destination_queue_id != nil {
 		fields = append(fields, channel.FieldDestinationQueueID)
+	}
+	if m.contact_list_id != nil {
+		fields = append(fields, channel.FieldContactListID)
 	}
 	if m.restricted != nil {
 		fields = append(fields, channel.FieldRestricted)
@@ -6922,6 +6977,8 @@ func (m *ChannelMutation) Field(name string) (ent.Value, bool) {
 		return m.DestinationUserID()
 	case channel.FieldDestinationQueueID:
 		return m.DestinationQueueID()
+	case channel.FieldContactListID:
+		return m.ContactListID()
 	case channel.FieldRestricted:
 		return m.Restricted()
 	case channel.FieldBlocked:
@@ -6977,6 +7034,8 @@ func (m *ChannelMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldDestinationUserID(ctx)
 	case channel.FieldDestinationQueueID:
 		return m.OldDestinationQueueID(ctx)
+	case channel.FieldContactListID:
+		return m.OldContactListID(ctx)
 	case channel.FieldRestricted:
 		return m.OldRestricted(ctx)
 	case channel.FieldBlocked:
@@ -7112,6 +7171,13 @@ func (m *ChannelMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDestinationQueueID(v)
 		return nil
+	case channel.FieldContactListID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContactListID(v)
+		return nil
 	case channel.FieldRestricted:
 		v, ok := value.(bool)
 		if !ok {
@@ -7233,6 +7299,9 @@ func (m *ChannelMutation) ClearedFields() []string {
 	if m.FieldCleared(channel.FieldDestinationQueueID) {
 		fields = append(fields, channel.FieldDestinationQueueID)
 	}
+	if m.FieldCleared(channel.FieldContactListID) {
+		fields = append(fields, channel.FieldContactListID)
+	}
 	if m.FieldCleared(channel.FieldInboundCheckedAt) {
 		fields = append(fields, channel.FieldInboundCheckedAt)
 	}
@@ -7267,6 +7336,9 @@ func (m *ChannelMutation) ClearField(name string) error {
 		return nil
 	case channel.FieldDestinationQueueID:
 		m.ClearDestinationQueueID()
+		return nil
+	case channel.FieldContactListID:
+		m.ClearContactListID()
 		return nil
 	case channel.FieldInboundCheckedAt:
 		m.ClearInboundCheckedAt()
@@ -7329,6 +7401,9 @@ func (m *ChannelMutation) ResetField(name string) error {
 		return nil
 	case channel.FieldDestinationQueueID:
 		m.ResetDestinationQueueID()
+		return nil
+	case channel.FieldContactListID:
+		m.ResetContactListID()
 		return nil
 	case channel.FieldRestricted:
 		m.ResetRestricted()
@@ -8807,6 +8882,666 @@ func (m *ContactAddressMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *ContactAddressMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown ContactAddress edge %s", name)
+}
+
+// ContactListMutation represents an operation that mutates the ContactList nodes in the graph.
+type ContactListMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_at    *time.Time
+	updated_at    *time.Time
+	version       *int
+	addversion    *int
+	tenant_id     *uuid.UUID
+	name          *string
+	archived_at   *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*ContactList, error)
+	predicates    []predicate.ContactList
+}
+
+var _ ent.Mutation = (*ContactListMutation)(nil)
+
+// contactlistOption allows management of the mutation configuration using functional options.
+type contactlistOption func(*ContactListMutation)
+
+// newContactListMutation creates new mutation for the ContactList entity.
+func newContactListMutation(c config, op Op, opts ...contactlistOption) *ContactListMutation {
+	m := &ContactListMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeContactList,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withContactListID sets the ID field of the mutation.
+func withContactListID(id uuid.UUID) contactlistOption {
+	return func(m *ContactListMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ContactList
+		)
+		m.oldValue = func(ctx context.Context) (*ContactList, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ContactList.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withContactList sets the old ContactList of the mutation.
+func withContactList(node *ContactList) contactlistOption {
+	return func(m *ContactListMutation) {
+		m.oldValue = func(context.Context) (*ContactList, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ContactListMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ContactListMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ContactList entities.
+func (m *ContactListMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ContactListMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ContactListMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ContactList.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ContactListMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ContactListMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ContactList entity.
+// If the ContactList object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactListMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ContactListMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ContactListMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ContactListMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ContactList entity.
+// If the ContactList object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactListMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ContactListMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *ContactListMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *ContactListMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the ContactList entity.
+// If the ContactList object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactListMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *ContactListMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *ContactListMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *ContactListMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *ContactListMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *ContactListMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the ContactList entity.
+// If the ContactList object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactListMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *ContactListMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetName sets the "name" field.
+func (m *ContactListMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *ContactListMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the ContactList entity.
+// If the ContactList object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactListMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *ContactListMutation) ResetName() {
+	m.name = nil
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (m *ContactListMutation) SetArchivedAt(t time.Time) {
+	m.archived_at = &t
+}
+
+// ArchivedAt returns the value of the "archived_at" field in the mutation.
+func (m *ContactListMutation) ArchivedAt() (r time.Time, exists bool) {
+	v := m.archived_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchivedAt returns the old "archived_at" field's value of the ContactList entity.
+// If the ContactList object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactListMutation) OldArchivedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchivedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchivedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchivedAt: %w", err)
+	}
+	return oldValue.ArchivedAt, nil
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (m *ContactListMutation) ClearArchivedAt() {
+	m.archived_at = nil
+	m.clearedFields[contactlist.FieldArchivedAt] = struct{}{}
+}
+
+// ArchivedAtCleared returns if the "archived_at" field was cleared in this mutation.
+func (m *ContactListMutation) ArchivedAtCleared() bool {
+	_, ok := m.clearedFields[contactlist.FieldArchivedAt]
+	return ok
+}
+
+// ResetArchivedAt resets all changes to the "archived_at" field.
+func (m *ContactListMutation) ResetArchivedAt() {
+	m.archived_at = nil
+	delete(m.clearedFields, contactlist.FieldArchivedAt)
+}
+
+// Where appends a list predicates to the ContactListMutation builder.
+func (m *ContactListMutation) Where(ps ...predicate.ContactList) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ContactListMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ContactListMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ContactList, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ContactListMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ContactListMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ContactList).
+func (m *ContactListMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ContactListMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.created_at != nil {
+		fields = append(fields, contactlist.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, contactlist.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, contactlist.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, contactlist.FieldTenantID)
+	}
+	if m.name != nil {
+		fields = append(fields, contactlist.FieldName)
+	}
+	if m.archived_at != nil {
+		fields = append(fields, contactlist.FieldArchivedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ContactListMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case contactlist.FieldCreatedAt:
+		return m.CreatedAt()
+	case contactlist.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case contactlist.FieldVersion:
+		return m.Version()
+	case contactlist.FieldTenantID:
+		return m.TenantID()
+	case contactlist.FieldName:
+		return m.Name()
+	case contactlist.FieldArchivedAt:
+		return m.ArchivedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ContactListMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case contactlist.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case contactlist.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case contactlist.FieldVersion:
+		return m.OldVersion(ctx)
+	case contactlist.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case contactlist.FieldName:
+		return m.OldName(ctx)
+	case contactlist.FieldArchivedAt:
+		return m.OldArchivedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown ContactList field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ContactListMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case contactlist.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case contactlist.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case contactlist.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case contactlist.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case contactlist.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case contactlist.FieldArchivedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchivedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ContactList field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ContactListMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, contactlist.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ContactListMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case contactlist.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ContactListMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case contactlist.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ContactList numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ContactListMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(contactlist.FieldArchivedAt) {
+		fields = append(fields, contactlist.FieldArchivedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ContactListMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ContactListMutation) ClearField(name string) error {
+	switch name {
+	case contactlist.FieldArchivedAt:
+		m.ClearArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown ContactList nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ContactListMutation) ResetField(name string) error {
+	switch name {
+	case contactlist.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case contactlist.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case contactlist.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case contactlist.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case contactlist.FieldName:
+		m.ResetName()
+		return nil
+	case contactlist.FieldArchivedAt:
+		m.ResetArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown ContactList field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ContactListMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ContactListMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ContactListMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ContactListMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ContactListMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ContactListMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ContactListMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown ContactList unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ContactListMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown ContactList edge %s", name)
 }
 
 // CustomRoleMutation represents an operation that mutates the CustomRole nodes in the graph.

@@ -11,6 +11,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
@@ -133,19 +134,19 @@ func init() {
 	// channel.DefaultCredentialsHint holds the default value on creation for the credentials_hint field.
 	channel.DefaultCredentialsHint = channelDescCredentialsHint.Default.(string)
 	// channelDescRestricted is the schema descriptor for restricted field.
-	channelDescRestricted := channelFields[12].Descriptor()
+	channelDescRestricted := channelFields[13].Descriptor()
 	// channel.DefaultRestricted holds the default value on creation for the restricted field.
 	channel.DefaultRestricted = channelDescRestricted.Default.(bool)
 	// channelDescBlocked is the schema descriptor for blocked field.
-	channelDescBlocked := channelFields[13].Descriptor()
+	channelDescBlocked := channelFields[14].Descriptor()
 	// channel.DefaultBlocked holds the default value on creation for the blocked field.
 	channel.DefaultBlocked = channelDescBlocked.Default.(bool)
 	// channelDescFault is the schema descriptor for fault field.
-	channelDescFault := channelFields[14].Descriptor()
+	channelDescFault := channelFields[15].Descriptor()
 	// channel.DefaultFault holds the default value on creation for the fault field.
 	channel.DefaultFault = channelDescFault.Default.(string)
 	// channelDescMaxSegments is the schema descriptor for max_segments field.
-	channelDescMaxSegments := channelFields[15].Descriptor()
+	channelDescMaxSegments := channelFields[16].Descriptor()
 	// channel.DefaultMaxSegments holds the default value on creation for the max_segments field.
 	channel.DefaultMaxSegments = channelDescMaxSegments.Default.(int)
 	contactMixin := schema.Contact{}.Mixin()
@@ -170,6 +171,15 @@ func init() {
 	contactaddressDescVersion := contactaddressMixinFields0[3].Descriptor()
 	// contactaddress.DefaultVersion holds the default value on creation for the version field.
 	contactaddress.DefaultVersion = contactaddressDescVersion.Default.(int)
+	contactlistMixin := schema.ContactList{}.Mixin()
+	contactlistMixinFields0 := contactlistMixin[0].Fields()
+	_ = contactlistMixinFields0
+	contactlistFields := schema.ContactList{}.Fields()
+	_ = contactlistFields
+	// contactlistDescVersion is the schema descriptor for version field.
+	contactlistDescVersion := contactlistMixinFields0[3].Descriptor()
+	// contactlist.DefaultVersion holds the default value on creation for the version field.
+	contactlist.DefaultVersion = contactlistDescVersion.Default.(int)
 	customroleMixin := schema.CustomRole{}.Mixin()
 	customroleMixinFields0 := customroleMixin[0].Fields()
 	_ = customroleMixinFields0

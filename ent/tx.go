@@ -30,6 +30,8 @@ type Tx struct {
 	Contact *ContactClient
 	// ContactAddress is the client for interacting with the ContactAddress builders.
 	ContactAddress *ContactAddressClient
+	// ContactList is the client for interacting with the ContactList builders.
+	ContactList *ContactListClient
 	// CustomRole is the client for interacting with the CustomRole builders.
 	CustomRole *CustomRoleClient
 	// Department is the client for interacting with the Department builders.
@@ -193,6 +195,7 @@ func (tx *Tx) init() {
 	tx.Channel = NewChannelClient(tx.config)
 	tx.Contact = NewContactClient(tx.config)
 	tx.ContactAddress = NewContactAddressClient(tx.config)
+	tx.ContactList = NewContactListClient(tx.config)
 	tx.CustomRole = NewCustomRoleClient(tx.config)
 	tx.Department = NewDepartmentClient(tx.config)
 	tx.Interaction = NewInteractionClient(tx.config)

@@ -44,6 +44,8 @@ var applicationOf = map[authz.Permission]Application{
 	authz.InteractionsAssign: Messages,
 	authz.InteractionsClose:  Messages,
 	authz.ContactsRead:       Contacts,
+	authz.ContactListsRead:   Contacts,
+	authz.ContactListsWrite:  Contacts,
 }
 
 // ApplicationOf says to which application a permission belongs; "" is none.

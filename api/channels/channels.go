@@ -47,7 +47,7 @@ func Register(s *op.Surface, c Config) {
 		Summary: "Connect a provider account",
 		Description: "Adds an account that the tenant has at an SMS provider. The credentials are tried at the provider first and are never shown again. " +
 			"Configure the provider to send inbound messages to `inbound_url`, and Clickatell its delivery reports to `status_url`.",
-		Codes: []fault.Code{fault.CodeInvalidAddress, fault.CodeCredentialsRejected, fault.CodeProviderUnreachable, fault.CodeNumberTaken},
+		Codes: []fault.Code{fault.CodeInvalidAddress, fault.CodeCredentialsRejected, fault.CodeProviderUnreachable, fault.CodeNumberTaken, fault.CodeNotFound},
 	}, h.create, op.Before(h.checkNew))
 	op.Register(s, authz.ChannelsRead, op.Spec{
 		ID: "getChannel", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/channels/{channel_id}", Tag: Tag,
@@ -137,6 +137,7 @@ type Channel struct {
 	NumberID        *uuid.UUID   `json:"number_id" nullable:"true" doc:"The operator's number behind the channel, null for an account of the tenant's own."`
 	CredentialsHint string       `json:"credentials_hint" maxLength:"2000" doc:"Which account it is: identifiers, and the last four characters of secrets. Empty where the operator has the account." example:"account_sid AC0123456789abcdef0123456789abcdef, auth_token …9f3a"`
 	Destination     Destination  `json:"destination" doc:"Where inbound messages go."`
+	ContactListID   *uuid.UUID   `json:"contact_list_id" nullable:"true" doc:"The contact list to which senders are added whom nobody knew; null for none."`
 	Restricted      bool         `json:"restricted" doc:"Agents and users may use the channel who are its members (setChannelMembers)."`
 	Blocked         bool         `json:"blocked" doc:"The operator has switched off the number behind the channel: it receives and does not send."`
 	Fault           string       `json:"fault" maxLength:"500" doc:"Why the provider refuses the account; empty while it does not." example:""`
@@ -157,7 +158,7 @@ func (h handlers) channelView(ctx context.Context, c channels.Channel) Channel {
 		ID: c.ID, Kind: c.Kind, Provider: string(c.Provider), Name: c.Name, Address: c.Address, Status: c.Status,
 		NumberID: c.NumberID, CredentialsHint: c.CredentialsHint, Destination: destinationView(c.Destination), Restricted: c.Restricted, Blocked: c.Blocked, Fault: c.Fault, MaxSegments: c.MaxSegments,
 		OnUnknown: c.OnUnknown, InboundURL: c.InboundURL, StatusURL: c.StatusURL, Capabilities: capabilitiesView(c.Capabilities),
-		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
+		ContactListID: c.ContactListID, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
 }
 
@@ -182,12 +183,13 @@ func (h handlers) list(ctx context.Context, in *ListChannelsInput) (*op.List[Cha
 
 // CreateChannel is the body of createChannel.
 type CreateChannel struct {
-	Name        string      `json:"name" minLength:"1" maxLength:"100" doc:"What people call the channel." example:"Support line"`
-	Provider    string      `json:"provider" enum:"twilio,clickatell,sandbox" doc:"The company where the tenant has the account."`
-	Address     string      `json:"address" minLength:"3" maxLength:"16" pattern:"^\\+?[0-9]+$" doc:"The account's number, in E.164, or its short code." example:"+15145550100"`
-	Credentials Credentials `json:"credentials" writeOnly:"true" doc:"What the provider asks for."`
-	MaxSegments int         `json:"max_segments,omitempty" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message; 10 if it is left out." example:"10"`
-	OnUnknown   string      `json:"on_unknown,omitempty" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it; fail if it is left out."`
+	Name          string      `json:"name" minLength:"1" maxLength:"100" doc:"What people call the channel." example:"Support line"`
+	Provider      string      `json:"provider" enum:"twilio,clickatell,sandbox" doc:"The company where the tenant has the account."`
+	Address       string      `json:"address" minLength:"3" maxLength:"16" pattern:"^\\+?[0-9]+$" doc:"The account's number, in E.164, or its short code." example:"+15145550100"`
+	Credentials   Credentials `json:"credentials" writeOnly:"true" doc:"What the provider asks for."`
+	MaxSegments   int         `json:"max_segments,omitempty" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message; 10 if it is left out." example:"10"`
+	OnUnknown     string      `json:"on_unknown,omitempty" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it; fail if it is left out."`
+	ContactListID *uuid.UUID  `json:"contact_list_id,omitempty" nullable:"true" doc:"The contact list to which senders are added whom nobody knew; none if it is null or left out."`
 }
 
 // CreateChannelInput is the input of createChannel.
@@ -207,6 +209,7 @@ func (in *CreateChannelInput) channel() channels.NewChannel {
 	return channels.NewChannel{
 		Name: in.Body.Name, Provider: provider.Name(in.Body.Provider), Address: in.Body.Address,
 		Credentials: in.Body.Credentials.byName(), MaxSegments: in.Body.MaxSegments, OnUnknown: in.Body.OnUnknown,
+		ContactListID: in.Body.ContactListID,
 	}
 }
 
@@ -248,12 +251,13 @@ func (h handlers) get(ctx context.Context, in *ChannelPath) (*ChannelShown, erro
 
 // UpdateChannel is the body of updateChannel.
 type UpdateChannel struct {
-	Name        op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100" doc:"What people call the channel." example:"Support line"`
-	Status      op.Optional[string] `json:"status,omitzero" nullable:"false" enum:"active,inactive" doc:"inactive channels receive and do not send."`
-	MaxSegments op.Optional[int]    `json:"max_segments,omitzero" nullable:"false" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message." example:"10"`
-	OnUnknown   op.Optional[string] `json:"on_unknown,omitzero" nullable:"false" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it."`
-	Destination *Destination        `json:"destination,omitempty" doc:"Where inbound messages go. What is somebody's already stays his."`
-	Credentials *Credentials        `json:"credentials,omitempty" writeOnly:"true" doc:"All credentials anew."`
+	Name          op.Optional[string]    `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100" doc:"What people call the channel." example:"Support line"`
+	Status        op.Optional[string]    `json:"status,omitzero" nullable:"false" enum:"active,inactive" doc:"inactive channels receive and do not send."`
+	MaxSegments   op.Optional[int]       `json:"max_segments,omitzero" nullable:"false" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message." example:"10"`
+	OnUnknown     op.Optional[string]    `json:"on_unknown,omitzero" nullable:"false" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it."`
+	Destination   *Destination           `json:"destination,omitempty" doc:"Where inbound messages go. What is somebody's already stays his."`
+	ContactListID op.Optional[uuid.UUID] `json:"contact_list_id,omitzero" doc:"The contact list to which senders are added whom nobody knew from now on; null for none."`
+	Credentials   *Credentials           `json:"credentials,omitempty" writeOnly:"true" doc:"All credentials anew."`
 }
 
 // UpdateChannelInput is the input of updateChannel.
@@ -267,6 +271,9 @@ func (in *UpdateChannelInput) change() channels.Change {
 	c := channels.Change{
 		Name: in.Body.Name.Pointer(), Status: in.Body.Status.Pointer(), MaxSegments: in.Body.MaxSegments.Pointer(),
 		OnUnknown: in.Body.OnUnknown.Pointer(), Destination: in.Body.Destination.destination(),
+	}
+	if in.Body.ContactListID.Set {
+		c.ContactList = &channels.ContactListChoice{ID: in.Body.ContactListID.Pointer()}
 	}
 	if in.Body.Credentials != nil {
 		c.Credentials = in.Body.Credentials.byName()

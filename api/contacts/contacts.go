@@ -1,4 +1,5 @@
-// Package contacts serves the people outside and their wish to be left alone.
+// Package contacts serves the people outside, the lists that they are on, and
+// their wish to be left alone.
 package contacts
 
 import (
@@ -32,12 +33,13 @@ func Register(s *op.Surface, c Config) {
 	h := handlers{c}
 	op.Register(s, authz.ContactsRead, op.Spec{
 		ID: "listContacts", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/contacts", Tag: Tag,
-		Summary: "List contacts", Description: "Lists the people that the tenant knows, oldest first.",
+		Summary: "List contacts", Description: "Lists the people that the tenant knows, or those on one contact list, oldest first.",
 	}, h.list)
 	op.Register(s, authz.ContactsRead, op.Spec{
 		ID: "getContact", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/contacts/{contact_id}", Tag: Tag,
 		Summary: "Show a contact", Description: "Shows one person with the addresses at which he can be reached.",
 	}, h.get)
+	h.registerLists(s)
 	op.Register(s, authz.OptOutsRead, op.Spec{
 		ID: "listOptOuts", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/opt-outs", Tag: Tag,
 		Summary: "List opt-outs",
@@ -71,6 +73,7 @@ func view(c contacts.Contact) Contact {
 type ListContactsInput struct {
 	path.Tenant
 	op.Page
+	ListID uuid.UUID `query:"list_id" doc:"Only the contacts on this list."`
 }
 
 func (h handlers) list(ctx context.Context, in *ListContactsInput) (*op.List[Contact], error) {
@@ -78,7 +81,11 @@ func (h handlers) list(ctx context.Context, in *ListContactsInput) (*op.List[Con
 	if err != nil {
 		return nil, err
 	}
-	rows, err := h.Contacts.List(ctx, after.After(), in.Fetch())
+	var listID *uuid.UUID
+	if in.ListID != uuid.Nil {
+		listID = &in.ListID
+	}
+	rows, err := h.Contacts.List(ctx, listID, after.After(), in.Fetch())
 	if err != nil {
 		return nil, err
 	}

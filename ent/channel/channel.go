@@ -45,6 +45,8 @@ const (
 	FieldDestinationUserID = "destination_user_id"
 	// FieldDestinationQueueID holds the string denoting the destination_queue_id field in the database.
 	FieldDestinationQueueID = "destination_queue_id"
+	// FieldContactListID holds the string denoting the contact_list_id field in the database.
+	FieldContactListID = "contact_list_id"
 	// FieldRestricted holds the string denoting the restricted field in the database.
 	FieldRestricted = "restricted"
 	// FieldBlocked holds the string denoting the blocked field in the database.
@@ -82,6 +84,7 @@ var Columns = []string{
 	FieldDestinationType,
 	FieldDestinationUserID,
 	FieldDestinationQueueID,
+	FieldContactListID,
 	FieldRestricted,
 	FieldBlocked,
 	FieldFault,
@@ -299,6 +302,11 @@ func ByDestinationUserID(opts ...sql.OrderTermOption) OrderOption {
 // ByDestinationQueueID orders the results by the destination_queue_id field.
 func ByDestinationQueueID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDestinationQueueID, opts...).ToFunc()
+}
+
+// ByContactListID orders the results by the contact_list_id field.
+func ByContactListID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldContactListID, opts...).ToFunc()
 }
 
 // ByRestricted orders the results by the restricted field.

@@ -120,6 +120,11 @@ func DestinationQueueID(v uuid.UUID) predicate.Channel {
 	return predicate.Channel(sql.FieldEQ(FieldDestinationQueueID, v))
 }
 
+// ContactListID applies equality check predicate on the "contact_list_id" field. It's identical to ContactListIDEQ.
+func ContactListID(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldContactListID, v))
+}
+
 // Restricted applies equality check predicate on the "restricted" field. It's identical to RestrictedEQ.
 func Restricted(v bool) predicate.Channel {
 	return predicate.Channel(sql.FieldEQ(FieldRestricted, v))
@@ -903,6 +908,56 @@ func DestinationQueueIDIsNil() predicate.Channel {
 // DestinationQueueIDNotNil applies the NotNil predicate on the "destination_queue_id" field.
 func DestinationQueueIDNotNil() predicate.Channel {
 	return predicate.Channel(sql.FieldNotNull(FieldDestinationQueueID))
+}
+
+// ContactListIDEQ applies the EQ predicate on the "contact_list_id" field.
+func ContactListIDEQ(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldContactListID, v))
+}
+
+// ContactListIDNEQ applies the NEQ predicate on the "contact_list_id" field.
+func ContactListIDNEQ(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldContactListID, v))
+}
+
+// ContactListIDIn applies the In predicate on the "contact_list_id" field.
+func ContactListIDIn(vs ...uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldIn(FieldContactListID, vs...))
+}
+
+// ContactListIDNotIn applies the NotIn predicate on the "contact_list_id" field.
+func ContactListIDNotIn(vs ...uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldNotIn(FieldContactListID, vs...))
+}
+
+// ContactListIDGT applies the GT predicate on the "contact_list_id" field.
+func ContactListIDGT(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldGT(FieldContactListID, v))
+}
+
+// ContactListIDGTE applies the GTE predicate on the "contact_list_id" field.
+func ContactListIDGTE(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldGTE(FieldContactListID, v))
+}
+
+// ContactListIDLT applies the LT predicate on the "contact_list_id" field.
+func ContactListIDLT(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldLT(FieldContactListID, v))
+}
+
+// ContactListIDLTE applies the LTE predicate on the "contact_list_id" field.
+func ContactListIDLTE(v uuid.UUID) predicate.Channel {
+	return predicate.Channel(sql.FieldLTE(FieldContactListID, v))
+}
+
+// ContactListIDIsNil applies the IsNil predicate on the "contact_list_id" field.
+func ContactListIDIsNil() predicate.Channel {
+	return predicate.Channel(sql.FieldIsNull(FieldContactListID))
+}
+
+// ContactListIDNotNil applies the NotNil predicate on the "contact_list_id" field.
+func ContactListIDNotNil() predicate.Channel {
+	return predicate.Channel(sql.FieldNotNull(FieldContactListID))
 }
 
 // RestrictedEQ applies the EQ predicate on the "restricted" field.

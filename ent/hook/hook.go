@@ -105,6 +105,18 @@ func (f ContactAddressFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Val
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ContactAddressMutation", m)
 }
 
+// The ContactListFunc type is an adapter to allow the use of ordinary
+// function as ContactList mutator.
+type ContactListFunc func(context.Context, *ent.ContactListMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ContactListFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ContactListMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ContactListMutation", m)
+}
+
 // The CustomRoleFunc type is an adapter to allow the use of ordinary
 // function as CustomRole mutator.
 type CustomRoleFunc func(context.Context, *ent.CustomRoleMutation) (ent.Value, error)

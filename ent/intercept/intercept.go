@@ -16,6 +16,7 @@ import (
 	"github.com/trellishq/trellis/ent/channel"
 	"github.com/trellishq/trellis/ent/contact"
 	"github.com/trellishq/trellis/ent/contactaddress"
+	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
 	"github.com/trellishq/trellis/ent/interaction"
@@ -301,6 +302,33 @@ func (f TraverseContactAddress) Traverse(ctx context.Context, q ent.Query) error
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.ContactAddressQuery", q)
+}
+
+// The ContactListFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ContactListFunc func(context.Context, *ent.ContactListQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ContactListFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ContactListQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ContactListQuery", q)
+}
+
+// The TraverseContactList type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseContactList func(context.Context, *ent.ContactListQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseContactList) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseContactList) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ContactListQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ContactListQuery", q)
 }
 
 // The CustomRoleFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -646,6 +674,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.ContactQuery, predicate.Contact, contact.OrderOption]{typ: ent.TypeContact, tq: q}, nil
 	case *ent.ContactAddressQuery:
 		return &query[*ent.ContactAddressQuery, predicate.ContactAddress, contactaddress.OrderOption]{typ: ent.TypeContactAddress, tq: q}, nil
+	case *ent.ContactListQuery:
+		return &query[*ent.ContactListQuery, predicate.ContactList, contactlist.OrderOption]{typ: ent.TypeContactList, tq: q}, nil
 	case *ent.CustomRoleQuery:
 		return &query[*ent.CustomRoleQuery, predicate.CustomRole, customrole.OrderOption]{typ: ent.TypeCustomRole, tq: q}, nil
 	case *ent.DepartmentQuery:

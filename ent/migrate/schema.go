@@ -206,6 +206,7 @@ var (
 		{Name: "destination_type", Type: field.TypeEnum, Enums: []string{"tenant", "user", "queue"}, Default: "tenant"},
 		{Name: "destination_user_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "destination_queue_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "contact_list_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "restricted", Type: field.TypeBool, Default: false},
 		{Name: "blocked", Type: field.TypeBool, Default: false},
 		{Name: "fault", Type: field.TypeString, Size: 2147483647, Default: ""},
@@ -292,6 +293,29 @@ var (
 				Name:    "contactaddress_tenant_id_kind_value_linked_at",
 				Unique:  false,
 				Columns: []*schema.Column{ContactAddressesColumns[4], ContactAddressesColumns[6], ContactAddressesColumns[7], ContactAddressesColumns[8]},
+			},
+		},
+	}
+	// ContactListsColumns holds the columns for the "contact_lists" table.
+	ContactListsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+	}
+	// ContactListsTable holds the schema information for the "contact_lists" table.
+	ContactListsTable = &schema.Table{
+		Name:       "contact_lists",
+		Columns:    ContactListsColumns,
+		PrimaryKey: []*schema.Column{ContactListsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "contactlist_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{ContactListsColumns[4], ContactListsColumns[0]},
 			},
 		},
 	}
@@ -757,6 +781,7 @@ var (
 		ChannelsTable,
 		ContactsTable,
 		ContactAddressesTable,
+		ContactListsTable,
 		CustomRolesTable,
 		DepartmentsTable,
 		InteractionsTable,

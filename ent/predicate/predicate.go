@@ -30,6 +30,9 @@ type Contact func(*sql.Selector)
 // ContactAddress is the predicate function for contactaddress builders.
 type ContactAddress func(*sql.Selector)
 
+// ContactList is the predicate function for contactlist builders.
+type ContactList func(*sql.Selector)
+
 // CustomRole is the predicate function for customrole builders.
 type CustomRole func(*sql.Selector)
 

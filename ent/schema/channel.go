@@ -31,6 +31,7 @@ func (Channel) Fields() []ent.Field {
 		field.Enum("destination_type").Values("tenant", "user", "queue").Default("tenant").Comment("where inbound messages go"),
 		field.UUID("destination_user_id", uuid.UUID{}).Optional().Nillable(),
 		field.UUID("destination_queue_id", uuid.UUID{}).Optional().Nillable(),
+		field.UUID("contact_list_id", uuid.UUID{}).Optional().Nillable().Comment("the list on which senders come whom nobody knew"),
 		field.Bool("restricted").Default(false).Comment("agents and users may choose it who are its members"),
 		field.Bool("blocked").Default(false).Comment("the operator has switched off the number behind it"),
 		field.Text("fault").Default("").Comment("why the provider refuses the account; empty while it does not"),

@@ -123,7 +123,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	t.Helper()
 	const phone, theirPhone = "+12025550100", "+12025550199"
 	user, channel, contact, interaction, message := id.New(), id.New(), id.New(), id.New(), id.New()
-	queue := id.New()
+	queue, list := id.New(), id.New()
 	department := id.New()
 	put := func(table string, r row) {
 		t.Helper()
@@ -160,12 +160,14 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	entity("sender_ids", row{"name": "ACME"})
 	entity("queues", row{"id": queue, "name": "Orders"})
 	put("queue_members", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start})
+	entity("contact_lists", row{"id": list, "name": "New customers"})
 	entity("channels", row{
-		"id": channel, "kind": "sms", "provider": "sim", "name": "Desk", "address": phone,
+		"id": channel, "contact_list_id": list, "kind": "sms", "provider": "sim", "name": "Desk", "address": phone,
 		"credentials": `\x01`, "hook_token": "channel-" + mark,
 	})
 	put("channel_members", row{"channel_id": channel, "user_id": user, "created_at": testkit.Start})
 	entity("contacts", row{"id": contact, "name": "Bob", "channel_id": channel})
+	put("contact_list_members", row{"list_id": list, "contact_id": contact, "created_at": testkit.Start})
 	entity("contact_addresses", row{"contact_id": contact, "kind": "phone", "value": theirPhone, "linked_at": testkit.Start})
 	entity("interactions", row{
 		"id": interaction, "channel_id": channel, "contact_id": contact, "address": theirPhone, "status": "open",

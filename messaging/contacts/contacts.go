@@ -1,5 +1,5 @@
-// Package contacts owns the people outside and the addresses at which they can
-// be reached. It knows nothing of what is said to them.
+// Package contacts owns the people outside, the addresses at which they can be
+// reached, and the lists that they are on. It knows nothing of what is said to them.
 package contacts
 
 import (
@@ -47,17 +47,37 @@ type Contact struct {
 // share it, the one linked last is meant (decisions C-12). It runs in the
 // caller's transaction.
 func (s *Service) ForAddress(ctx context.Context, channelID uuid.UUID, address string) (uuid.UUID, error) {
+	contactID, _, err := s.forAddress(ctx, channelID, address)
+	return contactID, err
+}
+
+// ForSender is ForAddress for somebody who has written to a channel. Whom nobody
+// knew comes on the channel's list, where it has one.
+func (s *Service) ForSender(ctx context.Context, channelID uuid.UUID, listID *uuid.UUID, address string) (uuid.UUID, error) {
+	contactID, created, err := s.forAddress(ctx, channelID, address)
+	if err != nil || !created || listID == nil {
+		return contactID, err
+	}
+	return contactID, s.addToList(ctx, *listID, contactID)
+}
+
+func (s *Service) forAddress(ctx context.Context, channelID uuid.UUID, address string) (contactID uuid.UUID, created bool, err error) {
 	known, err := s.behind(ctx, address)
 	if !ent.IsNotFound(err) {
-		return known, err
+		return known, false, err
 	}
 	// Two channels may hear of an unknown address at the same time.
 	if err := lockAddress(ctx, address); err != nil {
-		return uuid.Nil, err
+		return uuid.Nil, false, err
 	}
 	if known, err = s.behind(ctx, address); !ent.IsNotFound(err) {
-		return known, err
+		return known, false, err
 	}
+	contactID, err = s.create(ctx, channelID, address)
+	return contactID, err == nil, err
+}
+
+func (s *Service) create(ctx context.Context, channelID uuid.UUID, address string) (uuid.UUID, error) {
 	client := s.store.Ent(ctx)
 	created, err := client.Contact.Create().SetChannelID(channelID).Save(ctx)
 	if err != nil {
@@ -128,12 +148,16 @@ func (s *Service) Get(ctx context.Context, contactID uuid.UUID) (Contact, error)
 	return out, err
 }
 
-// List returns contacts behind a given id, oldest first.
-func (s *Service) List(ctx context.Context, after uuid.UUID, limit int) ([]Contact, error) {
+// List returns contacts behind a given id, oldest first; with listID those on
+// that list.
+func (s *Service) List(ctx context.Context, listID *uuid.UUID, after uuid.UUID, limit int) ([]Contact, error) {
 	var out []Contact
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		rows, err := s.store.Ent(ctx).Contact.Query().Where(contact.IDGT(after)).
-			Order(ent.Asc(contact.FieldID)).Limit(limit).All(ctx)
+		q := s.store.Ent(ctx).Contact.Query().Where(contact.IDGT(after))
+		if listID != nil {
+			q.Where(onList(*listID))
+		}
+		rows, err := q.Order(ent.Asc(contact.FieldID)).Limit(limit).All(ctx)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 	if err != nil || known {
 		return err
 	}
-	conversation, err := s.receivingConversation(ctx, channelID, in.From)
+	conversation, err := s.receivingConversation(ctx, through, in.From)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 
 // receivingConversation is the conversation that an inbound message joins: the
 // one that is not closed, or a new one.
-func (s *Service) receivingConversation(ctx context.Context, channelID uuid.UUID, address string) (*ent.Interaction, error) {
-	row, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.ChannelID(channelID),
+func (s *Service) receivingConversation(ctx context.Context, through channels.Channel, address string) (*ent.Interaction, error) {
+	row, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.ChannelID(through.ID),
 		interaction.Address(address), interaction.StatusEQ(Solved)).ForUpdate().Only(ctx)
 	if err == nil {
 		if err := s.close(ctx, row, nil, solvedReason); err != nil {
@@ -81,11 +81,11 @@ func (s *Service) receivingConversation(ctx context.Context, channelID uuid.UUID
 	} else if !ent.IsNotFound(err) {
 		return nil, err
 	}
-	contactID, err := s.contacts.ForAddress(ctx, channelID, address)
+	contactID, err := s.contacts.ForSender(ctx, through.ID, through.ContactListID, address)
 	if err != nil {
 		return nil, err
 	}
-	row, _, err = s.conversation(ctx, channelID, contactID, address)
+	row, _, err = s.conversation(ctx, through.ID, contactID, address)
 	return row, err
 }
 
