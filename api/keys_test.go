@@ -255,7 +255,7 @@ func TestKeysAreRotated(t *testing.T) {
 // Browsers are let in from the web sites that the tenant, one above it or a key
 // of theirs names, and from no others (rules C10-3).
 //
-// Covers: TEN-17
+// Covers: TEN-17 TEN-18
 func TestWebSites(t *testing.T) {
 	t.Parallel()
 	p := apitest.Start(t)

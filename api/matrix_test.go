@@ -590,6 +590,7 @@ func expected(c *caller, n *node, r rule) int {
 }
 
 // Every operation by every role from every place.
+// Covers: TEN-02
 func TestWhoMayDoWhatWhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -381,7 +381,7 @@ func TestPresenceLapsesWithoutASign(t *testing.T) {
 	_ = pair
 }
 
-// Covers: USR-14 USR-15 TEN-14
+// Covers: USR-14 USR-15 TEN-14 SET-03
 func TestEverybodyChangesHisOwnAccount(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t)
