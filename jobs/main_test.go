@@ -183,15 +183,38 @@ func realRedis(t *testing.T) redisServer {
 			t.Error(err)
 		}
 	}
+	var deaf net.Listener
 	r.stop = func() {
 		_ = running.Process.Kill()
 		eventually(t, "redis-server is gone", func() bool { return !answers() })
+		// Another test's server could get the port and answer in its place.
+		eventually(t, "the port is held", func() (held bool) { deaf, held = holdPort(port); return held })
+		t.Cleanup(func() { _ = deaf.Close() })
 	}
 	r.restart = func() {
+		_ = deaf.Close()
 		start()
 		eventually(t, "redis-server is back", answers)
 	}
 	return r
+}
+
+// holdPort takes a port and hangs up on whoever calls.
+func holdPort(port int) (net.Listener, bool) {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return nil, false
+	}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = connection.Close()
+		}
+	}()
+	return listener, true
 }
 
 func openQueues(t testing.TB, r redisServer) *jobs.Queues {
