@@ -71,14 +71,12 @@ var verbs = []string{
 	"disable",
 	"disconnect",
 	"end",
-	"enroll",
 	"export",
 	"finish",
 	"generate",
 	"get",
 	"inject",
 	"invite",
-	"issue",
 	"list",
 	"mark",
 	"move",
@@ -102,7 +100,6 @@ var verbs = []string{
 	"suspend",
 	"update",
 	"upload",
-	"verify",
 }
 
 var verbNoun = regexp.MustCompile(`^([a-z]+)([A-Z][A-Za-z]*)$`)

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -98,7 +97,7 @@ func wordsOf(permissions []authz.Permission) []string {
 	for _, permission := range permissions {
 		words = append(words, string(permission))
 	}
-	return slices.Clip(words)
+	return words
 }
 
 // or is the id, or uuid.Nil where there is none.

@@ -131,14 +131,14 @@ func (s *Service) lockTarget(ctx context.Context, userID uuid.UUID) (authority, 
 }
 
 func (s *Service) applyToUser(ctx context.Context, a authority, present *ent.User, c UserChange) error {
-	next, c, err := s.next(ctx, a, present, c)
+	next, after, c, err := s.next(ctx, a, present, c)
 	if err != nil {
 		return err
 	}
 	if c == (UserChange{}) {
 		return nil
 	}
-	if err := s.mayApply(ctx, a, present, next, c); err != nil {
+	if err := s.mayApply(ctx, a, present, after, c); err != nil {
 		return err
 	}
 	update := present.Update()
@@ -191,9 +191,9 @@ func (c UserChange) apply(present *ent.User, m *ent.UserMutation) (changed []str
 	return append(changed, c.Tools.apply(m)...), nil
 }
 
-// next is what the person would be given after a change, and the change without
-// what would change nothing.
-func (s *Service) next(ctx context.Context, a authority, present *ent.User, c UserChange) (distribution, UserChange, error) {
+// next is what the person would be given after a change, what that amounts to,
+// and the change without what would change nothing.
+func (s *Service) next(ctx context.Context, a authority, present *ent.User, c UserChange) (distribution, holding, UserChange, error) {
 	now := distributionOf(present)
 	next := now
 	if c.Role != nil {
@@ -201,7 +201,7 @@ func (s *Service) next(ctx context.Context, a authority, present *ent.User, c Us
 	}
 	if c.CustomRoleID != nil {
 		if err := s.takeCustomRole(ctx, &next, c); err != nil {
-			return next, c, err
+			return next, holding{}, c, err
 		}
 	}
 	if c.Denied != nil {
@@ -210,8 +210,8 @@ func (s *Service) next(ctx context.Context, a authority, present *ent.User, c Us
 	if c.Granted != nil {
 		next.granted = *c.Granted
 	}
-	_, err := s.holdingFor(ctx, a.node.Kind, next)
-	return next, c.against(present, now, next), err
+	after, err := s.holdingFor(ctx, a.node.Kind, next)
+	return next, after, c.against(present, now, next), err
 }
 
 // against leaves of a change what would change something.
@@ -268,7 +268,7 @@ func setRights(update *ent.UserUpdateOne, next distribution, c UserChange) (chan
 }
 
 // mayApply asks whether the caller may, and whether the tenant can bear it.
-func (s *Service) mayApply(ctx context.Context, a authority, present *ent.User, next distribution, c UserChange) error {
+func (s *Service) mayApply(ctx context.Context, a authority, present *ent.User, after holding, c UserChange) error {
 	if err := notArchived(present); err != nil {
 		return err
 	}
@@ -280,10 +280,6 @@ func (s *Service) mayApply(ctx context.Context, a authority, present *ent.User, 
 		return nil
 	}
 	if err := s.mayChange(ctx, a, present); err != nil {
-		return err
-	}
-	after, err := s.holdingFor(ctx, a.node.Kind, next)
-	if err != nil {
 		return err
 	}
 	if c.ofRights() {

@@ -116,44 +116,44 @@ func execute(ctx context.Context, database, statement string) error {
 	return err
 }
 
-// services are the parts that decide about a caller, in this process.
-func (f *forest) services() (*identity.Service, *tenants.Service, func(), error) {
+// services starts what decides about callers, in this process; the function ends it.
+func (f *forest) services() (*identity.Service, func(), error) {
 	keys, err := secret.ParseKeys(f.masters)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	keyring, err := secret.NewKeyring(keys...)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	urls := map[string]string{}
 	for _, role := range []string{store.RoleApp, store.RoleSystem} {
 		if urls[role], err = store.RoleURL(f.ownerURL(), role, hex.EncodeToString(keyring.Derive("database password of "+role))); err != nil {
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
 	}
 	s, err := store.Open(store.Config{AppURL: urls[store.RoleApp], SystemURL: urls[store.RoleSystem], Clock: clock.System{}})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	policy, err := authz.New()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	log := events.New(s)
 	tree := tenants.New(s, log)
 	letters, err := mail.New(mail.Config{Store: s, Keyring: keyring, Wake: func() {}, Log: slog.Default()})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	people, err := identity.New(identity.Config{
 		Store: s, Log: log, Tenants: tree, Departments: departments.New(s, log), Mail: letters,
 		Policy: policy, Keyring: keyring, Issuer: "figures", Audience: "figures",
 	})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return people, tree, func() { people.Close(); _ = s.Close() }, nil
+	return people, func() { people.Close(); _ = s.Close() }, nil
 }
 
 const (
@@ -215,7 +215,7 @@ type probe struct {
 }
 
 func (f *forest) probe(ctx context.Context) (*probe, error) {
-	people, _, closeAll, err := f.services()
+	people, closeAll, err := f.services()
 	if err != nil {
 		return nil, err
 	}
