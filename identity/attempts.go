@@ -26,6 +26,10 @@ import (
 const (
 	freeFailures = 5
 	maxDelay     = 15 * time.Minute
+	// trustedFailures is how often a network may fail, at whatever accounts,
+	// before its attempts at accounts that do not know it are only worth what the
+	// lane for suspects has left.
+	trustedFailures = 3
 	// ForgetFailures is after how long a failure counts no more.
 	ForgetFailures = time.Hour
 	// ForgetNetworks is after how long a network is unknown to an account again.
@@ -51,9 +55,12 @@ type attempts struct {
 
 // attempt is one that was counted.
 type attempt struct {
-	pair, account []byte
+	pair, account, network []byte
 	// known is set for a network that has succeeded at the account before.
 	known bool
+	// suspect is set for a network that the account does not know, and that has
+	// failed at some accounts lately.
+	suspect bool
 }
 
 // errDelayed undoes the count of an attempt that comes too early.
@@ -73,6 +80,7 @@ func (a attempts) key(parts ...string) []byte {
 func (a attempts) count(ctx context.Context, at occasion, subject, ip string) (attempt, error) {
 	try := attempt{
 		pair: a.key(string(at), subject, networkOf(ip)), account: a.key(string(at), subject),
+		network: a.key("network", networkOf(ip)),
 	}
 	now := a.store.Now()
 	pair, err := readAttempts(ctx, try.pair)
@@ -91,7 +99,23 @@ func (a attempts) count(ctx context.Context, at occasion, subject, ip string) (a
 	if err := a.add(ctx, try.pair, now); err != nil || try.known {
 		return try, err
 	}
-	return try, a.add(ctx, try.account, now)
+	if err := a.add(ctx, try.account, now); err != nil {
+		return try, err
+	}
+	try.suspect, err = a.suspect(ctx, try.network, now)
+	return try, err
+}
+
+// suspect counts one more at a network, which nobody is delayed for: many people
+// may share it.
+func (a attempts) suspect(ctx context.Context, network []byte, now time.Time) (bool, error) {
+	var failures int
+	err := store.QueryRow(ctx, []any{&failures}, `
+		INSERT INTO sign_in_attempts AS a (key, failures, last_at) VALUES ($1, 1, $2)
+		ON CONFLICT (key) DO UPDATE
+		SET failures = CASE WHEN a.last_at < $3 THEN 1 ELSE a.failures + 1 END, last_at = $2
+		RETURNING failures`, network, now, now.Add(-ForgetFailures))
+	return failures > trustedFailures, err
 }
 
 // counted is what is known of a key.
@@ -166,6 +190,10 @@ func (a attempts) takeBack(ctx context.Context, try attempt, completed bool) err
 			UPDATE sign_in_attempts SET failures = greatest(failures - 1, 0),
 			       delayed_until = CASE WHEN failures > $2 THEN delayed_until END
 			WHERE key = $1`, try.account, freeFailures)
+		if err != nil {
+			return err
+		}
+		_, err = store.Exec(ctx, `UPDATE sign_in_attempts SET failures = greatest(failures - 1, 0) WHERE key = $1`, try.network)
 		return err
 	})
 }

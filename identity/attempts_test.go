@@ -127,6 +127,47 @@ func TestAnAttackKeepsNobodyOut(t *testing.T) {
 	}
 }
 
+// A network that fails at one account after the other gets the lane for
+// suspects, and nobody else does: not even from there, where he is known.
+func TestAFailingNetworkIsSuspect(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	known, other := w.user(t, w.customer, authz.Agent, "ann"), w.user(t, w.customer, authz.Agent, "bob")
+	const office = "192.0.2.1"
+	if ok, _ := w.tryLogin(t, known.Login, password, office); !ok {
+		t.Fatal("the owner cannot sign in")
+	}
+	suspects := func(login, given, ip string) (n int64) {
+		t.Helper()
+		w.hashes.Watch(func() { n = w.hashes.Suspected() })
+		if _, hashes := w.tryLogin(t, login, given, ip); hashes != 1 {
+			t.Fatalf("%d hashes", hashes)
+		}
+		return n
+	}
+	for i := range 3 {
+		if suspects(fmt.Sprintf("victim%d@customer.example", i), "wrong", office) != 0 {
+			t.Errorf("suspected at failure %d", i)
+		}
+	}
+	if suspects("victim6@customer.example", "wrong", office) != 1 {
+		t.Error("four failures are not suspect")
+	}
+	if suspects(known.Login, password, office) != 0 {
+		t.Error("who is known there is suspected")
+	}
+	if suspects("victim7@customer.example", "wrong", "198.51.100.7") != 0 {
+		t.Error("another network is suspected")
+	}
+	if suspects(other.Login, password, office) != 1 || suspects(other.Login, password, office) != 0 {
+		t.Error("who signs in from a suspect network for the first time, and then again")
+	}
+	w.clock.Advance(2 * time.Hour)
+	if suspects("victim8@customer.example", "wrong", office) != 0 {
+		t.Error("failures are never forgotten")
+	}
+}
+
 // Many attempts at once are no way around the count.
 func TestManyAttemptsAtOnceAreCounted(t *testing.T) {
 	t.Parallel()

@@ -12,11 +12,25 @@ func (p *Passwords) SetDerive(f func(password string) []byte) {
 	p.derive = func(_ hashed, password string) []byte { return f(password) }
 }
 
+// Watch has each hash seen while it is made.
+func (p *Passwords) Watch(see func()) {
+	p.derive = func(h hashed, password string) []byte {
+		see()
+		return h.derive(password)
+	}
+}
+
 // Waiting is how many wait for a slot.
 func (p *Passwords) Waiting() int64 { return p.waiting.Load() }
 
 // Slots is how many hashes run at once.
 func (p *Passwords) Slots() int { return cap(p.slots) }
+
+// MaxSuspected is how many suspects are served or wait.
+const MaxSuspected = maxSuspected
+
+// Suspected is how many suspects are served or wait at this moment.
+func (p *Passwords) Suspected() int64 { return p.suspected.Load() }
 
 // MaxHashingQueue is how many may wait.
 const MaxHashingQueue = maxHashingQueue

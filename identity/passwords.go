@@ -21,6 +21,8 @@ type Passwords struct {
 
 	slots      chan struct{}
 	waiting    atomic.Int64
+	suspects   chan struct{} // holds the one that is served, while it rests too
+	suspected  atomic.Int64  // how many are served or wait there
 	operations atomic.Int64
 	typical    atomic.Int64 // nanoseconds that one operation takes
 }
@@ -30,6 +32,11 @@ const (
 	maxHashing      = 4
 	maxHashingQueue = 50
 	hashingRetry    = time.Second
+	// Suspects are served one at a time, with a rest of suspectRest times the
+	// work after each: a quarter of one processor at most.
+	suspectRest  = 3
+	maxSuspected = 10
+	suspectRetry = 10 * time.Second
 )
 
 // NewPasswords makes hashes of the given cost. At most four run at once, and
@@ -39,7 +46,8 @@ func NewPasswords(cost Hashing) *Passwords {
 	nobody.sum = random(hashSize)
 	return &Passwords{
 		cost: cost, nobody: nobody, derive: hashed.derive,
-		slots: make(chan struct{}, min(maxHashing, (runtime.GOMAXPROCS(0)+1)/2)),
+		slots:    make(chan struct{}, min(maxHashing, (runtime.GOMAXPROCS(0)+1)/2)),
+		suspects: make(chan struct{}, 1),
 	}
 }
 
@@ -71,6 +79,29 @@ func (p *Passwords) Verify(ctx context.Context, hash, password string) (right, w
 	return right, right && h.weakerThan(p.cost), nil
 }
 
+// VerifySuspect is Verify for a guess that looks hostile. All of them together
+// get a quarter of one processor, whatever their number: a flood of them is felt
+// by nobody else. It fails with rate_limited where too many wait already.
+func (p *Passwords) VerifySuspect(ctx context.Context, hash, password string) (right, weak bool, err error) {
+	defer p.suspected.Add(-1)
+	if p.suspected.Add(1) > maxSuspected {
+		return false, false, errCrowded
+	}
+	select {
+	case p.suspects <- struct{}{}:
+	case <-ctx.Done():
+		return false, false, ctx.Err()
+	}
+	defer func() {
+		time.AfterFunc(suspectRest*time.Duration(p.typical.Load()), func() { <-p.suspects })
+	}()
+	return p.Verify(ctx, hash, password)
+}
+
+// errCrowded is the answer to one suspect of too many.
+var errCrowded = fault.New(fault.Exhausted, fault.CodeRateLimited,
+	"Too many attempts to sign in have failed from here. Wait before the next one.").After(suspectRetry)
+
 // Operations is how many hashes were computed so far.
 func (p *Passwords) Operations() int64 { return p.operations.Load() }
 
@@ -82,7 +113,15 @@ func (p *Passwords) run(ctx context.Context, h hashed, password string) ([]byte,
 	p.operations.Add(1)
 	began := time.Now() //nolint:forbidigo // how long a hash takes is measured, not told
 	// Composed, so that a password is the same from every keyboard.
-	sum := p.derive(h, norm.NFC.String(password))
+	password = norm.NFC.String(password)
+	made := make(chan []byte, 1)
+	go func() {
+		// The thread ends with the goroutine that it is locked to.
+		runtime.LockOSThread()
+		yieldToOthers()
+		made <- p.derive(h, password)
+	}()
+	sum := <-made
 	// A moving average, in which no update needs to be the last.
 	took, before := int64(time.Since(began)), p.typical.Load()
 	if before != 0 {

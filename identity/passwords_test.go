@@ -111,6 +111,47 @@ func TestAFloodOfLoginsIsTurnedAway(t *testing.T) {
 	}
 }
 
+// Suspects are served one at a time, and are in nobody's way.
+func TestSuspectsHaveALaneOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	p := identity.NewPasswords(weakest)
+	good, err := p.Hash(t.Context(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if right, _, err := p.VerifySuspect(t.Context(), good, password); !right || err != nil {
+		t.Errorf("the right password of a suspect: %t, %v", right, err)
+	}
+	working, finish := make(chan struct{}, 100), make(chan struct{})
+	p.SetDerive(func(string) []byte {
+		working <- struct{}{}
+		<-finish
+		return make([]byte, 32)
+	})
+	var all sync.WaitGroup
+	for range identity.MaxSuspected {
+		all.Go(func() {
+			if _, _, err := p.VerifySuspect(t.Context(), good, password); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-working
+	for p.Suspected() < identity.MaxSuspected {
+		runtime.Gosched()
+	}
+	_, _, err = p.VerifySuspect(t.Context(), good, password)
+	wantCode(t, err, fault.CodeRateLimited)
+	if p.Waiting() != 0 || len(working) != 0 {
+		t.Errorf("%d suspects wait where everybody does, %d work beside the one", p.Waiting(), len(working))
+	}
+	close(finish)
+	all.Wait()
+	if p.Suspected() != 0 {
+		t.Errorf("%d suspects are left", p.Suspected())
+	}
+}
+
 func TestWhoLeavesTheQueueIsGone(t *testing.T) {
 	t.Parallel()
 	p := identity.NewPasswords(weakest)

@@ -86,7 +86,14 @@ func (s *Service) Login(ctx context.Context, login, password string, client Clie
 	if err != nil {
 		return Tokens{}, err
 	}
-	right, weak, err := s.cfg.Passwords.Verify(ctx, found.PasswordHash, password)
+	verify := s.cfg.Passwords.Verify
+	if try.suspect {
+		verify = s.cfg.Passwords.VerifySuspect
+	}
+	right, weak, err := verify(ctx, found.PasswordHash, password)
+	if err != nil && try.suspect {
+		return Tokens{}, err // and stays counted: to be turned away clears nobody
+	}
 	if err != nil {
 		return Tokens{}, errors.Join(err, s.attempts.takeBack(ctx, try, false))
 	}

@@ -168,6 +168,7 @@ var libraries = []library{
 	{path: "github.com/xuri/excelize", by: []string{"internal/sheet"}, tests: []string{"api"}},
 	{path: "gocloud.dev/gcerrors", by: []string{"messaging/attachments"}},
 	{path: "golang.org/x/crypto", by: []string{"identity"}},
+	{path: "golang.org/x/sys", by: []string{"identity"}},
 	{path: "golang.org/x/net/idna", by: []string{"internal/httpx"}},
 	{path: "golang.org/x/net/dns", tests: []string{"internal/httpx"}},
 	{path: "golang.org/x/oauth2", by: []string{"internal/oidc"}},

@@ -19,17 +19,29 @@ func (w *world) unanswered(d draft) {
 	}
 }
 
-// start is serve with a worker beside it, or one node that does both.
-func forBothShapes(t *testing.T, run func(t *testing.T, w *world, start func(extra ...string) *process, work func())) {
+// shape is how the program is run: serve with a worker beside it, or one node
+// that does both.
+type shape struct {
+	start func(extra ...string) *process
+	// settle waits for what was accepted so far, where the process that is to die
+	// is also the one that sends: this is about acceptance, and a submission that
+	// is cut off is C4 and C5.
+	settle func(ids []string)
+	// work begins to send, where nothing has been sent so far.
+	work func()
+}
+
+func forBothShapes(t *testing.T, run func(t *testing.T, w *world, as shape)) {
 	t.Run("serve and worker", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, 1)
-		run(t, w, w.serve, func() { w.worker() })
+		run(t, w, shape{start: w.serve, settle: func([]string) {}, work: func() { w.worker() }})
 	})
 	t.Run("one process with its own Redis", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, 1, withBuiltInRedis)
-		run(t, w, w.node, func() {})
+		settle := func(ids []string) { w.await(20*time.Second, ids, "delivered") }
+		run(t, w, shape{start: w.node, settle: settle, work: func() {}})
 	})
 }
 
@@ -37,15 +49,16 @@ func forBothShapes(t *testing.T, run func(t *testing.T, w *world, start func(ext
 // same key creates exactly one message.
 func TestC0TheAPIDiesBeforeCommit(t *testing.T) {
 	t.Parallel()
-	forBothShapes(t, func(t *testing.T, w *world, start func(...string) *process, work func()) {
+	forBothShapes(t, func(t *testing.T, w *world, as shape) {
 		var ids []string
 		var last draft
 		// The retry of the one before is the first hit, the crash the second.
 		crash := "CRASH_AT=C0"
 		counted(func(int) {
-			api := start(crash)
+			api := as.start(crash)
 			if last.key != "" {
 				ids = append(ids, w.createdOnce(last, false))
+				as.settle(ids)
 			}
 			last, crash = w.draft(provider.Scopserv), "CRASH_AT=C0#2"
 			w.unanswered(last)
@@ -54,9 +67,9 @@ func TestC0TheAPIDiesBeforeCommit(t *testing.T) {
 				t.Errorf("%d messages were left by a transaction that was not committed", n)
 			}
 		})
-		start()
+		as.start()
 		ids = append(ids, w.createdOnce(last, false))
-		work()
+		as.work()
 		w.await(20*time.Second, ids, "delivered")
 		w.sound()
 	})
@@ -66,13 +79,14 @@ func TestC0TheAPIDiesBeforeCommit(t *testing.T) {
 // of the answer.
 func TestC1TheAPIDiesBeforeItAnswers(t *testing.T) {
 	t.Parallel()
-	forBothShapes(t, func(t *testing.T, w *world, start func(...string) *process, work func()) {
+	forBothShapes(t, func(t *testing.T, w *world, as shape) {
 		var ids []string
 		var last draft
 		counted(func(int) {
-			api := start("CRASH_AT=C1")
+			api := as.start("CRASH_AT=C1")
 			if last.key != "" {
 				ids = append(ids, w.createdOnce(last, true))
+				as.settle(ids)
 			}
 			last = w.draft(provider.Scopserv)
 			w.unanswered(last)
@@ -81,9 +95,9 @@ func TestC1TheAPIDiesBeforeItAnswers(t *testing.T) {
 				t.Errorf("%d messages were committed", n)
 			}
 		})
-		start()
+		as.start()
 		ids = append(ids, w.createdOnce(last, true))
-		work()
+		as.work()
 		w.await(20*time.Second, ids, "delivered")
 		w.sound()
 	})
