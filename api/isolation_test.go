@@ -102,7 +102,8 @@ var withIDs = map[string]asked{
 		return apitest.Body{"body": "x", "channel_id": ids["channel_id"]}
 	}},
 	"getMessage": {}, "resendMessage": {}, "listMessageStatusEvents": {}, "getAttachment": {},
-	"listTenants": {by: byReseller},
+	"listInteractionLog": {},
+	"listTenants":        {by: byReseller},
 	"moveTenant": {
 		by:   func(w *world) (*caller, *node) { return &caller{Client: w.l2.boss, home: w.l2}, w.customer },
 		body: func(ids map[string]string) apitest.Body { return apitest.Body{"parent_id": ids["parent_id"]} },

@@ -382,6 +382,7 @@ var matrix = map[string]rule{
 	"previewMessage":          {own: people, body: sends(apitest.Body{"body": "hello"})},
 	"getMessage":              {own: people, prepare: interactionOf},
 	"resendMessage":           {own: people, prepare: failedMessage},
+	"listInteractionLog":      {own: people, prepare: interactionOf},
 	"listMessageStatusEvents": {own: people, prepare: interactionOf},
 	"uploadAttachment":        {own: people, upload: true},
 	"getAttachment":           {own: people, prepare: attachmentOf},

@@ -42,6 +42,8 @@ type Interaction struct {
 	QueueID *uuid.UUID `json:"queue_id,omitempty"`
 	// AssigneeID holds the value of the "assignee_id" field.
 	AssigneeID *uuid.UUID `json:"assignee_id,omitempty"`
+	// since when it is the present assignee's
+	AssignedAt *time.Time `json:"assigned_at,omitempty"`
 	// start of the last message
 	Preview string `json:"preview,omitempty"`
 	// LastMessageAt holds the value of the "last_message_at" field.
@@ -68,7 +70,7 @@ func (*Interaction) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case interaction.FieldAddress, interaction.FieldStatus, interaction.FieldPreview, interaction.FieldCloseReason:
 			values[i] = new(sql.NullString)
-		case interaction.FieldCreatedAt, interaction.FieldUpdatedAt, interaction.FieldLastMessageAt, interaction.FieldClosedAt:
+		case interaction.FieldCreatedAt, interaction.FieldUpdatedAt, interaction.FieldAssignedAt, interaction.FieldLastMessageAt, interaction.FieldClosedAt:
 			values[i] = new(sql.NullTime)
 		case interaction.FieldID, interaction.FieldTenantID, interaction.FieldChannelID, interaction.FieldContactID:
 			values[i] = new(uuid.UUID)
@@ -166,6 +168,13 @@ func (_m *Interaction) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.AssigneeID = new(uuid.UUID)
 				*_m.AssigneeID = *value.S.(*uuid.UUID)
+			}
+		case interaction.FieldAssignedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field assigned_at", values[i])
+			} else if value.Valid {
+				_m.AssignedAt = new(time.Time)
+				*_m.AssignedAt = value.Time
 			}
 		case interaction.FieldPreview:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -273,6 +282,11 @@ func (_m *Interaction) String() string {
 	if v := _m.AssigneeID; v != nil {
 		builder.WriteString("assignee_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.AssignedAt; v != nil {
+		builder.WriteString("assigned_at=")
+		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("preview=")

@@ -125,6 +125,20 @@ func (_c *InteractionCreate) SetNillableAssigneeID(v *uuid.UUID) *InteractionCre
 	return _c
 }
 
+// SetAssignedAt sets the "assigned_at" field.
+func (_c *InteractionCreate) SetAssignedAt(v time.Time) *InteractionCreate {
+	_c.mutation.SetAssignedAt(v)
+	return _c
+}
+
+// SetNillableAssignedAt sets the "assigned_at" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableAssignedAt(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetAssignedAt(*v)
+	}
+	return _c
+}
+
 // SetPreview sets the "preview" field.
 func (_c *InteractionCreate) SetPreview(v string) *InteractionCreate {
 	_c.mutation.SetPreview(v)
@@ -374,6 +388,10 @@ func (_c *InteractionCreate) createSpec() (*Interaction, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.AssigneeID(); ok {
 		_spec.SetField(interaction.FieldAssigneeID, field.TypeUUID, value)
 		_node.AssigneeID = &value
+	}
+	if value, ok := _c.mutation.AssignedAt(); ok {
+		_spec.SetField(interaction.FieldAssignedAt, field.TypeTime, value)
+		_node.AssignedAt = &value
 	}
 	if value, ok := _c.mutation.Preview(); ok {
 		_spec.SetField(interaction.FieldPreview, field.TypeString, value)

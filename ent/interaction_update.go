@@ -168,6 +168,26 @@ func (_u *InteractionUpdate) ClearAssigneeID() *InteractionUpdate {
 	return _u
 }
 
+// SetAssignedAt sets the "assigned_at" field.
+func (_u *InteractionUpdate) SetAssignedAt(v time.Time) *InteractionUpdate {
+	_u.mutation.SetAssignedAt(v)
+	return _u
+}
+
+// SetNillableAssignedAt sets the "assigned_at" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableAssignedAt(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetAssignedAt(*v)
+	}
+	return _u
+}
+
+// ClearAssignedAt clears the value of the "assigned_at" field.
+func (_u *InteractionUpdate) ClearAssignedAt() *InteractionUpdate {
+	_u.mutation.ClearAssignedAt()
+	return _u
+}
+
 // SetPreview sets the "preview" field.
 func (_u *InteractionUpdate) SetPreview(v string) *InteractionUpdate {
 	_u.mutation.SetPreview(v)
@@ -345,6 +365,12 @@ func (_u *InteractionUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if _u.mutation.AssigneeIDCleared() {
 		_spec.ClearField(interaction.FieldAssigneeID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.AssignedAt(); ok {
+		_spec.SetField(interaction.FieldAssignedAt, field.TypeTime, value)
+	}
+	if _u.mutation.AssignedAtCleared() {
+		_spec.ClearField(interaction.FieldAssignedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.Preview(); ok {
 		_spec.SetField(interaction.FieldPreview, field.TypeString, value)
@@ -524,6 +550,26 @@ func (_u *InteractionUpdateOne) SetNillableAssigneeID(v *uuid.UUID) *Interaction
 // ClearAssigneeID clears the value of the "assignee_id" field.
 func (_u *InteractionUpdateOne) ClearAssigneeID() *InteractionUpdateOne {
 	_u.mutation.ClearAssigneeID()
+	return _u
+}
+
+// SetAssignedAt sets the "assigned_at" field.
+func (_u *InteractionUpdateOne) SetAssignedAt(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetAssignedAt(v)
+	return _u
+}
+
+// SetNillableAssignedAt sets the "assigned_at" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableAssignedAt(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetAssignedAt(*v)
+	}
+	return _u
+}
+
+// ClearAssignedAt clears the value of the "assigned_at" field.
+func (_u *InteractionUpdateOne) ClearAssignedAt() *InteractionUpdateOne {
+	_u.mutation.ClearAssignedAt()
 	return _u
 }
 
@@ -734,6 +780,12 @@ func (_u *InteractionUpdateOne) sqlSave(ctx context.Context) (_node *Interaction
 	}
 	if _u.mutation.AssigneeIDCleared() {
 		_spec.ClearField(interaction.FieldAssigneeID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.AssignedAt(); ok {
+		_spec.SetField(interaction.FieldAssignedAt, field.TypeTime, value)
+	}
+	if _u.mutation.AssignedAtCleared() {
+		_spec.ClearField(interaction.FieldAssignedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.Preview(); ok {
 		_spec.SetField(interaction.FieldPreview, field.TypeString, value)

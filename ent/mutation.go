@@ -11126,6 +11126,7 @@ type InteractionMutation struct {
 	addunseen       *int
 	queue_id        *uuid.UUID
 	assignee_id     *uuid.UUID
+	assigned_at     *time.Time
 	preview         *string
 	last_message_at *time.Time
 	closed_at       *time.Time
@@ -11739,6 +11740,55 @@ func (m *InteractionMutation) ResetAssigneeID() {
 	delete(m.clearedFields, interaction.FieldAssigneeID)
 }
 
+// SetAssignedAt sets the "assigned_at" field.
+func (m *InteractionMutation) SetAssignedAt(t time.Time) {
+	m.assigned_at = &t
+}
+
+// AssignedAt returns the value of the "assigned_at" field in the mutation.
+func (m *InteractionMutation) AssignedAt() (r time.Time, exists bool) {
+	v := m.assigned_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAssignedAt returns the old "assigned_at" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldAssignedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAssignedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAssignedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAssignedAt: %w", err)
+	}
+	return oldValue.AssignedAt, nil
+}
+
+// ClearAssignedAt clears the value of the "assigned_at" field.
+func (m *InteractionMutation) ClearAssignedAt() {
+	m.assigned_at = nil
+	m.clearedFields[interaction.FieldAssignedAt] = struct{}{}
+}
+
+// AssignedAtCleared returns if the "assigned_at" field was cleared in this mutation.
+func (m *InteractionMutation) AssignedAtCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldAssignedAt]
+	return ok
+}
+
+// ResetAssignedAt resets all changes to the "assigned_at" field.
+func (m *InteractionMutation) ResetAssignedAt() {
+	m.assigned_at = nil
+	delete(m.clearedFields, interaction.FieldAssignedAt)
+}
+
 // SetPreview sets the "preview" field.
 func (m *InteractionMutation) SetPreview(s string) {
 	m.preview = &s
@@ -11979,7 +12029,7 @@ func (m *InteractionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *InteractionMutation) Fields() []string {
-	fields := make([]string, 0, 17)
+	fields := make([]string, 0, 18)
 	if m.created_at != nil {
 		fields = append(fields, interaction.FieldCreatedAt)
 	}
@@ -12015,6 +12065,9 @@ func (m *InteractionMutation) Fields() []string {
 	}
 	if m.assignee_id != nil {
 		fields = append(fields, interaction.FieldAssigneeID)
+	}
+	if m.assigned_at != nil {
+		fields = append(fields, interaction.FieldAssignedAt)
 	}
 	if m.preview != nil {
 		fields = append(fields, interaction.FieldPreview)
@@ -12063,6 +12116,8 @@ func (m *InteractionMutation) Field(name string) (ent.Value, bool) {
 		return m.QueueID()
 	case interaction.FieldAssigneeID:
 		return m.AssigneeID()
+	case interaction.FieldAssignedAt:
+		return m.AssignedAt()
 	case interaction.FieldPreview:
 		return m.Preview()
 	case interaction.FieldLastMessageAt:
@@ -12106,6 +12161,8 @@ func (m *InteractionMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldQueueID(ctx)
 	case interaction.FieldAssigneeID:
 		return m.OldAssigneeID(ctx)
+	case interaction.FieldAssignedAt:
+		return m.OldAssignedAt(ctx)
 	case interaction.FieldPreview:
 		return m.OldPreview(ctx)
 	case interaction.FieldLastMessageAt:
@@ -12209,6 +12266,13 @@ func (m *InteractionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetAssigneeID(v)
 		return nil
+	case interaction.FieldAssignedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAssignedAt(v)
+		return nil
 	case interaction.FieldPreview:
 		v, ok := value.(string)
 		if !ok {
@@ -12307,6 +12371,9 @@ func (m *InteractionMutation) ClearedFields() []string {
 	if m.FieldCleared(interaction.FieldAssigneeID) {
 		fields = append(fields, interaction.FieldAssigneeID)
 	}
+	if m.FieldCleared(interaction.FieldAssignedAt) {
+		fields = append(fields, interaction.FieldAssignedAt)
+	}
 	if m.FieldCleared(interaction.FieldClosedAt) {
 		fields = append(fields, interaction.FieldClosedAt)
 	}
@@ -12332,6 +12399,9 @@ func (m *InteractionMutation) ClearField(name string) error {
 		return nil
 	case interaction.FieldAssigneeID:
 		m.ClearAssigneeID()
+		return nil
+	case interaction.FieldAssignedAt:
+		m.ClearAssignedAt()
 		return nil
 	case interaction.FieldClosedAt:
 		m.ClearClosedAt()
@@ -12382,6 +12452,9 @@ func (m *InteractionMutation) ResetField(name string) error {
 		return nil
 	case interaction.FieldAssigneeID:
 		m.ResetAssigneeID()
+		return nil
+	case interaction.FieldAssignedAt:
+		m.ResetAssignedAt()
 		return nil
 	case interaction.FieldPreview:
 		m.ResetPreview()

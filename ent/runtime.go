@@ -228,11 +228,11 @@ func init() {
 	// interaction.DefaultUnseen holds the default value on creation for the unseen field.
 	interaction.DefaultUnseen = interactionDescUnseen.Default.(int)
 	// interactionDescPreview is the schema descriptor for preview field.
-	interactionDescPreview := interactionFields[8].Descriptor()
+	interactionDescPreview := interactionFields[9].Descriptor()
 	// interaction.DefaultPreview holds the default value on creation for the preview field.
 	interaction.DefaultPreview = interactionDescPreview.Default.(string)
 	// interactionDescCloseReason is the schema descriptor for close_reason field.
-	interactionDescCloseReason := interactionFields[12].Descriptor()
+	interactionDescCloseReason := interactionFields[13].Descriptor()
 	// interaction.DefaultCloseReason holds the default value on creation for the close_reason field.
 	interaction.DefaultCloseReason = interactionDescCloseReason.Default.(string)
 	messageMixin := schema.Message{}.Mixin()

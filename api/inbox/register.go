@@ -63,6 +63,11 @@ func (h handlers) registerInteractions(s *op.Surface) {
 		ID: "getInteraction", Method: http.MethodGet, Path: interactionPath, Tag: InteractionsTag,
 		Summary: "Show an interaction", Description: "Shows one conversation; its messages are a list of their own." + ownOnly,
 	}, h.get)
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "listInteractionLog", Method: http.MethodGet, Path: interactionPath + "/log", Tag: InteractionsTag,
+		Summary:     "List what happened to an interaction",
+		Description: "Lists how a conversation began, who had it and when, and how it ended, in sentences that can be shown between its messages." + ownOnly,
+	}, h.log)
 	op.Register(s, authz.InteractionsMark, op.Spec{
 		ID: "markInteractionRead", Method: http.MethodPost, Path: interactionPath + "/read", Tag: InteractionsTag,
 		Summary:     "Confirm reading",

@@ -37,6 +37,8 @@ const (
 	FieldQueueID = "queue_id"
 	// FieldAssigneeID holds the string denoting the assignee_id field in the database.
 	FieldAssigneeID = "assignee_id"
+	// FieldAssignedAt holds the string denoting the assigned_at field in the database.
+	FieldAssignedAt = "assigned_at"
 	// FieldPreview holds the string denoting the preview field in the database.
 	FieldPreview = "preview"
 	// FieldLastMessageAt holds the string denoting the last_message_at field in the database.
@@ -66,6 +68,7 @@ var Columns = []string{
 	FieldUnseen,
 	FieldQueueID,
 	FieldAssigneeID,
+	FieldAssignedAt,
 	FieldPreview,
 	FieldLastMessageAt,
 	FieldClosedAt,
@@ -186,6 +189,11 @@ func ByQueueID(opts ...sql.OrderTermOption) OrderOption {
 // ByAssigneeID orders the results by the assignee_id field.
 func ByAssigneeID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAssigneeID, opts...).ToFunc()
+}
+
+// ByAssignedAt orders the results by the assigned_at field.
+func ByAssignedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAssignedAt, opts...).ToFunc()
 }
 
 // ByPreview orders the results by the preview field.

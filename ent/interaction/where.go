@@ -110,6 +110,11 @@ func AssigneeID(v uuid.UUID) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldAssigneeID, v))
 }
 
+// AssignedAt applies equality check predicate on the "assigned_at" field. It's identical to AssignedAtEQ.
+func AssignedAt(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldAssignedAt, v))
+}
+
 // Preview applies equality check predicate on the "preview" field. It's identical to PreviewEQ.
 func Preview(v string) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldPreview, v))
@@ -608,6 +613,56 @@ func AssigneeIDIsNil() predicate.Interaction {
 // AssigneeIDNotNil applies the NotNil predicate on the "assignee_id" field.
 func AssigneeIDNotNil() predicate.Interaction {
 	return predicate.Interaction(sql.FieldNotNull(FieldAssigneeID))
+}
+
+// AssignedAtEQ applies the EQ predicate on the "assigned_at" field.
+func AssignedAtEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldAssignedAt, v))
+}
+
+// AssignedAtNEQ applies the NEQ predicate on the "assigned_at" field.
+func AssignedAtNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldAssignedAt, v))
+}
+
+// AssignedAtIn applies the In predicate on the "assigned_at" field.
+func AssignedAtIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldAssignedAt, vs...))
+}
+
+// AssignedAtNotIn applies the NotIn predicate on the "assigned_at" field.
+func AssignedAtNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldAssignedAt, vs...))
+}
+
+// AssignedAtGT applies the GT predicate on the "assigned_at" field.
+func AssignedAtGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldAssignedAt, v))
+}
+
+// AssignedAtGTE applies the GTE predicate on the "assigned_at" field.
+func AssignedAtGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldAssignedAt, v))
+}
+
+// AssignedAtLT applies the LT predicate on the "assigned_at" field.
+func AssignedAtLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldAssignedAt, v))
+}
+
+// AssignedAtLTE applies the LTE predicate on the "assigned_at" field.
+func AssignedAtLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldAssignedAt, v))
+}
+
+// AssignedAtIsNil applies the IsNil predicate on the "assigned_at" field.
+func AssignedAtIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldAssignedAt))
+}
+
+// AssignedAtNotNil applies the NotNil predicate on the "assigned_at" field.
+func AssignedAtNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldAssignedAt))
 }
 
 // PreviewEQ applies the EQ predicate on the "preview" field.

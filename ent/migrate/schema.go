@@ -390,6 +390,7 @@ var (
 		{Name: "unseen", Type: field.TypeInt, Default: 0},
 		{Name: "queue_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "assignee_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "assigned_at", Type: field.TypeTime, Nullable: true},
 		{Name: "preview", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "last_message_at", Type: field.TypeTime},
 		{Name: "closed_at", Type: field.TypeTime, Nullable: true},
@@ -410,7 +411,7 @@ var (
 			{
 				Name:    "interaction_tenant_id_last_message_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[14], InteractionsColumns[0]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[15], InteractionsColumns[0]},
 			},
 			{
 				Name:    "interaction_tenant_id_contact_id",
@@ -420,7 +421,7 @@ var (
 			{
 				Name:    "interaction_tenant_id_assignee_id_last_message_at",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[12], InteractionsColumns[14]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[12], InteractionsColumns[15]},
 			},
 		},
 	}

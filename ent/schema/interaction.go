@@ -26,6 +26,7 @@ func (Interaction) Fields() []ent.Field {
 		field.Int("unseen").Default(0).Comment("inbound messages that nobody has marked as read"),
 		field.UUID("queue_id", uuid.UUID{}).Optional().Nillable().Comment("where it waited first; its members see it while nobody has it"),
 		field.UUID("assignee_id", uuid.UUID{}).Optional().Nillable(),
+		field.Time("assigned_at").Optional().Nillable().Comment("since when it is the present assignee's"),
 		field.Text("preview").Default("").Comment("start of the last message"),
 		field.Time("last_message_at"),
 		field.Time("closed_at").Optional().Nillable(),

@@ -273,6 +273,7 @@ var loose = map[string]string{
 	"mails.claim_id":              "names a claim, not a row",
 	"messages.claim_id":           "names a claim, not a row",
 	"messages.sender_id":          "a user or a key",
+	"interaction_log.actor_id":    "a user or a key",
 	"number_holdings.actor_id":    "a user or a key",
 	"provider_events.channel_id":  "a key's lock on a busy channel would make its callbacks wait",
 	"provider_events.tenant_id":   "as channel_id",

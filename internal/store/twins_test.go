@@ -188,6 +188,11 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"id": id.New(), "channel_id": channel, "kind": "inbound", "event_key": "SM1", "payload": row{}, "raw": `\x01`,
 		"state": "pending", "received_at": testkit.Start,
 	})
+	put("interaction_log", row{
+		"id": id.New(), "interaction_id": interaction, "kind": "started", "text": "Conversation started.", "actor_kind": "system",
+		"details": row{}, "created_at": testkit.Start,
+	})
+	put("interaction_participants", row{"interaction_id": interaction, "user_id": user, "created_at": testkit.Start})
 	put("message_status_events", row{
 		"id": id.New(), "message_id": message, "attempt": 1, "status": "sent", "raw_status": "sent",
 		"error_code": "", "applied": true, "received_at": testkit.Start,

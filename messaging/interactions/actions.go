@@ -82,10 +82,12 @@ func (s *Service) Assign(ctx context.Context, c Caller, interactionID, userID uu
 		if !known {
 			return fault.InvalidField(fault.CodeNotFound, "body.user_id", "is no active user of this tenant", userID.String())
 		}
-		if err := row.Update().SetAssigneeID(userID).Exec(ctx); err != nil {
-			return err
+		how := ByAssignment
+		if userID == c.UserID {
+			how = BySelf
 		}
-		return s.events.Publish(ctx, "interaction.assigned", "interaction", row.ID, map[string]any{"assignee_id": userID})
+		_, err = s.give(ctx, row, &userID, how, "")
+		return err
 	})
 }
 
@@ -106,6 +108,9 @@ func (s *Service) close(ctx context.Context, row *ent.Interaction, by *uuid.UUID
 	}
 	err := row.Update().SetStatus(next).SetClosedAt(s.store.Now()).SetNillableClosedByID(by).SetCloseReason(reason).Exec(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.recordClose(ctx, row, by != nil, reason); err != nil {
 		return err
 	}
 	return s.events.Publish(ctx, "interaction.closed", "interaction", row.ID, map[string]any{"reason": reason})

@@ -42,6 +42,9 @@ func (s *Service) EndOn(ctx context.Context, channelID uuid.UUID, reason string)
 	if err != nil {
 		return err
 	}
+	if err := s.enterMany(ctx, closed, LogClosed, "Conversation closed, because the number was taken away.", LogDetails{Comment: reason}); err != nil {
+		return err
+	}
 	if err := s.events.PublishMany(ctx, "interaction.closed", "interaction", closed, map[string]any{"reason": reason}); err != nil {
 		return err
 	}

@@ -40,9 +40,6 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 	if err != nil {
 		return err
 	}
-	if conversation, err = s.route(ctx, through, conversation); err != nil {
-		return err
-	}
 	row, err := s.insertInbound(ctx, messageID, through, conversation, in, recovered)
 	if err != nil {
 		return err
@@ -70,7 +67,7 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 }
 
 // receivingConversation is the conversation that an inbound message joins: the
-// one that is not closed, or a new one.
+// one that is not closed, or a new one, brought to where it belongs.
 func (s *Service) receivingConversation(ctx context.Context, through channels.Channel, address string) (*ent.Interaction, error) {
 	row, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.ChannelID(through.ID),
 		interaction.Address(address), interaction.StatusEQ(Solved)).ForUpdate().Only(ctx)
@@ -85,8 +82,21 @@ func (s *Service) receivingConversation(ctx context.Context, through channels.Ch
 	if err != nil {
 		return nil, err
 	}
-	row, _, err = s.conversation(ctx, through.ID, contactID, address)
-	return row, err
+	row, opened, err := s.conversation(ctx, through.ID, contactID, address)
+	if err != nil {
+		return nil, err
+	}
+	before := row.QueueID
+	if row, err = s.route(ctx, through, row); err != nil {
+		return nil, err
+	}
+	switch {
+	case opened:
+		return row, s.recordStart(ctx, row)
+	case before == nil && row.QueueID != nil:
+		return row, s.recordQueued(ctx, row)
+	}
+	return row, nil
 }
 
 func (s *Service) insertInbound(ctx context.Context, messageID uuid.UUID, through channels.Channel, conversation *ent.Interaction, in provider.Inbound, recovered bool) (*ent.Message, error) {

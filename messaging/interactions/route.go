@@ -29,10 +29,7 @@ func (s *Service) route(ctx context.Context, through channels.Channel, row *ent.
 		if err != nil || !there {
 			return row, err
 		}
-		if row, err = row.Update().SetAssigneeID(to).Save(ctx); err != nil {
-			return nil, err
-		}
-		return row, s.events.Publish(ctx, "interaction.assigned", "interaction", row.ID, map[string]any{"assignee_id": to})
+		return s.give(ctx, row, &to, ByChannel, "")
 	case channels.ToQueue:
 		there, err := client.Queue.Query().Where(queue.ID(to), queue.ArchivedAtIsNil()).Exist(ctx)
 		if err != nil || !there {

@@ -120,12 +120,12 @@ func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to R
 			}
 			return err
 		}
-		conversation, opened, err := s.conversation(ctx, channelID, contactID, address)
+		conversation, opened, err := s.begun(ctx, channelID, contactID, address)
 		if err != nil {
 			return err
 		}
 		if c.OwnOnly {
-			if conversation, err = own(ctx, conversation, opened, c); err != nil {
+			if conversation, err = s.own(ctx, conversation, opened, c); err != nil {
 				return err
 			}
 		}
@@ -137,9 +137,9 @@ func (s *Service) Start(ctx context.Context, c Caller, channelID uuid.UUID, to R
 
 // own gives a conversation to the caller who has opened it. One that was there
 // must be his already: writing to a number is no way into what others said.
-func own(ctx context.Context, row *ent.Interaction, opened bool, c Caller) (*ent.Interaction, error) {
+func (s *Service) own(ctx context.Context, row *ent.Interaction, opened bool, c Caller) (*ent.Interaction, error) {
 	if opened {
-		return row.Update().SetAssigneeID(c.UserID).Save(ctx)
+		return s.give(ctx, row, &c.UserID, ByOpening, "")
 	}
 	if row.AssigneeID == nil || *row.AssigneeID != c.UserID {
 		return nil, othersConversation()
@@ -240,7 +240,7 @@ func (s *Service) resend(ctx context.Context, c Caller, old *ent.Message) (Messa
 	if err != nil {
 		return Message{}, err
 	}
-	conversation, opened, err := s.conversation(ctx, old.ChannelID, origin.ContactID, old.ToAddress)
+	conversation, opened, err := s.begun(ctx, old.ChannelID, origin.ContactID, old.ToAddress)
 	if err != nil {
 		return Message{}, err
 	}
@@ -341,6 +341,15 @@ func (s *Service) conversation(ctx context.Context, channelID, contactID uuid.UU
 		return nil, false, err
 	}
 	return row, true, s.events.Publish(ctx, "interaction.opened", "interaction", row.ID, map[string]any{"channel_id": channelID})
+}
+
+// begun is conversation for somebody of the tenant who writes first.
+func (s *Service) begun(ctx context.Context, channelID, contactID uuid.UUID, address string) (*ent.Interaction, bool, error) {
+	row, opened, err := s.conversation(ctx, channelID, contactID, address)
+	if err == nil && opened {
+		err = s.recordStart(ctx, row)
+	}
+	return row, opened, err
 }
 
 func lockPair(ctx context.Context, channelID uuid.UUID, address string) error {

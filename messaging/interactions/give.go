@@ -1,0 +1,134 @@
+package interactions
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/internal/store"
+)
+
+// Handover says how an interaction came to somebody, or to nobody. It is the
+// kind of the log entry, too.
+type Handover string
+
+// The ways in which an interaction changes hands. The sentences are those of
+// the manuals (QUE-15, QUE-28 to QUE-30), where they have one.
+const (
+	// ByChannel: the channel leads to the user.
+	ByChannel Handover = "assigned_by_channel"
+	// ByOpening: the user began the conversation.
+	ByOpening Handover = "assigned_by_opening"
+	// Automatically: the queue's strategy chose the user.
+	Automatically Handover = "assigned_automatically"
+	// ByReturning: the customer had the user in his last conversation.
+	ByReturning Handover = "assigned_returning_customer"
+	// BySelf: the user took it.
+	BySelf Handover = "self_assigned"
+	// ByAssignment: somebody who may assign gave it to the user.
+	ByAssignment Handover = "assigned"
+	// ByTransfer: the one who had it passed it on.
+	ByTransfer Handover = "transferred"
+	// ByOffer: the user accepted an offer.
+	ByOffer Handover = "offer_accepted"
+	// Released: the one who had it gave it back to the group.
+	Released Handover = "released"
+	// Retrieved: a manager took it away.
+	Retrieved Handover = "retrieved"
+	// Redistributed: the one who had it is not there any more.
+	Redistributed Handover = "redistributed"
+)
+
+// Handovers lists all ways in which an interaction changes hands.
+func Handovers() []Handover {
+	return []Handover{
+		ByChannel, ByOpening, Automatically, ByReturning, BySelf, ByAssignment, ByTransfer, ByOffer,
+		Released, Retrieved, Redistributed,
+	}
+}
+
+// sentence says how an interaction came from one user (or nobody) to another
+// (or nobody), by the hand of an actor.
+func (h Handover) sentence(actor, from, to string) string {
+	switch h {
+	case ByChannel:
+		return "Conversation assigned to " + to + " because the channel leads there."
+	case ByOpening:
+		return to + " started the conversation."
+	case Automatically:
+		return "Conversation assigned to " + to + " automatically."
+	case ByReturning:
+		return "Conversation assigned to " + to + " due to last interaction with returning customer."
+	case BySelf:
+		return to + " assigned the conversation to themselves."
+	case ByTransfer:
+		return "Conversation assigned to " + to + " due to direct transfer from another agent."
+	case ByOffer:
+		return to + " accepted the conversation."
+	case Released:
+		return actor + " released the conversation to the group."
+	case Retrieved:
+		return actor + " took the conversation back from " + from + "."
+	case Redistributed:
+		return "Conversation taken from " + from + ", who is not available any more."
+	}
+	return actor + " assigned the conversation to " + to + "."
+}
+
+// give is the one way in which a locked interaction gets another assignee, or
+// none, in the running transaction: with the time, the participants, the log
+// and the event. It returns the row as it then is.
+func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID, how Handover, comment string) (*ent.Interaction, error) {
+	from := row.AssigneeID
+	update := row.Update()
+	if to == nil {
+		update.ClearAssigneeID().ClearAssignedAt()
+	} else {
+		update.SetAssigneeID(*to).SetAssignedAt(s.store.Now())
+	}
+	row, err := update.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if to != nil {
+		if err := s.participates(ctx, row, *to); err != nil {
+			return nil, err
+		}
+	}
+	fromName, toName, err := s.names(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	details := LogDetails{UserID: to, FromUserID: from, QueueID: row.QueueID, Comment: comment}
+	if err := s.enter(ctx, row.ID, LogKind(how), how.sentence(actorName(ctx), fromName, toName), details); err != nil {
+		return nil, err
+	}
+	if to == nil {
+		return row, s.events.Publish(ctx, "interaction.released", "interaction", row.ID,
+			map[string]any{"how": how, "from_user_id": from, "queue_id": row.QueueID})
+	}
+	return row, s.events.Publish(ctx, "interaction.assigned", "interaction", row.ID,
+		map[string]any{"how": how, "assignee_id": to, "from_user_id": from})
+}
+
+// participates remembers that somebody has had an interaction.
+func (s *Service) participates(ctx context.Context, row *ent.Interaction, userID uuid.UUID) error {
+	_, err := store.Exec(ctx, `
+		INSERT INTO interaction_participants (tenant_id, interaction_id, user_id, created_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (tenant_id, interaction_id, user_id) DO NOTHING`, row.TenantID, row.ID, userID, s.store.Now())
+	return err
+}
+
+// names reads the names of two users, of whom either may be nobody.
+func (s *Service) names(ctx context.Context, from, to *uuid.UUID) (fromName, toName string, err error) {
+	if from != nil {
+		if fromName, err = s.userName(ctx, *from); err != nil {
+			return "", "", err
+		}
+	}
+	if to != nil {
+		toName, err = s.userName(ctx, *to)
+	}
+	return fromName, toName, err
+}
