@@ -16,9 +16,7 @@ var layers = []layer{
 	{together: true, packages: []string{
 		"internal/builtin", "internal/clock", "internal/config", "internal/fault", "internal/httpx", "internal/id",
 		"internal/layout", "internal/phone", "internal/picture", "internal/ratelimit", "internal/secret",
-		"internal/oidc", "internal/smtp", "internal/telemetry", "tenants/recent", "tenants/scope",
-		"internal/sheet",
-		"internal/smtp", "internal/telemetry", "tenants/recent", "tenants/scope",
+		"internal/oidc", "internal/sheet", "internal/smtp", "internal/telemetry", "tenants/recent", "tenants/scope",
 	}},
 	{together: true, packages: []string{"ent/..."}},
 	{packages: []string{"authz"}},
