@@ -4,6 +4,7 @@ package ent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -16864,20 +16865,30 @@ func (m *OptOutMutation) ResetEdge(name string) error {
 // QueueMutation represents an operation that mutates the Queue nodes in the graph.
 type QueueMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	created_at    *time.Time
-	updated_at    *time.Time
-	version       *int
-	addversion    *int
-	tenant_id     *uuid.UUID
-	name          *string
-	archived_at   *time.Time
-	clearedFields map[string]struct{}
-	done          bool
-	oldValue      func(context.Context) (*Queue, error)
-	predicates    []predicate.Queue
+	op                   Op
+	typ                  string
+	id                   *uuid.UUID
+	created_at           *time.Time
+	updated_at           *time.Time
+	version              *int
+	addversion           *int
+	tenant_id            *uuid.UUID
+	name                 *string
+	archived_at          *time.Time
+	strategy             *queue.Strategy
+	returning_customer   *bool
+	assign_outside_hours *bool
+	offer_seconds        *int
+	addoffer_seconds     *int
+	time_zone            *string
+	opening_hours        *json.RawMessage
+	appendopening_hours  json.RawMessage
+	holidays             *json.RawMessage
+	appendholidays       json.RawMessage
+	clearedFields        map[string]struct{}
+	done                 bool
+	oldValue             func(context.Context) (*Queue, error)
+	predicates           []predicate.Queue
 }
 
 var _ ent.Mutation = (*QueueMutation)(nil)
@@ -17233,6 +17244,336 @@ func (m *QueueMutation) ResetArchivedAt() {
 	delete(m.clearedFields, queue.FieldArchivedAt)
 }
 
+// SetStrategy sets the "strategy" field.
+func (m *QueueMutation) SetStrategy(q queue.Strategy) {
+	m.strategy = &q
+}
+
+// Strategy returns the value of the "strategy" field in the mutation.
+func (m *QueueMutation) Strategy() (r queue.Strategy, exists bool) {
+	v := m.strategy
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStrategy returns the old "strategy" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldStrategy(ctx context.Context) (v queue.Strategy, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStrategy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStrategy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStrategy: %w", err)
+	}
+	return oldValue.Strategy, nil
+}
+
+// ResetStrategy resets all changes to the "strategy" field.
+func (m *QueueMutation) ResetStrategy() {
+	m.strategy = nil
+}
+
+// SetReturningCustomer sets the "returning_customer" field.
+func (m *QueueMutation) SetReturningCustomer(b bool) {
+	m.returning_customer = &b
+}
+
+// ReturningCustomer returns the value of the "returning_customer" field in the mutation.
+func (m *QueueMutation) ReturningCustomer() (r bool, exists bool) {
+	v := m.returning_customer
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReturningCustomer returns the old "returning_customer" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldReturningCustomer(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReturningCustomer is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReturningCustomer requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReturningCustomer: %w", err)
+	}
+	return oldValue.ReturningCustomer, nil
+}
+
+// ResetReturningCustomer resets all changes to the "returning_customer" field.
+func (m *QueueMutation) ResetReturningCustomer() {
+	m.returning_customer = nil
+}
+
+// SetAssignOutsideHours sets the "assign_outside_hours" field.
+func (m *QueueMutation) SetAssignOutsideHours(b bool) {
+	m.assign_outside_hours = &b
+}
+
+// AssignOutsideHours returns the value of the "assign_outside_hours" field in the mutation.
+func (m *QueueMutation) AssignOutsideHours() (r bool, exists bool) {
+	v := m.assign_outside_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAssignOutsideHours returns the old "assign_outside_hours" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldAssignOutsideHours(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAssignOutsideHours is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAssignOutsideHours requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAssignOutsideHours: %w", err)
+	}
+	return oldValue.AssignOutsideHours, nil
+}
+
+// ResetAssignOutsideHours resets all changes to the "assign_outside_hours" field.
+func (m *QueueMutation) ResetAssignOutsideHours() {
+	m.assign_outside_hours = nil
+}
+
+// SetOfferSeconds sets the "offer_seconds" field.
+func (m *QueueMutation) SetOfferSeconds(i int) {
+	m.offer_seconds = &i
+	m.addoffer_seconds = nil
+}
+
+// OfferSeconds returns the value of the "offer_seconds" field in the mutation.
+func (m *QueueMutation) OfferSeconds() (r int, exists bool) {
+	v := m.offer_seconds
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOfferSeconds returns the old "offer_seconds" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldOfferSeconds(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOfferSeconds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOfferSeconds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOfferSeconds: %w", err)
+	}
+	return oldValue.OfferSeconds, nil
+}
+
+// AddOfferSeconds adds i to the "offer_seconds" field.
+func (m *QueueMutation) AddOfferSeconds(i int) {
+	if m.addoffer_seconds != nil {
+		*m.addoffer_seconds += i
+	} else {
+		m.addoffer_seconds = &i
+	}
+}
+
+// AddedOfferSeconds returns the value that was added to the "offer_seconds" field in this mutation.
+func (m *QueueMutation) AddedOfferSeconds() (r int, exists bool) {
+	v := m.addoffer_seconds
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetOfferSeconds resets all changes to the "offer_seconds" field.
+func (m *QueueMutation) ResetOfferSeconds() {
+	m.offer_seconds = nil
+	m.addoffer_seconds = nil
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (m *QueueMutation) SetTimeZone(s string) {
+	m.time_zone = &s
+}
+
+// TimeZone returns the value of the "time_zone" field in the mutation.
+func (m *QueueMutation) TimeZone() (r string, exists bool) {
+	v := m.time_zone
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTimeZone returns the old "time_zone" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldTimeZone(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTimeZone is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTimeZone requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTimeZone: %w", err)
+	}
+	return oldValue.TimeZone, nil
+}
+
+// ResetTimeZone resets all changes to the "time_zone" field.
+func (m *QueueMutation) ResetTimeZone() {
+	m.time_zone = nil
+}
+
+// SetOpeningHours sets the "opening_hours" field.
+func (m *QueueMutation) SetOpeningHours(jm json.RawMessage) {
+	m.opening_hours = &jm
+	m.appendopening_hours = nil
+}
+
+// OpeningHours returns the value of the "opening_hours" field in the mutation.
+func (m *QueueMutation) OpeningHours() (r json.RawMessage, exists bool) {
+	v := m.opening_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOpeningHours returns the old "opening_hours" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldOpeningHours(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOpeningHours is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOpeningHours requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOpeningHours: %w", err)
+	}
+	return oldValue.OpeningHours, nil
+}
+
+// AppendOpeningHours adds jm to the "opening_hours" field.
+func (m *QueueMutation) AppendOpeningHours(jm json.RawMessage) {
+	m.appendopening_hours = append(m.appendopening_hours, jm...)
+}
+
+// AppendedOpeningHours returns the list of values that were appended to the "opening_hours" field in this mutation.
+func (m *QueueMutation) AppendedOpeningHours() (json.RawMessage, bool) {
+	if len(m.appendopening_hours) == 0 {
+		return nil, false
+	}
+	return m.appendopening_hours, true
+}
+
+// ClearOpeningHours clears the value of the "opening_hours" field.
+func (m *QueueMutation) ClearOpeningHours() {
+	m.opening_hours = nil
+	m.appendopening_hours = nil
+	m.clearedFields[queue.FieldOpeningHours] = struct{}{}
+}
+
+// OpeningHoursCleared returns if the "opening_hours" field was cleared in this mutation.
+func (m *QueueMutation) OpeningHoursCleared() bool {
+	_, ok := m.clearedFields[queue.FieldOpeningHours]
+	return ok
+}
+
+// ResetOpeningHours resets all changes to the "opening_hours" field.
+func (m *QueueMutation) ResetOpeningHours() {
+	m.opening_hours = nil
+	m.appendopening_hours = nil
+	delete(m.clearedFields, queue.FieldOpeningHours)
+}
+
+// SetHolidays sets the "holidays" field.
+func (m *QueueMutation) SetHolidays(jm json.RawMessage) {
+	m.holidays = &jm
+	m.appendholidays = nil
+}
+
+// Holidays returns the value of the "holidays" field in the mutation.
+func (m *QueueMutation) Holidays() (r json.RawMessage, exists bool) {
+	v := m.holidays
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHolidays returns the old "holidays" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldHolidays(ctx context.Context) (v json.RawMessage, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHolidays is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHolidays requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHolidays: %w", err)
+	}
+	return oldValue.Holidays, nil
+}
+
+// AppendHolidays adds jm to the "holidays" field.
+func (m *QueueMutation) AppendHolidays(jm json.RawMessage) {
+	m.appendholidays = append(m.appendholidays, jm...)
+}
+
+// AppendedHolidays returns the list of values that were appended to the "holidays" field in this mutation.
+func (m *QueueMutation) AppendedHolidays() (json.RawMessage, bool) {
+	if len(m.appendholidays) == 0 {
+		return nil, false
+	}
+	return m.appendholidays, true
+}
+
+// ClearHolidays clears the value of the "holidays" field.
+func (m *QueueMutation) ClearHolidays() {
+	m.holidays = nil
+	m.appendholidays = nil
+	m.clearedFields[queue.FieldHolidays] = struct{}{}
+}
+
+// HolidaysCleared returns if the "holidays" field was cleared in this mutation.
+func (m *QueueMutation) HolidaysCleared() bool {
+	_, ok := m.clearedFields[queue.FieldHolidays]
+	return ok
+}
+
+// ResetHolidays resets all changes to the "holidays" field.
+func (m *QueueMutation) ResetHolidays() {
+	m.holidays = nil
+	m.appendholidays = nil
+	delete(m.clearedFields, queue.FieldHolidays)
+}
+
 // Where appends a list predicates to the QueueMutation builder.
 func (m *QueueMutation) Where(ps ...predicate.Queue) {
 	m.predicates = append(m.predicates, ps...)
@@ -17267,7 +17608,7 @@ func (m *QueueMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *QueueMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+	fields := make([]string, 0, 13)
 	if m.created_at != nil {
 		fields = append(fields, queue.FieldCreatedAt)
 	}
@@ -17285,6 +17626,27 @@ func (m *QueueMutation) Fields() []string {
 	}
 	if m.archived_at != nil {
 		fields = append(fields, queue.FieldArchivedAt)
+	}
+	if m.strategy != nil {
+		fields = append(fields, queue.FieldStrategy)
+	}
+	if m.returning_customer != nil {
+		fields = append(fields, queue.FieldReturningCustomer)
+	}
+	if m.assign_outside_hours != nil {
+		fields = append(fields, queue.FieldAssignOutsideHours)
+	}
+	if m.offer_seconds != nil {
+		fields = append(fields, queue.FieldOfferSeconds)
+	}
+	if m.time_zone != nil {
+		fields = append(fields, queue.FieldTimeZone)
+	}
+	if m.opening_hours != nil {
+		fields = append(fields, queue.FieldOpeningHours)
+	}
+	if m.holidays != nil {
+		fields = append(fields, queue.FieldHolidays)
 	}
 	return fields
 }
@@ -17306,6 +17668,20 @@ func (m *QueueMutation) Field(name string) (ent.Value, bool) {
 		return m.Name()
 	case queue.FieldArchivedAt:
 		return m.ArchivedAt()
+	case queue.FieldStrategy:
+		return m.Strategy()
+	case queue.FieldReturningCustomer:
+		return m.ReturningCustomer()
+	case queue.FieldAssignOutsideHours:
+		return m.AssignOutsideHours()
+	case queue.FieldOfferSeconds:
+		return m.OfferSeconds()
+	case queue.FieldTimeZone:
+		return m.TimeZone()
+	case queue.FieldOpeningHours:
+		return m.OpeningHours()
+	case queue.FieldHolidays:
+		return m.Holidays()
 	}
 	return nil, false
 }
@@ -17327,6 +17703,20 @@ func (m *QueueMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldName(ctx)
 	case queue.FieldArchivedAt:
 		return m.OldArchivedAt(ctx)
+	case queue.FieldStrategy:
+		return m.OldStrategy(ctx)
+	case queue.FieldReturningCustomer:
+		return m.OldReturningCustomer(ctx)
+	case queue.FieldAssignOutsideHours:
+		return m.OldAssignOutsideHours(ctx)
+	case queue.FieldOfferSeconds:
+		return m.OldOfferSeconds(ctx)
+	case queue.FieldTimeZone:
+		return m.OldTimeZone(ctx)
+	case queue.FieldOpeningHours:
+		return m.OldOpeningHours(ctx)
+	case queue.FieldHolidays:
+		return m.OldHolidays(ctx)
 	}
 	return nil, fmt.Errorf("unknown Queue field %s", name)
 }
@@ -17378,6 +17768,55 @@ func (m *QueueMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetArchivedAt(v)
 		return nil
+	case queue.FieldStrategy:
+		v, ok := value.(queue.Strategy)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStrategy(v)
+		return nil
+	case queue.FieldReturningCustomer:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReturningCustomer(v)
+		return nil
+	case queue.FieldAssignOutsideHours:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAssignOutsideHours(v)
+		return nil
+	case queue.FieldOfferSeconds:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOfferSeconds(v)
+		return nil
+	case queue.FieldTimeZone:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTimeZone(v)
+		return nil
+	case queue.FieldOpeningHours:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOpeningHours(v)
+		return nil
+	case queue.FieldHolidays:
+		v, ok := value.(json.RawMessage)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHolidays(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Queue field %s", name)
 }
@@ -17389,6 +17828,9 @@ func (m *QueueMutation) AddedFields() []string {
 	if m.addversion != nil {
 		fields = append(fields, queue.FieldVersion)
 	}
+	if m.addoffer_seconds != nil {
+		fields = append(fields, queue.FieldOfferSeconds)
+	}
 	return fields
 }
 
@@ -17399,6 +17841,8 @@ func (m *QueueMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
 	case queue.FieldVersion:
 		return m.AddedVersion()
+	case queue.FieldOfferSeconds:
+		return m.AddedOfferSeconds()
 	}
 	return nil, false
 }
@@ -17415,6 +17859,13 @@ func (m *QueueMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddVersion(v)
 		return nil
+	case queue.FieldOfferSeconds:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddOfferSeconds(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Queue numeric field %s", name)
 }
@@ -17425,6 +17876,12 @@ func (m *QueueMutation) ClearedFields() []string {
 	var fields []string
 	if m.FieldCleared(queue.FieldArchivedAt) {
 		fields = append(fields, queue.FieldArchivedAt)
+	}
+	if m.FieldCleared(queue.FieldOpeningHours) {
+		fields = append(fields, queue.FieldOpeningHours)
+	}
+	if m.FieldCleared(queue.FieldHolidays) {
+		fields = append(fields, queue.FieldHolidays)
 	}
 	return fields
 }
@@ -17442,6 +17899,12 @@ func (m *QueueMutation) ClearField(name string) error {
 	switch name {
 	case queue.FieldArchivedAt:
 		m.ClearArchivedAt()
+		return nil
+	case queue.FieldOpeningHours:
+		m.ClearOpeningHours()
+		return nil
+	case queue.FieldHolidays:
+		m.ClearHolidays()
 		return nil
 	}
 	return fmt.Errorf("unknown Queue nullable field %s", name)
@@ -17468,6 +17931,27 @@ func (m *QueueMutation) ResetField(name string) error {
 		return nil
 	case queue.FieldArchivedAt:
 		m.ResetArchivedAt()
+		return nil
+	case queue.FieldStrategy:
+		m.ResetStrategy()
+		return nil
+	case queue.FieldReturningCustomer:
+		m.ResetReturningCustomer()
+		return nil
+	case queue.FieldAssignOutsideHours:
+		m.ResetAssignOutsideHours()
+		return nil
+	case queue.FieldOfferSeconds:
+		m.ResetOfferSeconds()
+		return nil
+	case queue.FieldTimeZone:
+		m.ResetTimeZone()
+		return nil
+	case queue.FieldOpeningHours:
+		m.ResetOpeningHours()
+		return nil
+	case queue.FieldHolidays:
+		m.ResetHolidays()
 		return nil
 	}
 	return fmt.Errorf("unknown Queue field %s", name)

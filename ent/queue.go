@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -29,7 +30,21 @@ type Queue struct {
 	// unique among the tenant's queues that are not archived, in capitals or not
 	Name string `json:"name,omitempty"`
 	// ArchivedAt holds the value of the "archived_at" field.
-	ArchivedAt   *time.Time `json:"archived_at,omitempty"`
+	ArchivedAt *time.Time `json:"archived_at,omitempty"`
+	// how what waits comes to a member; manual leaves that to people
+	Strategy queue.Strategy `json:"strategy,omitempty"`
+	// who had the last conversation with a customer gets the next
+	ReturningCustomer bool `json:"returning_customer,omitempty"`
+	// AssignOutsideHours holds the value of the "assign_outside_hours" field.
+	AssignOutsideHours bool `json:"assign_outside_hours,omitempty"`
+	// how long an offer of a broadcast stands
+	OfferSeconds int `json:"offer_seconds,omitempty"`
+	// of the opening hours; empty for the tenant's
+	TimeZone string `json:"time_zone,omitempty"`
+	// spans by weekday; null is always open
+	OpeningHours json.RawMessage `json:"opening_hours,omitempty"`
+	// dates with hours of their own
+	Holidays     json.RawMessage `json:"holidays,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -38,9 +53,13 @@ func (*Queue) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case queue.FieldVersion:
+		case queue.FieldOpeningHours, queue.FieldHolidays:
+			values[i] = new([]byte)
+		case queue.FieldReturningCustomer, queue.FieldAssignOutsideHours:
+			values[i] = new(sql.NullBool)
+		case queue.FieldVersion, queue.FieldOfferSeconds:
 			values[i] = new(sql.NullInt64)
-		case queue.FieldName:
+		case queue.FieldName, queue.FieldStrategy, queue.FieldTimeZone:
 			values[i] = new(sql.NullString)
 		case queue.FieldCreatedAt, queue.FieldUpdatedAt, queue.FieldArchivedAt:
 			values[i] = new(sql.NullTime)
@@ -104,6 +123,52 @@ func (_m *Queue) assignValues(columns []string, values []any) error {
 				_m.ArchivedAt = new(time.Time)
 				*_m.ArchivedAt = value.Time
 			}
+		case queue.FieldStrategy:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field strategy", values[i])
+			} else if value.Valid {
+				_m.Strategy = queue.Strategy(value.String)
+			}
+		case queue.FieldReturningCustomer:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field returning_customer", values[i])
+			} else if value.Valid {
+				_m.ReturningCustomer = value.Bool
+			}
+		case queue.FieldAssignOutsideHours:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field assign_outside_hours", values[i])
+			} else if value.Valid {
+				_m.AssignOutsideHours = value.Bool
+			}
+		case queue.FieldOfferSeconds:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field offer_seconds", values[i])
+			} else if value.Valid {
+				_m.OfferSeconds = int(value.Int64)
+			}
+		case queue.FieldTimeZone:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field time_zone", values[i])
+			} else if value.Valid {
+				_m.TimeZone = value.String
+			}
+		case queue.FieldOpeningHours:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field opening_hours", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.OpeningHours); err != nil {
+					return fmt.Errorf("unmarshal field opening_hours: %w", err)
+				}
+			}
+		case queue.FieldHolidays:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field holidays", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Holidays); err != nil {
+					return fmt.Errorf("unmarshal field holidays: %w", err)
+				}
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -159,6 +224,27 @@ func (_m *Queue) String() string {
 		builder.WriteString("archived_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("strategy=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Strategy))
+	builder.WriteString(", ")
+	builder.WriteString("returning_customer=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ReturningCustomer))
+	builder.WriteString(", ")
+	builder.WriteString("assign_outside_hours=")
+	builder.WriteString(fmt.Sprintf("%v", _m.AssignOutsideHours))
+	builder.WriteString(", ")
+	builder.WriteString("offer_seconds=")
+	builder.WriteString(fmt.Sprintf("%v", _m.OfferSeconds))
+	builder.WriteString(", ")
+	builder.WriteString("time_zone=")
+	builder.WriteString(_m.TimeZone)
+	builder.WriteString(", ")
+	builder.WriteString("opening_hours=")
+	builder.WriteString(fmt.Sprintf("%v", _m.OpeningHours))
+	builder.WriteString(", ")
+	builder.WriteString("holidays=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Holidays))
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -4,6 +4,7 @@ package ent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -73,6 +74,88 @@ func (_c *QueueCreate) SetNillableArchivedAt(v *time.Time) *QueueCreate {
 	return _c
 }
 
+// SetStrategy sets the "strategy" field.
+func (_c *QueueCreate) SetStrategy(v queue.Strategy) *QueueCreate {
+	_c.mutation.SetStrategy(v)
+	return _c
+}
+
+// SetNillableStrategy sets the "strategy" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableStrategy(v *queue.Strategy) *QueueCreate {
+	if v != nil {
+		_c.SetStrategy(*v)
+	}
+	return _c
+}
+
+// SetReturningCustomer sets the "returning_customer" field.
+func (_c *QueueCreate) SetReturningCustomer(v bool) *QueueCreate {
+	_c.mutation.SetReturningCustomer(v)
+	return _c
+}
+
+// SetNillableReturningCustomer sets the "returning_customer" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableReturningCustomer(v *bool) *QueueCreate {
+	if v != nil {
+		_c.SetReturningCustomer(*v)
+	}
+	return _c
+}
+
+// SetAssignOutsideHours sets the "assign_outside_hours" field.
+func (_c *QueueCreate) SetAssignOutsideHours(v bool) *QueueCreate {
+	_c.mutation.SetAssignOutsideHours(v)
+	return _c
+}
+
+// SetNillableAssignOutsideHours sets the "assign_outside_hours" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableAssignOutsideHours(v *bool) *QueueCreate {
+	if v != nil {
+		_c.SetAssignOutsideHours(*v)
+	}
+	return _c
+}
+
+// SetOfferSeconds sets the "offer_seconds" field.
+func (_c *QueueCreate) SetOfferSeconds(v int) *QueueCreate {
+	_c.mutation.SetOfferSeconds(v)
+	return _c
+}
+
+// SetNillableOfferSeconds sets the "offer_seconds" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableOfferSeconds(v *int) *QueueCreate {
+	if v != nil {
+		_c.SetOfferSeconds(*v)
+	}
+	return _c
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (_c *QueueCreate) SetTimeZone(v string) *QueueCreate {
+	_c.mutation.SetTimeZone(v)
+	return _c
+}
+
+// SetNillableTimeZone sets the "time_zone" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableTimeZone(v *string) *QueueCreate {
+	if v != nil {
+		_c.SetTimeZone(*v)
+	}
+	return _c
+}
+
+// SetOpeningHours sets the "opening_hours" field.
+func (_c *QueueCreate) SetOpeningHours(v json.RawMessage) *QueueCreate {
+	_c.mutation.SetOpeningHours(v)
+	return _c
+}
+
+// SetHolidays sets the "holidays" field.
+func (_c *QueueCreate) SetHolidays(v json.RawMessage) *QueueCreate {
+	_c.mutation.SetHolidays(v)
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *QueueCreate) SetID(v uuid.UUID) *QueueCreate {
 	_c.mutation.SetID(v)
@@ -118,6 +201,26 @@ func (_c *QueueCreate) defaults() {
 		v := queue.DefaultVersion
 		_c.mutation.SetVersion(v)
 	}
+	if _, ok := _c.mutation.Strategy(); !ok {
+		v := queue.DefaultStrategy
+		_c.mutation.SetStrategy(v)
+	}
+	if _, ok := _c.mutation.ReturningCustomer(); !ok {
+		v := queue.DefaultReturningCustomer
+		_c.mutation.SetReturningCustomer(v)
+	}
+	if _, ok := _c.mutation.AssignOutsideHours(); !ok {
+		v := queue.DefaultAssignOutsideHours
+		_c.mutation.SetAssignOutsideHours(v)
+	}
+	if _, ok := _c.mutation.OfferSeconds(); !ok {
+		v := queue.DefaultOfferSeconds
+		_c.mutation.SetOfferSeconds(v)
+	}
+	if _, ok := _c.mutation.TimeZone(); !ok {
+		v := queue.DefaultTimeZone
+		_c.mutation.SetTimeZone(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -136,6 +239,26 @@ func (_c *QueueCreate) check() error {
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Queue.name"`)}
+	}
+	if _, ok := _c.mutation.Strategy(); !ok {
+		return &ValidationError{Name: "strategy", err: errors.New(`ent: missing required field "Queue.strategy"`)}
+	}
+	if v, ok := _c.mutation.Strategy(); ok {
+		if err := queue.StrategyValidator(v); err != nil {
+			return &ValidationError{Name: "strategy", err: fmt.Errorf(`ent: validator failed for field "Queue.strategy": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.ReturningCustomer(); !ok {
+		return &ValidationError{Name: "returning_customer", err: errors.New(`ent: missing required field "Queue.returning_customer"`)}
+	}
+	if _, ok := _c.mutation.AssignOutsideHours(); !ok {
+		return &ValidationError{Name: "assign_outside_hours", err: errors.New(`ent: missing required field "Queue.assign_outside_hours"`)}
+	}
+	if _, ok := _c.mutation.OfferSeconds(); !ok {
+		return &ValidationError{Name: "offer_seconds", err: errors.New(`ent: missing required field "Queue.offer_seconds"`)}
+	}
+	if _, ok := _c.mutation.TimeZone(); !ok {
+		return &ValidationError{Name: "time_zone", err: errors.New(`ent: missing required field "Queue.time_zone"`)}
 	}
 	return nil
 }
@@ -195,6 +318,34 @@ func (_c *QueueCreate) createSpec() (*Queue, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ArchivedAt(); ok {
 		_spec.SetField(queue.FieldArchivedAt, field.TypeTime, value)
 		_node.ArchivedAt = &value
+	}
+	if value, ok := _c.mutation.Strategy(); ok {
+		_spec.SetField(queue.FieldStrategy, field.TypeEnum, value)
+		_node.Strategy = value
+	}
+	if value, ok := _c.mutation.ReturningCustomer(); ok {
+		_spec.SetField(queue.FieldReturningCustomer, field.TypeBool, value)
+		_node.ReturningCustomer = value
+	}
+	if value, ok := _c.mutation.AssignOutsideHours(); ok {
+		_spec.SetField(queue.FieldAssignOutsideHours, field.TypeBool, value)
+		_node.AssignOutsideHours = value
+	}
+	if value, ok := _c.mutation.OfferSeconds(); ok {
+		_spec.SetField(queue.FieldOfferSeconds, field.TypeInt, value)
+		_node.OfferSeconds = value
+	}
+	if value, ok := _c.mutation.TimeZone(); ok {
+		_spec.SetField(queue.FieldTimeZone, field.TypeString, value)
+		_node.TimeZone = value
+	}
+	if value, ok := _c.mutation.OpeningHours(); ok {
+		_spec.SetField(queue.FieldOpeningHours, field.TypeJSON, value)
+		_node.OpeningHours = value
+	}
+	if value, ok := _c.mutation.Holidays(); ok {
+		_spec.SetField(queue.FieldHolidays, field.TypeJSON, value)
+		_node.Holidays = value
 	}
 	return _node, _spec
 }

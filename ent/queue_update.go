@@ -4,12 +4,14 @@ package ent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
@@ -98,6 +100,119 @@ func (_u *QueueUpdate) ClearArchivedAt() *QueueUpdate {
 	return _u
 }
 
+// SetStrategy sets the "strategy" field.
+func (_u *QueueUpdate) SetStrategy(v queue.Strategy) *QueueUpdate {
+	_u.mutation.SetStrategy(v)
+	return _u
+}
+
+// SetNillableStrategy sets the "strategy" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableStrategy(v *queue.Strategy) *QueueUpdate {
+	if v != nil {
+		_u.SetStrategy(*v)
+	}
+	return _u
+}
+
+// SetReturningCustomer sets the "returning_customer" field.
+func (_u *QueueUpdate) SetReturningCustomer(v bool) *QueueUpdate {
+	_u.mutation.SetReturningCustomer(v)
+	return _u
+}
+
+// SetNillableReturningCustomer sets the "returning_customer" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableReturningCustomer(v *bool) *QueueUpdate {
+	if v != nil {
+		_u.SetReturningCustomer(*v)
+	}
+	return _u
+}
+
+// SetAssignOutsideHours sets the "assign_outside_hours" field.
+func (_u *QueueUpdate) SetAssignOutsideHours(v bool) *QueueUpdate {
+	_u.mutation.SetAssignOutsideHours(v)
+	return _u
+}
+
+// SetNillableAssignOutsideHours sets the "assign_outside_hours" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableAssignOutsideHours(v *bool) *QueueUpdate {
+	if v != nil {
+		_u.SetAssignOutsideHours(*v)
+	}
+	return _u
+}
+
+// SetOfferSeconds sets the "offer_seconds" field.
+func (_u *QueueUpdate) SetOfferSeconds(v int) *QueueUpdate {
+	_u.mutation.ResetOfferSeconds()
+	_u.mutation.SetOfferSeconds(v)
+	return _u
+}
+
+// SetNillableOfferSeconds sets the "offer_seconds" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableOfferSeconds(v *int) *QueueUpdate {
+	if v != nil {
+		_u.SetOfferSeconds(*v)
+	}
+	return _u
+}
+
+// AddOfferSeconds adds value to the "offer_seconds" field.
+func (_u *QueueUpdate) AddOfferSeconds(v int) *QueueUpdate {
+	_u.mutation.AddOfferSeconds(v)
+	return _u
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (_u *QueueUpdate) SetTimeZone(v string) *QueueUpdate {
+	_u.mutation.SetTimeZone(v)
+	return _u
+}
+
+// SetNillableTimeZone sets the "time_zone" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableTimeZone(v *string) *QueueUpdate {
+	if v != nil {
+		_u.SetTimeZone(*v)
+	}
+	return _u
+}
+
+// SetOpeningHours sets the "opening_hours" field.
+func (_u *QueueUpdate) SetOpeningHours(v json.RawMessage) *QueueUpdate {
+	_u.mutation.SetOpeningHours(v)
+	return _u
+}
+
+// AppendOpeningHours appends value to the "opening_hours" field.
+func (_u *QueueUpdate) AppendOpeningHours(v json.RawMessage) *QueueUpdate {
+	_u.mutation.AppendOpeningHours(v)
+	return _u
+}
+
+// ClearOpeningHours clears the value of the "opening_hours" field.
+func (_u *QueueUpdate) ClearOpeningHours() *QueueUpdate {
+	_u.mutation.ClearOpeningHours()
+	return _u
+}
+
+// SetHolidays sets the "holidays" field.
+func (_u *QueueUpdate) SetHolidays(v json.RawMessage) *QueueUpdate {
+	_u.mutation.SetHolidays(v)
+	return _u
+}
+
+// AppendHolidays appends value to the "holidays" field.
+func (_u *QueueUpdate) AppendHolidays(v json.RawMessage) *QueueUpdate {
+	_u.mutation.AppendHolidays(v)
+	return _u
+}
+
+// ClearHolidays clears the value of the "holidays" field.
+func (_u *QueueUpdate) ClearHolidays() *QueueUpdate {
+	_u.mutation.ClearHolidays()
+	return _u
+}
+
 // Mutation returns the QueueMutation object of the builder.
 func (_u *QueueUpdate) Mutation() *QueueMutation {
 	return _u.mutation
@@ -130,6 +245,16 @@ func (_u *QueueUpdate) ExecX(ctx context.Context) {
 	}
 }
 
+// check runs all checks and user-defined validators on the builder.
+func (_u *QueueUpdate) check() error {
+	if v, ok := _u.mutation.Strategy(); ok {
+		if err := queue.StrategyValidator(v); err != nil {
+			return &ValidationError{Name: "strategy", err: fmt.Errorf(`ent: validator failed for field "Queue.strategy": %w`, err)}
+		}
+	}
+	return nil
+}
+
 // Modify adds a statement modifier for attaching custom logic to the UPDATE statement.
 func (_u *QueueUpdate) Modify(modifiers ...func(u *sql.UpdateBuilder)) *QueueUpdate {
 	_u.modifiers = append(_u.modifiers, modifiers...)
@@ -137,6 +262,9 @@ func (_u *QueueUpdate) Modify(modifiers ...func(u *sql.UpdateBuilder)) *QueueUpd
 }
 
 func (_u *QueueUpdate) sqlSave(ctx context.Context) (_node int, err error) {
+	if err := _u.check(); err != nil {
+		return _node, err
+	}
 	_spec := sqlgraph.NewUpdateSpec(queue.Table, queue.Columns, sqlgraph.NewFieldSpec(queue.FieldID, field.TypeUUID))
 	if ps := _u.mutation.predicates; len(ps) > 0 {
 		_spec.Predicate = func(selector *sql.Selector) {
@@ -162,6 +290,46 @@ func (_u *QueueUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.ArchivedAtCleared() {
 		_spec.ClearField(queue.FieldArchivedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Strategy(); ok {
+		_spec.SetField(queue.FieldStrategy, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ReturningCustomer(); ok {
+		_spec.SetField(queue.FieldReturningCustomer, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.AssignOutsideHours(); ok {
+		_spec.SetField(queue.FieldAssignOutsideHours, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OfferSeconds(); ok {
+		_spec.SetField(queue.FieldOfferSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedOfferSeconds(); ok {
+		_spec.AddField(queue.FieldOfferSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.TimeZone(); ok {
+		_spec.SetField(queue.FieldTimeZone, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.OpeningHours(); ok {
+		_spec.SetField(queue.FieldOpeningHours, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedOpeningHours(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, queue.FieldOpeningHours, value)
+		})
+	}
+	if _u.mutation.OpeningHoursCleared() {
+		_spec.ClearField(queue.FieldOpeningHours, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Holidays(); ok {
+		_spec.SetField(queue.FieldHolidays, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedHolidays(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, queue.FieldHolidays, value)
+		})
+	}
+	if _u.mutation.HolidaysCleared() {
+		_spec.ClearField(queue.FieldHolidays, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -254,6 +422,119 @@ func (_u *QueueUpdateOne) ClearArchivedAt() *QueueUpdateOne {
 	return _u
 }
 
+// SetStrategy sets the "strategy" field.
+func (_u *QueueUpdateOne) SetStrategy(v queue.Strategy) *QueueUpdateOne {
+	_u.mutation.SetStrategy(v)
+	return _u
+}
+
+// SetNillableStrategy sets the "strategy" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableStrategy(v *queue.Strategy) *QueueUpdateOne {
+	if v != nil {
+		_u.SetStrategy(*v)
+	}
+	return _u
+}
+
+// SetReturningCustomer sets the "returning_customer" field.
+func (_u *QueueUpdateOne) SetReturningCustomer(v bool) *QueueUpdateOne {
+	_u.mutation.SetReturningCustomer(v)
+	return _u
+}
+
+// SetNillableReturningCustomer sets the "returning_customer" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableReturningCustomer(v *bool) *QueueUpdateOne {
+	if v != nil {
+		_u.SetReturningCustomer(*v)
+	}
+	return _u
+}
+
+// SetAssignOutsideHours sets the "assign_outside_hours" field.
+func (_u *QueueUpdateOne) SetAssignOutsideHours(v bool) *QueueUpdateOne {
+	_u.mutation.SetAssignOutsideHours(v)
+	return _u
+}
+
+// SetNillableAssignOutsideHours sets the "assign_outside_hours" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableAssignOutsideHours(v *bool) *QueueUpdateOne {
+	if v != nil {
+		_u.SetAssignOutsideHours(*v)
+	}
+	return _u
+}
+
+// SetOfferSeconds sets the "offer_seconds" field.
+func (_u *QueueUpdateOne) SetOfferSeconds(v int) *QueueUpdateOne {
+	_u.mutation.ResetOfferSeconds()
+	_u.mutation.SetOfferSeconds(v)
+	return _u
+}
+
+// SetNillableOfferSeconds sets the "offer_seconds" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableOfferSeconds(v *int) *QueueUpdateOne {
+	if v != nil {
+		_u.SetOfferSeconds(*v)
+	}
+	return _u
+}
+
+// AddOfferSeconds adds value to the "offer_seconds" field.
+func (_u *QueueUpdateOne) AddOfferSeconds(v int) *QueueUpdateOne {
+	_u.mutation.AddOfferSeconds(v)
+	return _u
+}
+
+// SetTimeZone sets the "time_zone" field.
+func (_u *QueueUpdateOne) SetTimeZone(v string) *QueueUpdateOne {
+	_u.mutation.SetTimeZone(v)
+	return _u
+}
+
+// SetNillableTimeZone sets the "time_zone" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableTimeZone(v *string) *QueueUpdateOne {
+	if v != nil {
+		_u.SetTimeZone(*v)
+	}
+	return _u
+}
+
+// SetOpeningHours sets the "opening_hours" field.
+func (_u *QueueUpdateOne) SetOpeningHours(v json.RawMessage) *QueueUpdateOne {
+	_u.mutation.SetOpeningHours(v)
+	return _u
+}
+
+// AppendOpeningHours appends value to the "opening_hours" field.
+func (_u *QueueUpdateOne) AppendOpeningHours(v json.RawMessage) *QueueUpdateOne {
+	_u.mutation.AppendOpeningHours(v)
+	return _u
+}
+
+// ClearOpeningHours clears the value of the "opening_hours" field.
+func (_u *QueueUpdateOne) ClearOpeningHours() *QueueUpdateOne {
+	_u.mutation.ClearOpeningHours()
+	return _u
+}
+
+// SetHolidays sets the "holidays" field.
+func (_u *QueueUpdateOne) SetHolidays(v json.RawMessage) *QueueUpdateOne {
+	_u.mutation.SetHolidays(v)
+	return _u
+}
+
+// AppendHolidays appends value to the "holidays" field.
+func (_u *QueueUpdateOne) AppendHolidays(v json.RawMessage) *QueueUpdateOne {
+	_u.mutation.AppendHolidays(v)
+	return _u
+}
+
+// ClearHolidays clears the value of the "holidays" field.
+func (_u *QueueUpdateOne) ClearHolidays() *QueueUpdateOne {
+	_u.mutation.ClearHolidays()
+	return _u
+}
+
 // Mutation returns the QueueMutation object of the builder.
 func (_u *QueueUpdateOne) Mutation() *QueueMutation {
 	return _u.mutation
@@ -299,6 +580,16 @@ func (_u *QueueUpdateOne) ExecX(ctx context.Context) {
 	}
 }
 
+// check runs all checks and user-defined validators on the builder.
+func (_u *QueueUpdateOne) check() error {
+	if v, ok := _u.mutation.Strategy(); ok {
+		if err := queue.StrategyValidator(v); err != nil {
+			return &ValidationError{Name: "strategy", err: fmt.Errorf(`ent: validator failed for field "Queue.strategy": %w`, err)}
+		}
+	}
+	return nil
+}
+
 // Modify adds a statement modifier for attaching custom logic to the UPDATE statement.
 func (_u *QueueUpdateOne) Modify(modifiers ...func(u *sql.UpdateBuilder)) *QueueUpdateOne {
 	_u.modifiers = append(_u.modifiers, modifiers...)
@@ -306,6 +597,9 @@ func (_u *QueueUpdateOne) Modify(modifiers ...func(u *sql.UpdateBuilder)) *Queue
 }
 
 func (_u *QueueUpdateOne) sqlSave(ctx context.Context) (_node *Queue, err error) {
+	if err := _u.check(); err != nil {
+		return _node, err
+	}
 	_spec := sqlgraph.NewUpdateSpec(queue.Table, queue.Columns, sqlgraph.NewFieldSpec(queue.FieldID, field.TypeUUID))
 	id, ok := _u.mutation.ID()
 	if !ok {
@@ -348,6 +642,46 @@ func (_u *QueueUpdateOne) sqlSave(ctx context.Context) (_node *Queue, err error)
 	}
 	if _u.mutation.ArchivedAtCleared() {
 		_spec.ClearField(queue.FieldArchivedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Strategy(); ok {
+		_spec.SetField(queue.FieldStrategy, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ReturningCustomer(); ok {
+		_spec.SetField(queue.FieldReturningCustomer, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.AssignOutsideHours(); ok {
+		_spec.SetField(queue.FieldAssignOutsideHours, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OfferSeconds(); ok {
+		_spec.SetField(queue.FieldOfferSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedOfferSeconds(); ok {
+		_spec.AddField(queue.FieldOfferSeconds, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.TimeZone(); ok {
+		_spec.SetField(queue.FieldTimeZone, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.OpeningHours(); ok {
+		_spec.SetField(queue.FieldOpeningHours, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedOpeningHours(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, queue.FieldOpeningHours, value)
+		})
+	}
+	if _u.mutation.OpeningHoursCleared() {
+		_spec.ClearField(queue.FieldOpeningHours, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Holidays(); ok {
+		_spec.SetField(queue.FieldHolidays, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedHolidays(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, queue.FieldHolidays, value)
+		})
+	}
+	if _u.mutation.HolidaysCleared() {
+		_spec.ClearField(queue.FieldHolidays, field.TypeJSON)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Queue{config: _u.config}

@@ -315,6 +315,22 @@ func init() {
 	queueDescVersion := queueMixinFields0[3].Descriptor()
 	// queue.DefaultVersion holds the default value on creation for the version field.
 	queue.DefaultVersion = queueDescVersion.Default.(int)
+	// queueDescReturningCustomer is the schema descriptor for returning_customer field.
+	queueDescReturningCustomer := queueFields[3].Descriptor()
+	// queue.DefaultReturningCustomer holds the default value on creation for the returning_customer field.
+	queue.DefaultReturningCustomer = queueDescReturningCustomer.Default.(bool)
+	// queueDescAssignOutsideHours is the schema descriptor for assign_outside_hours field.
+	queueDescAssignOutsideHours := queueFields[4].Descriptor()
+	// queue.DefaultAssignOutsideHours holds the default value on creation for the assign_outside_hours field.
+	queue.DefaultAssignOutsideHours = queueDescAssignOutsideHours.Default.(bool)
+	// queueDescOfferSeconds is the schema descriptor for offer_seconds field.
+	queueDescOfferSeconds := queueFields[5].Descriptor()
+	// queue.DefaultOfferSeconds holds the default value on creation for the offer_seconds field.
+	queue.DefaultOfferSeconds = queueDescOfferSeconds.Default.(int)
+	// queueDescTimeZone is the schema descriptor for time_zone field.
+	queueDescTimeZone := queueFields[6].Descriptor()
+	// queue.DefaultTimeZone holds the default value on creation for the time_zone field.
+	queue.DefaultTimeZone = queueDescTimeZone.Default.(string)
 	resellerprofileMixin := schema.ResellerProfile{}.Mixin()
 	resellerprofileMixinFields0 := resellerprofileMixin[0].Fields()
 	_ = resellerprofileMixinFields0

@@ -25,6 +25,8 @@ const (
 	Mails Kind = "mails"
 	// TenantPurges: go on removing what a deleted tenant leaves behind.
 	TenantPurges Kind = "tenant_purges"
+	// RouteRequests: look who gets what waits.
+	RouteRequests Kind = "route_requests"
 )
 
 // Queue is an asynq queue. There are few: a dequeue tries each in turn.
@@ -42,11 +44,12 @@ var weights = map[string]int{string(Critical): 6, string(Default): 2}
 // queues says how urgent each kind is.
 var queues = map[Kind]Queue{
 	Messages: Critical, ProviderEvents: Critical, Attachments: Default, Channels: Default, Mails: Default, TenantPurges: Default,
+	RouteRequests: Critical,
 }
 
 // Kinds lists all kinds, the urgent ones first.
 func Kinds() []Kind {
-	return []Kind{ProviderEvents, Messages, Mails, Attachments, Channels, TenantPurges}
+	return []Kind{ProviderEvents, Messages, RouteRequests, Mails, Attachments, Channels, TenantPurges}
 }
 
 // Task names one row that is due. Nothing else travels through Redis: no text,

@@ -48,6 +48,7 @@ import (
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
 	"github.com/trellishq/trellis/messaging/queues"
+	"github.com/trellishq/trellis/messaging/routing"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/purge"
@@ -213,6 +214,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
 		Observe: func(provider, status string) { c.Metrics.Message(provider, status, 1) },
 	})
+	waiting := queues.New(c.Store, log, waker.Wake)
 	inventory := numbers.New(numbers.Config{
 		Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL, Conversations: conversations,
 	})
@@ -231,7 +233,8 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 				return scope.Scope{TenantID: node.ID, Path: node.Path, Actor: actor}, node.Suspended(), err
 			},
 			Interactions: conversations, Intake: in, Attachments: pictures, Mail: letters,
-			Purge: purge.New(purge.Config{Store: c.Store, Tenants: tree, Numbers: inventory.ReturnAll, Files: media.Erase}),
+			Purge:   purge.New(purge.Config{Store: c.Store, Tenants: tree, Numbers: inventory.ReturnAll, Files: media.Erase}),
+			Routing: routing.New(routing.Config{Store: c.Store, Queues: waiting}),
 		}),
 	}
 	p.limits = newLimits(c)
@@ -249,7 +252,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		},
 	})
 	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
-	apiqueues.Register(p.Surface, queues.New(c.Store, log))
+	apiqueues.Register(p.Surface, waiting)
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
 	apiaudit.Register(p.Surface, apiaudit.Config{Trail: log.Trail(), MayGoOn: mayGoOn})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})

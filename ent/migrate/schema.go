@@ -560,6 +560,13 @@ var (
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "name", Type: field.TypeString, Size: 2147483647},
 		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+		{Name: "strategy", Type: field.TypeEnum, Enums: []string{"manual", "round_robin", "least_loaded", "broadcast"}, Default: "manual"},
+		{Name: "returning_customer", Type: field.TypeBool, Default: true},
+		{Name: "assign_outside_hours", Type: field.TypeBool, Default: true},
+		{Name: "offer_seconds", Type: field.TypeInt, Default: 30},
+		{Name: "time_zone", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "opening_hours", Type: field.TypeJSON, Nullable: true},
+		{Name: "holidays", Type: field.TypeJSON, Nullable: true},
 	}
 	// QueuesTable holds the schema information for the "queues" table.
 	QueuesTable = &schema.Table{

@@ -3,6 +3,8 @@
 package queue
 
 import (
+	"fmt"
+
 	"entgo.io/ent/dialect/sql"
 )
 
@@ -23,6 +25,20 @@ const (
 	FieldName = "name"
 	// FieldArchivedAt holds the string denoting the archived_at field in the database.
 	FieldArchivedAt = "archived_at"
+	// FieldStrategy holds the string denoting the strategy field in the database.
+	FieldStrategy = "strategy"
+	// FieldReturningCustomer holds the string denoting the returning_customer field in the database.
+	FieldReturningCustomer = "returning_customer"
+	// FieldAssignOutsideHours holds the string denoting the assign_outside_hours field in the database.
+	FieldAssignOutsideHours = "assign_outside_hours"
+	// FieldOfferSeconds holds the string denoting the offer_seconds field in the database.
+	FieldOfferSeconds = "offer_seconds"
+	// FieldTimeZone holds the string denoting the time_zone field in the database.
+	FieldTimeZone = "time_zone"
+	// FieldOpeningHours holds the string denoting the opening_hours field in the database.
+	FieldOpeningHours = "opening_hours"
+	// FieldHolidays holds the string denoting the holidays field in the database.
+	FieldHolidays = "holidays"
 	// Table holds the table name of the queue in the database.
 	Table = "queues"
 )
@@ -36,6 +52,13 @@ var Columns = []string{
 	FieldTenantID,
 	FieldName,
 	FieldArchivedAt,
+	FieldStrategy,
+	FieldReturningCustomer,
+	FieldAssignOutsideHours,
+	FieldOfferSeconds,
+	FieldTimeZone,
+	FieldOpeningHours,
+	FieldHolidays,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -51,7 +74,43 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultVersion holds the default value on creation for the "version" field.
 	DefaultVersion int
+	// DefaultReturningCustomer holds the default value on creation for the "returning_customer" field.
+	DefaultReturningCustomer bool
+	// DefaultAssignOutsideHours holds the default value on creation for the "assign_outside_hours" field.
+	DefaultAssignOutsideHours bool
+	// DefaultOfferSeconds holds the default value on creation for the "offer_seconds" field.
+	DefaultOfferSeconds int
+	// DefaultTimeZone holds the default value on creation for the "time_zone" field.
+	DefaultTimeZone string
 )
+
+// Strategy defines the type for the "strategy" enum field.
+type Strategy string
+
+// StrategyManual is the default value of the Strategy enum.
+const DefaultStrategy = StrategyManual
+
+// Strategy values.
+const (
+	StrategyManual      Strategy = "manual"
+	StrategyRoundRobin  Strategy = "round_robin"
+	StrategyLeastLoaded Strategy = "least_loaded"
+	StrategyBroadcast   Strategy = "broadcast"
+)
+
+func (s Strategy) String() string {
+	return string(s)
+}
+
+// StrategyValidator is a validator for the "strategy" field enum values. It is called by the builders before save.
+func StrategyValidator(s Strategy) error {
+	switch s {
+	case StrategyManual, StrategyRoundRobin, StrategyLeastLoaded, StrategyBroadcast:
+		return nil
+	default:
+		return fmt.Errorf("queue: invalid enum value for strategy field: %q", s)
+	}
+}
 
 // OrderOption defines the ordering options for the Queue queries.
 type OrderOption func(*sql.Selector)
@@ -89,4 +148,29 @@ func ByName(opts ...sql.OrderTermOption) OrderOption {
 // ByArchivedAt orders the results by the archived_at field.
 func ByArchivedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldArchivedAt, opts...).ToFunc()
+}
+
+// ByStrategy orders the results by the strategy field.
+func ByStrategy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStrategy, opts...).ToFunc()
+}
+
+// ByReturningCustomer orders the results by the returning_customer field.
+func ByReturningCustomer(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReturningCustomer, opts...).ToFunc()
+}
+
+// ByAssignOutsideHours orders the results by the assign_outside_hours field.
+func ByAssignOutsideHours(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAssignOutsideHours, opts...).ToFunc()
+}
+
+// ByOfferSeconds orders the results by the offer_seconds field.
+func ByOfferSeconds(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOfferSeconds, opts...).ToFunc()
+}
+
+// ByTimeZone orders the results by the time_zone field.
+func ByTimeZone(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTimeZone, opts...).ToFunc()
 }

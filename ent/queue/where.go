@@ -85,6 +85,26 @@ func ArchivedAt(v time.Time) predicate.Queue {
 	return predicate.Queue(sql.FieldEQ(FieldArchivedAt, v))
 }
 
+// ReturningCustomer applies equality check predicate on the "returning_customer" field. It's identical to ReturningCustomerEQ.
+func ReturningCustomer(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldReturningCustomer, v))
+}
+
+// AssignOutsideHours applies equality check predicate on the "assign_outside_hours" field. It's identical to AssignOutsideHoursEQ.
+func AssignOutsideHours(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldAssignOutsideHours, v))
+}
+
+// OfferSeconds applies equality check predicate on the "offer_seconds" field. It's identical to OfferSecondsEQ.
+func OfferSeconds(v int) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldOfferSeconds, v))
+}
+
+// TimeZone applies equality check predicate on the "time_zone" field. It's identical to TimeZoneEQ.
+func TimeZone(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldTimeZone, v))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.Queue {
 	return predicate.Queue(sql.FieldEQ(FieldCreatedAt, v))
@@ -358,6 +378,171 @@ func ArchivedAtIsNil() predicate.Queue {
 // ArchivedAtNotNil applies the NotNil predicate on the "archived_at" field.
 func ArchivedAtNotNil() predicate.Queue {
 	return predicate.Queue(sql.FieldNotNull(FieldArchivedAt))
+}
+
+// StrategyEQ applies the EQ predicate on the "strategy" field.
+func StrategyEQ(v Strategy) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldStrategy, v))
+}
+
+// StrategyNEQ applies the NEQ predicate on the "strategy" field.
+func StrategyNEQ(v Strategy) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldStrategy, v))
+}
+
+// StrategyIn applies the In predicate on the "strategy" field.
+func StrategyIn(vs ...Strategy) predicate.Queue {
+	return predicate.Queue(sql.FieldIn(FieldStrategy, vs...))
+}
+
+// StrategyNotIn applies the NotIn predicate on the "strategy" field.
+func StrategyNotIn(vs ...Strategy) predicate.Queue {
+	return predicate.Queue(sql.FieldNotIn(FieldStrategy, vs...))
+}
+
+// ReturningCustomerEQ applies the EQ predicate on the "returning_customer" field.
+func ReturningCustomerEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldReturningCustomer, v))
+}
+
+// ReturningCustomerNEQ applies the NEQ predicate on the "returning_customer" field.
+func ReturningCustomerNEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldReturningCustomer, v))
+}
+
+// AssignOutsideHoursEQ applies the EQ predicate on the "assign_outside_hours" field.
+func AssignOutsideHoursEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldAssignOutsideHours, v))
+}
+
+// AssignOutsideHoursNEQ applies the NEQ predicate on the "assign_outside_hours" field.
+func AssignOutsideHoursNEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldAssignOutsideHours, v))
+}
+
+// OfferSecondsEQ applies the EQ predicate on the "offer_seconds" field.
+func OfferSecondsEQ(v int) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldOfferSeconds, v))
+}
+
+// OfferSecondsNEQ applies the NEQ predicate on the "offer_seconds" field.
+func OfferSecondsNEQ(v int) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldOfferSeconds, v))
+}
+
+// OfferSecondsIn applies the In predicate on the "offer_seconds" field.
+func OfferSecondsIn(vs ...int) predicate.Queue {
+	return predicate.Queue(sql.FieldIn(FieldOfferSeconds, vs...))
+}
+
+// OfferSecondsNotIn applies the NotIn predicate on the "offer_seconds" field.
+func OfferSecondsNotIn(vs ...int) predicate.Queue {
+	return predicate.Queue(sql.FieldNotIn(FieldOfferSeconds, vs...))
+}
+
+// OfferSecondsGT applies the GT predicate on the "offer_seconds" field.
+func OfferSecondsGT(v int) predicate.Queue {
+	return predicate.Queue(sql.FieldGT(FieldOfferSeconds, v))
+}
+
+// OfferSecondsGTE applies the GTE predicate on the "offer_seconds" field.
+func OfferSecondsGTE(v int) predicate.Queue {
+	return predicate.Queue(sql.FieldGTE(FieldOfferSeconds, v))
+}
+
+// OfferSecondsLT applies the LT predicate on the "offer_seconds" field.
+func OfferSecondsLT(v int) predicate.Queue {
+	return predicate.Queue(sql.FieldLT(FieldOfferSeconds, v))
+}
+
+// OfferSecondsLTE applies the LTE predicate on the "offer_seconds" field.
+func OfferSecondsLTE(v int) predicate.Queue {
+	return predicate.Queue(sql.FieldLTE(FieldOfferSeconds, v))
+}
+
+// TimeZoneEQ applies the EQ predicate on the "time_zone" field.
+func TimeZoneEQ(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldTimeZone, v))
+}
+
+// TimeZoneNEQ applies the NEQ predicate on the "time_zone" field.
+func TimeZoneNEQ(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldTimeZone, v))
+}
+
+// TimeZoneIn applies the In predicate on the "time_zone" field.
+func TimeZoneIn(vs ...string) predicate.Queue {
+	return predicate.Queue(sql.FieldIn(FieldTimeZone, vs...))
+}
+
+// TimeZoneNotIn applies the NotIn predicate on the "time_zone" field.
+func TimeZoneNotIn(vs ...string) predicate.Queue {
+	return predicate.Queue(sql.FieldNotIn(FieldTimeZone, vs...))
+}
+
+// TimeZoneGT applies the GT predicate on the "time_zone" field.
+func TimeZoneGT(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldGT(FieldTimeZone, v))
+}
+
+// TimeZoneGTE applies the GTE predicate on the "time_zone" field.
+func TimeZoneGTE(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldGTE(FieldTimeZone, v))
+}
+
+// TimeZoneLT applies the LT predicate on the "time_zone" field.
+func TimeZoneLT(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldLT(FieldTimeZone, v))
+}
+
+// TimeZoneLTE applies the LTE predicate on the "time_zone" field.
+func TimeZoneLTE(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldLTE(FieldTimeZone, v))
+}
+
+// TimeZoneContains applies the Contains predicate on the "time_zone" field.
+func TimeZoneContains(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldContains(FieldTimeZone, v))
+}
+
+// TimeZoneHasPrefix applies the HasPrefix predicate on the "time_zone" field.
+func TimeZoneHasPrefix(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldHasPrefix(FieldTimeZone, v))
+}
+
+// TimeZoneHasSuffix applies the HasSuffix predicate on the "time_zone" field.
+func TimeZoneHasSuffix(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldHasSuffix(FieldTimeZone, v))
+}
+
+// TimeZoneEqualFold applies the EqualFold predicate on the "time_zone" field.
+func TimeZoneEqualFold(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEqualFold(FieldTimeZone, v))
+}
+
+// TimeZoneContainsFold applies the ContainsFold predicate on the "time_zone" field.
+func TimeZoneContainsFold(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldContainsFold(FieldTimeZone, v))
+}
+
+// OpeningHoursIsNil applies the IsNil predicate on the "opening_hours" field.
+func OpeningHoursIsNil() predicate.Queue {
+	return predicate.Queue(sql.FieldIsNull(FieldOpeningHours))
+}
+
+// OpeningHoursNotNil applies the NotNil predicate on the "opening_hours" field.
+func OpeningHoursNotNil() predicate.Queue {
+	return predicate.Queue(sql.FieldNotNull(FieldOpeningHours))
+}
+
+// HolidaysIsNil applies the IsNil predicate on the "holidays" field.
+func HolidaysIsNil() predicate.Queue {
+	return predicate.Queue(sql.FieldIsNull(FieldHolidays))
+}
+
+// HolidaysNotNil applies the NotNil predicate on the "holidays" field.
+func HolidaysNotNil() predicate.Queue {
+	return predicate.Queue(sql.FieldNotNull(FieldHolidays))
 }
 
 // And groups predicates with the AND operator between them.

@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"encoding/json"
+
 	"entgo.io/ent"
 	"entgo.io/ent/schema/field"
 
@@ -18,5 +20,13 @@ func (Queue) Fields() []ent.Field {
 	return []ent.Field{
 		field.Text("name").Comment("unique among the tenant's queues that are not archived, in capitals or not"),
 		field.Time("archived_at").Optional().Nillable(),
+		field.Enum("strategy").Values("manual", "round_robin", "least_loaded", "broadcast").Default("manual").
+			Comment("how what waits comes to a member; manual leaves that to people"),
+		field.Bool("returning_customer").Default(true).Comment("who had the last conversation with a customer gets the next"),
+		field.Bool("assign_outside_hours").Default(true),
+		field.Int("offer_seconds").Default(30).Comment("how long an offer of a broadcast stands"),
+		field.Text("time_zone").Default("").Comment("of the opening hours; empty for the tenant's"),
+		field.JSON("opening_hours", json.RawMessage{}).Optional().Comment("spans by weekday; null is always open"),
+		field.JSON("holidays", json.RawMessage{}).Optional().Comment("dates with hours of their own"),
 	}
 }

@@ -41,6 +41,7 @@ var layers = []layer{
 	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/queues"}},
 	{packages: []string{"messaging/attachments"}},
 	{packages: []string{"messaging/interactions"}},
+	{packages: []string{"messaging/routing"}},
 	{packages: []string{"messaging/intake"}},
 	{packages: []string{"jobs/worker"}},
 

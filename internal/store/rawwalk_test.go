@@ -52,7 +52,7 @@ var systemTables = []string{
 	"tenants",
 	"usage_counters",
 	"users",
-	"brands", "brand_hosts", "brand_logos", "tenant_purges",
+	"brands", "brand_hosts", "brand_logos", "tenant_purges", "route_requests",
 }
 
 // ownerless tables belong to the platform: no tenant sees them.

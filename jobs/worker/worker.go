@@ -18,6 +18,7 @@ import (
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/messaging/routing"
 	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/purge"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -33,6 +34,7 @@ type Config struct {
 	Attachments  *attachments.Service
 	Mail         *mail.Service
 	Purge        *purge.Service
+	Routing      *routing.Service
 }
 
 // Handlers are the handlers of all kinds of work.
@@ -56,6 +58,7 @@ func Handlers(c Config) map[jobs.Kind]jobs.Handler {
 		jobs.Channels:       in(whetherOrNot(c.Intake.HandleChannel)),
 		jobs.Mails:          in(whetherOrNot(c.Mail.HandleDue)),
 		jobs.TenantPurges:   in(whetherOrNot(c.Purge.HandleDue)),
+		jobs.RouteRequests:  in(whetherOrNot(c.Routing.HandleDue)),
 	}
 }
 

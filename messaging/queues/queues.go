@@ -29,10 +29,11 @@ type Log interface {
 type Service struct {
 	store  *store.Store
 	events Log
+	wake   func()
 }
 
-// New returns the service.
-func New(s *store.Store, events Log) *Service { return &Service{s, events} }
+// New returns the service; wake tells the dispatchers that a row is due.
+func New(s *store.Store, events Log, wake func()) *Service { return &Service{s, events, wake} }
 
 // Queue is a place where conversations wait for one of its members.
 type Queue struct {
@@ -262,6 +263,9 @@ func (s *Service) SetMembers(ctx context.Context, queueID uuid.UUID, userIDs []u
 			return err
 		}
 		if out, err = members(ctx, queueID); err != nil {
+			return err
+		}
+		if err := s.RouteSoon(ctx, queueID); err != nil {
 			return err
 		}
 		return s.events.Publish(ctx, "queue.members_changed", "queue", queueID, events.Change{
