@@ -69,6 +69,9 @@ var withIDs = map[string]asked{
 	}},
 	"removeSenderID": {},
 	"getQueue":       {}, "updateQueue": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveQueue": {},
+	"listQueues": {}, "getQueueManagers": {}, "setQueueManagers": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"user_ids": []string{ids["user_ids"]}}
+	}},
 	"getQueueMembers": {}, "setQueueMembers": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"user_ids": []string{ids["user_ids"]}}
 	}},
@@ -160,7 +163,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", message)
 	key, _ := w.key(t, n, "channels:read")
 	return map[string]string{
-		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user,
+		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user, "member_id": n.user, "manager_id": n.user,
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,

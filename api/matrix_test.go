@@ -340,6 +340,9 @@ var matrix = map[string]rule{
 	"getQueueMembers": {own: "ORTMA", below: "OR", prepare: queueOf},
 	"setQueueMembers": {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{"user_ids": []string{}})},
 
+	"getQueueManagers": {own: "ORTMA", below: "OR", prepare: queueOf},
+	"setQueueManagers": {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{"user_ids": []string{}})},
+
 	"listAuditEntries":   {own: "ORT", below: "OR"},
 	"exportAuditEntries": {own: "ORT", below: "OR"},
 

@@ -16874,6 +16874,9 @@ type QueueMutation struct {
 	addversion           *int
 	tenant_id            *uuid.UUID
 	name                 *string
+	description          *string
+	screen_pop_url       *string
+	self_assign          *bool
 	archived_at          *time.Time
 	strategy             *queue.Strategy
 	returning_customer   *bool
@@ -17193,6 +17196,114 @@ func (m *QueueMutation) OldName(ctx context.Context) (v string, err error) {
 // ResetName resets all changes to the "name" field.
 func (m *QueueMutation) ResetName() {
 	m.name = nil
+}
+
+// SetDescription sets the "description" field.
+func (m *QueueMutation) SetDescription(s string) {
+	m.description = &s
+}
+
+// Description returns the value of the "description" field in the mutation.
+func (m *QueueMutation) Description() (r string, exists bool) {
+	v := m.description
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDescription returns the old "description" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldDescription(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDescription is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDescription requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDescription: %w", err)
+	}
+	return oldValue.Description, nil
+}
+
+// ResetDescription resets all changes to the "description" field.
+func (m *QueueMutation) ResetDescription() {
+	m.description = nil
+}
+
+// SetScreenPopURL sets the "screen_pop_url" field.
+func (m *QueueMutation) SetScreenPopURL(s string) {
+	m.screen_pop_url = &s
+}
+
+// ScreenPopURL returns the value of the "screen_pop_url" field in the mutation.
+func (m *QueueMutation) ScreenPopURL() (r string, exists bool) {
+	v := m.screen_pop_url
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldScreenPopURL returns the old "screen_pop_url" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldScreenPopURL(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldScreenPopURL is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldScreenPopURL requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldScreenPopURL: %w", err)
+	}
+	return oldValue.ScreenPopURL, nil
+}
+
+// ResetScreenPopURL resets all changes to the "screen_pop_url" field.
+func (m *QueueMutation) ResetScreenPopURL() {
+	m.screen_pop_url = nil
+}
+
+// SetSelfAssign sets the "self_assign" field.
+func (m *QueueMutation) SetSelfAssign(b bool) {
+	m.self_assign = &b
+}
+
+// SelfAssign returns the value of the "self_assign" field in the mutation.
+func (m *QueueMutation) SelfAssign() (r bool, exists bool) {
+	v := m.self_assign
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSelfAssign returns the old "self_assign" field's value of the Queue entity.
+// If the Queue object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *QueueMutation) OldSelfAssign(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSelfAssign is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSelfAssign requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSelfAssign: %w", err)
+	}
+	return oldValue.SelfAssign, nil
+}
+
+// ResetSelfAssign resets all changes to the "self_assign" field.
+func (m *QueueMutation) ResetSelfAssign() {
+	m.self_assign = nil
 }
 
 // SetArchivedAt sets the "archived_at" field.
@@ -17608,7 +17719,7 @@ func (m *QueueMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *QueueMutation) Fields() []string {
-	fields := make([]string, 0, 13)
+	fields := make([]string, 0, 16)
 	if m.created_at != nil {
 		fields = append(fields, queue.FieldCreatedAt)
 	}
@@ -17623,6 +17734,15 @@ func (m *QueueMutation) Fields() []string {
 	}
 	if m.name != nil {
 		fields = append(fields, queue.FieldName)
+	}
+	if m.description != nil {
+		fields = append(fields, queue.FieldDescription)
+	}
+	if m.screen_pop_url != nil {
+		fields = append(fields, queue.FieldScreenPopURL)
+	}
+	if m.self_assign != nil {
+		fields = append(fields, queue.FieldSelfAssign)
 	}
 	if m.archived_at != nil {
 		fields = append(fields, queue.FieldArchivedAt)
@@ -17666,6 +17786,12 @@ func (m *QueueMutation) Field(name string) (ent.Value, bool) {
 		return m.TenantID()
 	case queue.FieldName:
 		return m.Name()
+	case queue.FieldDescription:
+		return m.Description()
+	case queue.FieldScreenPopURL:
+		return m.ScreenPopURL()
+	case queue.FieldSelfAssign:
+		return m.SelfAssign()
 	case queue.FieldArchivedAt:
 		return m.ArchivedAt()
 	case queue.FieldStrategy:
@@ -17701,6 +17827,12 @@ func (m *QueueMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldTenantID(ctx)
 	case queue.FieldName:
 		return m.OldName(ctx)
+	case queue.FieldDescription:
+		return m.OldDescription(ctx)
+	case queue.FieldScreenPopURL:
+		return m.OldScreenPopURL(ctx)
+	case queue.FieldSelfAssign:
+		return m.OldSelfAssign(ctx)
 	case queue.FieldArchivedAt:
 		return m.OldArchivedAt(ctx)
 	case queue.FieldStrategy:
@@ -17760,6 +17892,27 @@ func (m *QueueMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetName(v)
+		return nil
+	case queue.FieldDescription:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDescription(v)
+		return nil
+	case queue.FieldScreenPopURL:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetScreenPopURL(v)
+		return nil
+	case queue.FieldSelfAssign:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSelfAssign(v)
 		return nil
 	case queue.FieldArchivedAt:
 		v, ok := value.(time.Time)
@@ -17928,6 +18081,15 @@ func (m *QueueMutation) ResetField(name string) error {
 		return nil
 	case queue.FieldName:
 		m.ResetName()
+		return nil
+	case queue.FieldDescription:
+		m.ResetDescription()
+		return nil
+	case queue.FieldScreenPopURL:
+		m.ResetScreenPopURL()
+		return nil
+	case queue.FieldSelfAssign:
+		m.ResetSelfAssign()
 		return nil
 	case queue.FieldArchivedAt:
 		m.ResetArchivedAt()

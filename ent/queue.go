@@ -29,6 +29,12 @@ type Queue struct {
 	TenantID uuid.UUID `json:"tenant_id,omitempty"`
 	// unique among the tenant's queues that are not archived, in capitals or not
 	Name string `json:"name,omitempty"`
+	// Description holds the value of the "description" field.
+	Description string `json:"description,omitempty"`
+	// opened where one of its conversations is; with placeholders
+	ScreenPopURL string `json:"screen_pop_url,omitempty"`
+	// agents may take what waits although nobody assigns by itself
+	SelfAssign bool `json:"self_assign,omitempty"`
 	// ArchivedAt holds the value of the "archived_at" field.
 	ArchivedAt *time.Time `json:"archived_at,omitempty"`
 	// how what waits comes to a member; manual leaves that to people
@@ -55,11 +61,11 @@ func (*Queue) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case queue.FieldOpeningHours, queue.FieldHolidays:
 			values[i] = new([]byte)
-		case queue.FieldReturningCustomer, queue.FieldAssignOutsideHours:
+		case queue.FieldSelfAssign, queue.FieldReturningCustomer, queue.FieldAssignOutsideHours:
 			values[i] = new(sql.NullBool)
 		case queue.FieldVersion, queue.FieldOfferSeconds:
 			values[i] = new(sql.NullInt64)
-		case queue.FieldName, queue.FieldStrategy, queue.FieldTimeZone:
+		case queue.FieldName, queue.FieldDescription, queue.FieldScreenPopURL, queue.FieldStrategy, queue.FieldTimeZone:
 			values[i] = new(sql.NullString)
 		case queue.FieldCreatedAt, queue.FieldUpdatedAt, queue.FieldArchivedAt:
 			values[i] = new(sql.NullTime)
@@ -115,6 +121,24 @@ func (_m *Queue) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field name", values[i])
 			} else if value.Valid {
 				_m.Name = value.String
+			}
+		case queue.FieldDescription:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field description", values[i])
+			} else if value.Valid {
+				_m.Description = value.String
+			}
+		case queue.FieldScreenPopURL:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field screen_pop_url", values[i])
+			} else if value.Valid {
+				_m.ScreenPopURL = value.String
+			}
+		case queue.FieldSelfAssign:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field self_assign", values[i])
+			} else if value.Valid {
+				_m.SelfAssign = value.Bool
 			}
 		case queue.FieldArchivedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -219,6 +243,15 @@ func (_m *Queue) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
+	builder.WriteString(", ")
+	builder.WriteString("description=")
+	builder.WriteString(_m.Description)
+	builder.WriteString(", ")
+	builder.WriteString("screen_pop_url=")
+	builder.WriteString(_m.ScreenPopURL)
+	builder.WriteString(", ")
+	builder.WriteString("self_assign=")
+	builder.WriteString(fmt.Sprintf("%v", _m.SelfAssign))
 	builder.WriteString(", ")
 	if v := _m.ArchivedAt; v != nil {
 		builder.WriteString("archived_at=")

@@ -60,6 +60,48 @@ func (_c *QueueCreate) SetName(v string) *QueueCreate {
 	return _c
 }
 
+// SetDescription sets the "description" field.
+func (_c *QueueCreate) SetDescription(v string) *QueueCreate {
+	_c.mutation.SetDescription(v)
+	return _c
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableDescription(v *string) *QueueCreate {
+	if v != nil {
+		_c.SetDescription(*v)
+	}
+	return _c
+}
+
+// SetScreenPopURL sets the "screen_pop_url" field.
+func (_c *QueueCreate) SetScreenPopURL(v string) *QueueCreate {
+	_c.mutation.SetScreenPopURL(v)
+	return _c
+}
+
+// SetNillableScreenPopURL sets the "screen_pop_url" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableScreenPopURL(v *string) *QueueCreate {
+	if v != nil {
+		_c.SetScreenPopURL(*v)
+	}
+	return _c
+}
+
+// SetSelfAssign sets the "self_assign" field.
+func (_c *QueueCreate) SetSelfAssign(v bool) *QueueCreate {
+	_c.mutation.SetSelfAssign(v)
+	return _c
+}
+
+// SetNillableSelfAssign sets the "self_assign" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableSelfAssign(v *bool) *QueueCreate {
+	if v != nil {
+		_c.SetSelfAssign(*v)
+	}
+	return _c
+}
+
 // SetArchivedAt sets the "archived_at" field.
 func (_c *QueueCreate) SetArchivedAt(v time.Time) *QueueCreate {
 	_c.mutation.SetArchivedAt(v)
@@ -201,6 +243,18 @@ func (_c *QueueCreate) defaults() {
 		v := queue.DefaultVersion
 		_c.mutation.SetVersion(v)
 	}
+	if _, ok := _c.mutation.Description(); !ok {
+		v := queue.DefaultDescription
+		_c.mutation.SetDescription(v)
+	}
+	if _, ok := _c.mutation.ScreenPopURL(); !ok {
+		v := queue.DefaultScreenPopURL
+		_c.mutation.SetScreenPopURL(v)
+	}
+	if _, ok := _c.mutation.SelfAssign(); !ok {
+		v := queue.DefaultSelfAssign
+		_c.mutation.SetSelfAssign(v)
+	}
 	if _, ok := _c.mutation.Strategy(); !ok {
 		v := queue.DefaultStrategy
 		_c.mutation.SetStrategy(v)
@@ -239,6 +293,15 @@ func (_c *QueueCreate) check() error {
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Queue.name"`)}
+	}
+	if _, ok := _c.mutation.Description(); !ok {
+		return &ValidationError{Name: "description", err: errors.New(`ent: missing required field "Queue.description"`)}
+	}
+	if _, ok := _c.mutation.ScreenPopURL(); !ok {
+		return &ValidationError{Name: "screen_pop_url", err: errors.New(`ent: missing required field "Queue.screen_pop_url"`)}
+	}
+	if _, ok := _c.mutation.SelfAssign(); !ok {
+		return &ValidationError{Name: "self_assign", err: errors.New(`ent: missing required field "Queue.self_assign"`)}
 	}
 	if _, ok := _c.mutation.Strategy(); !ok {
 		return &ValidationError{Name: "strategy", err: errors.New(`ent: missing required field "Queue.strategy"`)}
@@ -314,6 +377,18 @@ func (_c *QueueCreate) createSpec() (*Queue, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(queue.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if value, ok := _c.mutation.Description(); ok {
+		_spec.SetField(queue.FieldDescription, field.TypeString, value)
+		_node.Description = value
+	}
+	if value, ok := _c.mutation.ScreenPopURL(); ok {
+		_spec.SetField(queue.FieldScreenPopURL, field.TypeString, value)
+		_node.ScreenPopURL = value
+	}
+	if value, ok := _c.mutation.SelfAssign(); ok {
+		_spec.SetField(queue.FieldSelfAssign, field.TypeBool, value)
+		_node.SelfAssign = value
 	}
 	if value, ok := _c.mutation.ArchivedAt(); ok {
 		_spec.SetField(queue.FieldArchivedAt, field.TypeTime, value)

@@ -80,6 +80,48 @@ func (_u *QueueUpdate) SetNillableName(v *string) *QueueUpdate {
 	return _u
 }
 
+// SetDescription sets the "description" field.
+func (_u *QueueUpdate) SetDescription(v string) *QueueUpdate {
+	_u.mutation.SetDescription(v)
+	return _u
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableDescription(v *string) *QueueUpdate {
+	if v != nil {
+		_u.SetDescription(*v)
+	}
+	return _u
+}
+
+// SetScreenPopURL sets the "screen_pop_url" field.
+func (_u *QueueUpdate) SetScreenPopURL(v string) *QueueUpdate {
+	_u.mutation.SetScreenPopURL(v)
+	return _u
+}
+
+// SetNillableScreenPopURL sets the "screen_pop_url" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableScreenPopURL(v *string) *QueueUpdate {
+	if v != nil {
+		_u.SetScreenPopURL(*v)
+	}
+	return _u
+}
+
+// SetSelfAssign sets the "self_assign" field.
+func (_u *QueueUpdate) SetSelfAssign(v bool) *QueueUpdate {
+	_u.mutation.SetSelfAssign(v)
+	return _u
+}
+
+// SetNillableSelfAssign sets the "self_assign" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableSelfAssign(v *bool) *QueueUpdate {
+	if v != nil {
+		_u.SetSelfAssign(*v)
+	}
+	return _u
+}
+
 // SetArchivedAt sets the "archived_at" field.
 func (_u *QueueUpdate) SetArchivedAt(v time.Time) *QueueUpdate {
 	_u.mutation.SetArchivedAt(v)
@@ -285,6 +327,15 @@ func (_u *QueueUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(queue.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Description(); ok {
+		_spec.SetField(queue.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ScreenPopURL(); ok {
+		_spec.SetField(queue.FieldScreenPopURL, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SelfAssign(); ok {
+		_spec.SetField(queue.FieldSelfAssign, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.ArchivedAt(); ok {
 		_spec.SetField(queue.FieldArchivedAt, field.TypeTime, value)
 	}
@@ -398,6 +449,48 @@ func (_u *QueueUpdateOne) SetName(v string) *QueueUpdateOne {
 func (_u *QueueUpdateOne) SetNillableName(v *string) *QueueUpdateOne {
 	if v != nil {
 		_u.SetName(*v)
+	}
+	return _u
+}
+
+// SetDescription sets the "description" field.
+func (_u *QueueUpdateOne) SetDescription(v string) *QueueUpdateOne {
+	_u.mutation.SetDescription(v)
+	return _u
+}
+
+// SetNillableDescription sets the "description" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableDescription(v *string) *QueueUpdateOne {
+	if v != nil {
+		_u.SetDescription(*v)
+	}
+	return _u
+}
+
+// SetScreenPopURL sets the "screen_pop_url" field.
+func (_u *QueueUpdateOne) SetScreenPopURL(v string) *QueueUpdateOne {
+	_u.mutation.SetScreenPopURL(v)
+	return _u
+}
+
+// SetNillableScreenPopURL sets the "screen_pop_url" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableScreenPopURL(v *string) *QueueUpdateOne {
+	if v != nil {
+		_u.SetScreenPopURL(*v)
+	}
+	return _u
+}
+
+// SetSelfAssign sets the "self_assign" field.
+func (_u *QueueUpdateOne) SetSelfAssign(v bool) *QueueUpdateOne {
+	_u.mutation.SetSelfAssign(v)
+	return _u
+}
+
+// SetNillableSelfAssign sets the "self_assign" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableSelfAssign(v *bool) *QueueUpdateOne {
+	if v != nil {
+		_u.SetSelfAssign(*v)
 	}
 	return _u
 }
@@ -636,6 +729,15 @@ func (_u *QueueUpdateOne) sqlSave(ctx context.Context) (_node *Queue, err error)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(queue.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Description(); ok {
+		_spec.SetField(queue.FieldDescription, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ScreenPopURL(); ok {
+		_spec.SetField(queue.FieldScreenPopURL, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.SelfAssign(); ok {
+		_spec.SetField(queue.FieldSelfAssign, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.ArchivedAt(); ok {
 		_spec.SetField(queue.FieldArchivedAt, field.TypeTime, value)

@@ -315,20 +315,32 @@ func init() {
 	queueDescVersion := queueMixinFields0[3].Descriptor()
 	// queue.DefaultVersion holds the default value on creation for the version field.
 	queue.DefaultVersion = queueDescVersion.Default.(int)
+	// queueDescDescription is the schema descriptor for description field.
+	queueDescDescription := queueFields[1].Descriptor()
+	// queue.DefaultDescription holds the default value on creation for the description field.
+	queue.DefaultDescription = queueDescDescription.Default.(string)
+	// queueDescScreenPopURL is the schema descriptor for screen_pop_url field.
+	queueDescScreenPopURL := queueFields[2].Descriptor()
+	// queue.DefaultScreenPopURL holds the default value on creation for the screen_pop_url field.
+	queue.DefaultScreenPopURL = queueDescScreenPopURL.Default.(string)
+	// queueDescSelfAssign is the schema descriptor for self_assign field.
+	queueDescSelfAssign := queueFields[3].Descriptor()
+	// queue.DefaultSelfAssign holds the default value on creation for the self_assign field.
+	queue.DefaultSelfAssign = queueDescSelfAssign.Default.(bool)
 	// queueDescReturningCustomer is the schema descriptor for returning_customer field.
-	queueDescReturningCustomer := queueFields[3].Descriptor()
+	queueDescReturningCustomer := queueFields[6].Descriptor()
 	// queue.DefaultReturningCustomer holds the default value on creation for the returning_customer field.
 	queue.DefaultReturningCustomer = queueDescReturningCustomer.Default.(bool)
 	// queueDescAssignOutsideHours is the schema descriptor for assign_outside_hours field.
-	queueDescAssignOutsideHours := queueFields[4].Descriptor()
+	queueDescAssignOutsideHours := queueFields[7].Descriptor()
 	// queue.DefaultAssignOutsideHours holds the default value on creation for the assign_outside_hours field.
 	queue.DefaultAssignOutsideHours = queueDescAssignOutsideHours.Default.(bool)
 	// queueDescOfferSeconds is the schema descriptor for offer_seconds field.
-	queueDescOfferSeconds := queueFields[5].Descriptor()
+	queueDescOfferSeconds := queueFields[8].Descriptor()
 	// queue.DefaultOfferSeconds holds the default value on creation for the offer_seconds field.
 	queue.DefaultOfferSeconds = queueDescOfferSeconds.Default.(int)
 	// queueDescTimeZone is the schema descriptor for time_zone field.
-	queueDescTimeZone := queueFields[6].Descriptor()
+	queueDescTimeZone := queueFields[9].Descriptor()
 	// queue.DefaultTimeZone holds the default value on creation for the time_zone field.
 	queue.DefaultTimeZone = queueDescTimeZone.Default.(string)
 	resellerprofileMixin := schema.ResellerProfile{}.Mixin()

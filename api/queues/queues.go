@@ -46,7 +46,7 @@ func Register(s *op.Surface, service *queues.Service) {
 	}, h.get)
 	op.Register(s, authz.QueuesWrite, op.Spec{
 		ID: "updateQueue", Method: http.MethodPatch, Path: queuePath, Tag: Tag,
-		Summary: "Rename a queue", Description: "Changes the name of a queue in use.",
+		Summary: "Change a queue", Description: "Changes the settings of a queue in use that are sent.",
 		Codes: []fault.Code{fault.CodeNameTaken, fault.CodeWrongState},
 	}, h.update)
 	op.Register(s, authz.QueuesWrite, op.Spec{
@@ -67,24 +67,35 @@ func Register(s *op.Surface, service *queues.Service) {
 			"An agent sees the conversations of his queues that nobody has been given, beside his own.",
 		Codes: []fault.Code{fault.CodeNotFound, fault.CodeWrongState},
 	}, h.setMembers)
+	h.registerManagers(s)
 }
 
 // Queue is a queue as clients see it.
 type Queue struct {
-	ID         uuid.UUID  `json:"id" doc:"The queue."`
-	Name       string     `json:"name" maxLength:"200" doc:"What people call it." example:"Orders"`
-	ArchivedAt *time.Time `json:"archived_at" doc:"When it was taken out of use, or null."`
-	CreatedAt  time.Time  `json:"created_at" doc:"When it was made."`
-	UpdatedAt  time.Time  `json:"updated_at" doc:"When it was changed last."`
+	ID           uuid.UUID  `json:"id" doc:"The queue."`
+	Name         string     `json:"name" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Description  string     `json:"description" maxLength:"2000" doc:"What it is for; may be empty." example:"Orders and returns"`
+	SelfAssign   bool       `json:"self_assign" doc:"Agents may take what waits in it although nothing is assigned by itself (takeInteraction)."`
+	ScreenPopURL string     `json:"screen_pop_url" maxLength:"2000" doc:"Opened where one of its conversations is, with placeholders (getInteractionScreenPop); empty for none." example:"https://crm.example/?phone={address}"`
+	ArchivedAt   *time.Time `json:"archived_at" doc:"When it was taken out of use, or null."`
+	CreatedAt    time.Time  `json:"created_at" doc:"When it was made."`
+	UpdatedAt    time.Time  `json:"updated_at" doc:"When it was changed last."`
 }
 
-func view(q queues.Queue) Queue { return Queue{q.ID, q.Name, q.ArchivedAt, q.CreatedAt, q.UpdatedAt} }
+func view(q queues.Queue) Queue {
+	return Queue{
+		ID: q.ID, Name: q.Name, Description: q.Description, SelfAssign: q.SelfAssign, ScreenPopURL: q.ScreenPopURL,
+		ArchivedAt: q.ArchivedAt, CreatedAt: q.CreatedAt, UpdatedAt: q.UpdatedAt,
+	}
+}
 
 // ListInput is the input of listQueues.
 type ListInput struct {
 	path.Tenant
 	op.Page
-	View string `query:"view" enum:"active,archived" default:"active" doc:"Those in use, or those that were archived."`
+	View      string    `query:"view" enum:"active,archived" default:"active" doc:"Those in use, or those that were archived."`
+	MemberID  uuid.UUID `query:"member_id" doc:"Only queues in which this user answers."`
+	ManagerID uuid.UUID `query:"manager_id" doc:"Only queues for which this user is responsible."`
 }
 
 func (h handlers) list(ctx context.Context, in *ListInput) (*op.List[Queue], error) {
@@ -92,7 +103,7 @@ func (h handlers) list(ctx context.Context, in *ListInput) (*op.List[Queue], err
 	if err != nil {
 		return nil, err
 	}
-	rows, err := h.queues.List(ctx, in.View == "archived", after.After(), in.Fetch())
+	rows, err := h.queues.List(ctx, queues.Filter{Archived: in.View == "archived", MemberID: in.MemberID, ManagerID: in.ManagerID}, after.After(), in.Fetch())
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +112,10 @@ func (h handlers) list(ctx context.Context, in *ListInput) (*op.List[Queue], err
 
 // CreateQueue is the body of createQueue.
 type CreateQueue struct {
-	Name string `json:"name" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Name         string  `json:"name" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Description  *string `json:"description,omitempty" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
+	SelfAssign   *bool   `json:"self_assign,omitempty" default:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
+	ScreenPopURL *string `json:"screen_pop_url,omitempty" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host." example:"https://crm.example/?phone={address}"`
 }
 
 // CreateInput is the input of createQueue.
@@ -118,7 +132,9 @@ type Created struct {
 }
 
 func (h handlers) create(ctx context.Context, in *CreateInput) (*Created, error) {
-	q, err := h.queues.Create(ctx, in.Body.Name)
+	q, err := h.queues.Create(ctx, in.Body.Name, queues.Settings{
+		Description: in.Body.Description, SelfAssign: in.Body.SelfAssign, ScreenPopURL: in.Body.ScreenPopURL,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +166,10 @@ func (h handlers) get(ctx context.Context, in *Path) (*Shown, error) {
 
 // UpdateQueue is the body of updateQueue.
 type UpdateQueue struct {
-	Name op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Name         op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Description  op.Optional[string] `json:"description,omitzero" nullable:"false" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
+	SelfAssign   op.Optional[bool]   `json:"self_assign,omitzero" nullable:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
+	ScreenPopURL op.Optional[string] `json:"screen_pop_url,omitzero" nullable:"false" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host; empty for nothing." example:"https://crm.example/?phone={address}"`
 }
 
 // UpdateInput is the input of updateQueue.
@@ -161,43 +180,12 @@ type UpdateInput struct {
 }
 
 func (h handlers) update(ctx context.Context, in *UpdateInput) (*Shown, error) {
-	return shown(h.queues.Rename(ctx, in.QueueID, in.Body.Name.Pointer(), in.Check))
+	return shown(h.queues.Update(ctx, in.QueueID, queues.Settings{
+		Name: in.Body.Name.Pointer(), Description: in.Body.Description.Pointer(),
+		SelfAssign: in.Body.SelfAssign.Pointer(), ScreenPopURL: in.Body.ScreenPopURL.Pointer(),
+	}, in.Check))
 }
 
 func (h handlers) archive(ctx context.Context, in *Path) (*Shown, error) {
 	return shown(h.queues.Archive(ctx, in.QueueID))
-}
-
-// Members are who answers in a queue.
-type Members struct {
-	UserIDs []uuid.UUID `json:"user_ids" maxItems:"500" doc:"Agents and managers of the tenant, in no special order."`
-}
-
-// MembersShown is the output of operations on members.
-type MembersShown struct {
-	Body Members
-}
-
-func membersShown(userIDs []uuid.UUID, err error) (*MembersShown, error) {
-	if err != nil {
-		return nil, err
-	}
-	if userIDs == nil {
-		userIDs = []uuid.UUID{}
-	}
-	return &MembersShown{Members{userIDs}}, nil
-}
-
-func (h handlers) members(ctx context.Context, in *Path) (*MembersShown, error) {
-	return membersShown(h.queues.Members(ctx, in.QueueID))
-}
-
-// SetMembersInput is the input of setQueueMembers.
-type SetMembersInput struct {
-	Path
-	Body Members
-}
-
-func (h handlers) setMembers(ctx context.Context, in *SetMembersInput) (*MembersShown, error) {
-	return membersShown(h.queues.SetMembers(ctx, in.QueueID, in.Body.UserIDs))
 }

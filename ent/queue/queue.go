@@ -23,6 +23,12 @@ const (
 	FieldTenantID = "tenant_id"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldDescription holds the string denoting the description field in the database.
+	FieldDescription = "description"
+	// FieldScreenPopURL holds the string denoting the screen_pop_url field in the database.
+	FieldScreenPopURL = "screen_pop_url"
+	// FieldSelfAssign holds the string denoting the self_assign field in the database.
+	FieldSelfAssign = "self_assign"
 	// FieldArchivedAt holds the string denoting the archived_at field in the database.
 	FieldArchivedAt = "archived_at"
 	// FieldStrategy holds the string denoting the strategy field in the database.
@@ -51,6 +57,9 @@ var Columns = []string{
 	FieldVersion,
 	FieldTenantID,
 	FieldName,
+	FieldDescription,
+	FieldScreenPopURL,
+	FieldSelfAssign,
 	FieldArchivedAt,
 	FieldStrategy,
 	FieldReturningCustomer,
@@ -74,6 +83,12 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultVersion holds the default value on creation for the "version" field.
 	DefaultVersion int
+	// DefaultDescription holds the default value on creation for the "description" field.
+	DefaultDescription string
+	// DefaultScreenPopURL holds the default value on creation for the "screen_pop_url" field.
+	DefaultScreenPopURL string
+	// DefaultSelfAssign holds the default value on creation for the "self_assign" field.
+	DefaultSelfAssign bool
 	// DefaultReturningCustomer holds the default value on creation for the "returning_customer" field.
 	DefaultReturningCustomer bool
 	// DefaultAssignOutsideHours holds the default value on creation for the "assign_outside_hours" field.
@@ -143,6 +158,21 @@ func ByTenantID(opts ...sql.OrderTermOption) OrderOption {
 // ByName orders the results by the name field.
 func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
+// ByDescription orders the results by the description field.
+func ByDescription(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDescription, opts...).ToFunc()
+}
+
+// ByScreenPopURL orders the results by the screen_pop_url field.
+func ByScreenPopURL(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldScreenPopURL, opts...).ToFunc()
+}
+
+// BySelfAssign orders the results by the self_assign field.
+func BySelfAssign(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSelfAssign, opts...).ToFunc()
 }
 
 // ByArchivedAt orders the results by the archived_at field.

@@ -80,6 +80,21 @@ func Name(v string) predicate.Queue {
 	return predicate.Queue(sql.FieldEQ(FieldName, v))
 }
 
+// Description applies equality check predicate on the "description" field. It's identical to DescriptionEQ.
+func Description(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldDescription, v))
+}
+
+// ScreenPopURL applies equality check predicate on the "screen_pop_url" field. It's identical to ScreenPopURLEQ.
+func ScreenPopURL(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldScreenPopURL, v))
+}
+
+// SelfAssign applies equality check predicate on the "self_assign" field. It's identical to SelfAssignEQ.
+func SelfAssign(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldSelfAssign, v))
+}
+
 // ArchivedAt applies equality check predicate on the "archived_at" field. It's identical to ArchivedAtEQ.
 func ArchivedAt(v time.Time) predicate.Queue {
 	return predicate.Queue(sql.FieldEQ(FieldArchivedAt, v))
@@ -328,6 +343,146 @@ func NameEqualFold(v string) predicate.Queue {
 // NameContainsFold applies the ContainsFold predicate on the "name" field.
 func NameContainsFold(v string) predicate.Queue {
 	return predicate.Queue(sql.FieldContainsFold(FieldName, v))
+}
+
+// DescriptionEQ applies the EQ predicate on the "description" field.
+func DescriptionEQ(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldDescription, v))
+}
+
+// DescriptionNEQ applies the NEQ predicate on the "description" field.
+func DescriptionNEQ(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldDescription, v))
+}
+
+// DescriptionIn applies the In predicate on the "description" field.
+func DescriptionIn(vs ...string) predicate.Queue {
+	return predicate.Queue(sql.FieldIn(FieldDescription, vs...))
+}
+
+// DescriptionNotIn applies the NotIn predicate on the "description" field.
+func DescriptionNotIn(vs ...string) predicate.Queue {
+	return predicate.Queue(sql.FieldNotIn(FieldDescription, vs...))
+}
+
+// DescriptionGT applies the GT predicate on the "description" field.
+func DescriptionGT(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldGT(FieldDescription, v))
+}
+
+// DescriptionGTE applies the GTE predicate on the "description" field.
+func DescriptionGTE(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldGTE(FieldDescription, v))
+}
+
+// DescriptionLT applies the LT predicate on the "description" field.
+func DescriptionLT(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldLT(FieldDescription, v))
+}
+
+// DescriptionLTE applies the LTE predicate on the "description" field.
+func DescriptionLTE(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldLTE(FieldDescription, v))
+}
+
+// DescriptionContains applies the Contains predicate on the "description" field.
+func DescriptionContains(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldContains(FieldDescription, v))
+}
+
+// DescriptionHasPrefix applies the HasPrefix predicate on the "description" field.
+func DescriptionHasPrefix(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldHasPrefix(FieldDescription, v))
+}
+
+// DescriptionHasSuffix applies the HasSuffix predicate on the "description" field.
+func DescriptionHasSuffix(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldHasSuffix(FieldDescription, v))
+}
+
+// DescriptionEqualFold applies the EqualFold predicate on the "description" field.
+func DescriptionEqualFold(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEqualFold(FieldDescription, v))
+}
+
+// DescriptionContainsFold applies the ContainsFold predicate on the "description" field.
+func DescriptionContainsFold(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldContainsFold(FieldDescription, v))
+}
+
+// ScreenPopURLEQ applies the EQ predicate on the "screen_pop_url" field.
+func ScreenPopURLEQ(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLNEQ applies the NEQ predicate on the "screen_pop_url" field.
+func ScreenPopURLNEQ(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLIn applies the In predicate on the "screen_pop_url" field.
+func ScreenPopURLIn(vs ...string) predicate.Queue {
+	return predicate.Queue(sql.FieldIn(FieldScreenPopURL, vs...))
+}
+
+// ScreenPopURLNotIn applies the NotIn predicate on the "screen_pop_url" field.
+func ScreenPopURLNotIn(vs ...string) predicate.Queue {
+	return predicate.Queue(sql.FieldNotIn(FieldScreenPopURL, vs...))
+}
+
+// ScreenPopURLGT applies the GT predicate on the "screen_pop_url" field.
+func ScreenPopURLGT(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldGT(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLGTE applies the GTE predicate on the "screen_pop_url" field.
+func ScreenPopURLGTE(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldGTE(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLLT applies the LT predicate on the "screen_pop_url" field.
+func ScreenPopURLLT(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldLT(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLLTE applies the LTE predicate on the "screen_pop_url" field.
+func ScreenPopURLLTE(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldLTE(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLContains applies the Contains predicate on the "screen_pop_url" field.
+func ScreenPopURLContains(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldContains(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLHasPrefix applies the HasPrefix predicate on the "screen_pop_url" field.
+func ScreenPopURLHasPrefix(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldHasPrefix(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLHasSuffix applies the HasSuffix predicate on the "screen_pop_url" field.
+func ScreenPopURLHasSuffix(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldHasSuffix(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLEqualFold applies the EqualFold predicate on the "screen_pop_url" field.
+func ScreenPopURLEqualFold(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldEqualFold(FieldScreenPopURL, v))
+}
+
+// ScreenPopURLContainsFold applies the ContainsFold predicate on the "screen_pop_url" field.
+func ScreenPopURLContainsFold(v string) predicate.Queue {
+	return predicate.Queue(sql.FieldContainsFold(FieldScreenPopURL, v))
+}
+
+// SelfAssignEQ applies the EQ predicate on the "self_assign" field.
+func SelfAssignEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldSelfAssign, v))
+}
+
+// SelfAssignNEQ applies the NEQ predicate on the "self_assign" field.
+func SelfAssignNEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldSelfAssign, v))
 }
 
 // ArchivedAtEQ applies the EQ predicate on the "archived_at" field.

@@ -19,6 +19,9 @@ func (Queue) Mixin() []ent.Mixin { return []ent.Mixin{mixin.Record{}, mixin.Owne
 func (Queue) Fields() []ent.Field {
 	return []ent.Field{
 		field.Text("name").Comment("unique among the tenant's queues that are not archived, in capitals or not"),
+		field.Text("description").Default(""),
+		field.Text("screen_pop_url").Default("").Comment("opened where one of its conversations is; with placeholders"),
+		field.Bool("self_assign").Default(false).Comment("agents may take what waits although nobody assigns by itself"),
 		field.Time("archived_at").Optional().Nillable(),
 		field.Enum("strategy").Values("manual", "round_robin", "least_loaded", "broadcast").Default("manual").
 			Comment("how what waits comes to a member; manual leaves that to people"),

@@ -159,6 +159,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	})
 	entity("sender_ids", row{"name": "ACME"})
 	entity("queues", row{"id": queue, "name": "Orders"})
+	put("queue_managers", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start})
 	put("queue_members", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start})
 	put("route_requests", row{"id": id.New(), "queue_id": queue, "due_at": testkit.Start, "created_at": testkit.Start})
 	entity("contact_lists", row{"id": list, "name": "New customers"})
