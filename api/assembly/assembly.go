@@ -209,12 +209,12 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 			Allow: c.EgressAllow, Timeout: 20 * time.Second, MaxResponseBytes: attachments.MaxBytes + 1, MaxRedirects: 3,
 		}),
 	})
+	waiting := queues.New(c.Store, log, waker.Wake)
 	conversations := interactions.New(interactions.Config{
-		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures, Meter: tree,
+		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures, Queues: waiting, Meter: tree,
 		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
 		Observe: func(provider, status string) { c.Metrics.Message(provider, status, 1) },
 	})
-	waiting := queues.New(c.Store, log, waker.Wake)
 	inventory := numbers.New(numbers.Config{
 		Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL, Conversations: conversations,
 	})

@@ -113,5 +113,8 @@ func (s *Service) close(ctx context.Context, row *ent.Interaction, by *uuid.UUID
 	if err := s.recordClose(ctx, row, by != nil, reason); err != nil {
 		return err
 	}
+	if err := s.moved(ctx, row.QueueID, row.AssigneeID); err != nil {
+		return err
+	}
 	return s.events.Publish(ctx, "interaction.closed", "interaction", row.ID, map[string]any{"reason": reason})
 }

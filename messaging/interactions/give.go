@@ -96,6 +96,9 @@ func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID,
 			return nil, err
 		}
 	}
+	if err := s.moved(ctx, row.QueueID, from); err != nil {
+		return nil, err
+	}
 	fromName, toName, err := s.names(ctx, from, to)
 	if err != nil {
 		return nil, err
@@ -110,6 +113,20 @@ func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID,
 	}
 	return row, s.events.Publish(ctx, "interaction.assigned", "interaction", row.ID,
 		map[string]any{"how": how, "assignee_id": to, "from_user_id": from})
+}
+
+// moved has those looked at again who may get something else now that an
+// interaction of a queue has left somebody, or the queue.
+func (s *Service) moved(ctx context.Context, queueID, from *uuid.UUID) error {
+	if queueID != nil {
+		if err := s.queues.RouteSoon(ctx, *queueID); err != nil {
+			return err
+		}
+	}
+	if from == nil {
+		return nil
+	}
+	return s.queues.RouteSoonFor(ctx, *from)
 }
 
 // participates remembers that somebody has had an interaction.

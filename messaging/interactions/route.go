@@ -38,6 +38,9 @@ func (s *Service) route(ctx context.Context, through channels.Channel, row *ent.
 		if row, err = row.Update().SetQueueID(to).Save(ctx); err != nil {
 			return nil, err
 		}
+		if err := s.queues.RouteSoon(ctx, to); err != nil {
+			return nil, err
+		}
 		return row, s.events.Publish(ctx, "interaction.queued", "interaction", row.ID, map[string]any{"queue_id": to})
 	}
 	return row, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/consent"
 	"github.com/trellishq/trellis/messaging/contacts"
+	"github.com/trellishq/trellis/messaging/queues"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -41,6 +42,7 @@ type Config struct {
 	Contacts    *contacts.Service
 	Consent     *consent.Service
 	Attachments *attachments.Service
+	Queues      *queues.Service
 	Meter       Meter
 	// Wake tells the dispatchers that a row is due.
 	Wake func()
@@ -62,6 +64,7 @@ type Service struct {
 	contacts    *contacts.Service
 	consent     *consent.Service
 	attachments *attachments.Service
+	queues      *queues.Service
 	meter       Meter
 	wake        func()
 	observe     func(provider, status string)
@@ -79,7 +82,7 @@ func New(c Config) *Service {
 		c.Crash = func(string) {}
 	}
 	return &Service{
-		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments, c.Meter,
+		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments, c.Queues, c.Meter,
 		c.Wake, c.Observe, c.Lookups, c.Log, c.Crash,
 	}
 }
