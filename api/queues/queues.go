@@ -72,20 +72,21 @@ func Register(s *op.Surface, service *queues.Service) {
 
 // Queue is a queue as clients see it.
 type Queue struct {
-	ID           uuid.UUID  `json:"id" doc:"The queue."`
-	Name         string     `json:"name" maxLength:"200" doc:"What people call it." example:"Orders"`
-	Description  string     `json:"description" maxLength:"2000" doc:"What it is for; may be empty." example:"Orders and returns"`
-	SelfAssign   bool       `json:"self_assign" doc:"Agents may take what waits in it although nothing is assigned by itself (takeInteraction)."`
-	ScreenPopURL string     `json:"screen_pop_url" maxLength:"2000" doc:"Opened where one of its conversations is, with placeholders (getInteractionScreenPop); empty for none." example:"https://crm.example/?phone={address}"`
-	ArchivedAt   *time.Time `json:"archived_at" doc:"When it was taken out of use, or null."`
-	CreatedAt    time.Time  `json:"created_at" doc:"When it was made."`
-	UpdatedAt    time.Time  `json:"updated_at" doc:"When it was changed last."`
+	ID           uuid.UUID `json:"id" doc:"The queue."`
+	Name         string    `json:"name" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Description  string    `json:"description" maxLength:"2000" doc:"What it is for; may be empty." example:"Orders and returns"`
+	SelfAssign   bool      `json:"self_assign" doc:"Agents may take what waits in it although nothing is assigned by itself (takeInteraction)."`
+	ScreenPopURL string    `json:"screen_pop_url" maxLength:"2000" doc:"Opened where one of its conversations is, with placeholders (getInteractionScreenPop); empty for none." example:"https://crm.example/?phone={address}"`
+	Assignment
+	ArchivedAt *time.Time `json:"archived_at" doc:"When it was taken out of use, or null."`
+	CreatedAt  time.Time  `json:"created_at" doc:"When it was made."`
+	UpdatedAt  time.Time  `json:"updated_at" doc:"When it was changed last."`
 }
 
 func view(q queues.Queue) Queue {
 	return Queue{
 		ID: q.ID, Name: q.Name, Description: q.Description, SelfAssign: q.SelfAssign, ScreenPopURL: q.ScreenPopURL,
-		ArchivedAt: q.ArchivedAt, CreatedAt: q.CreatedAt, UpdatedAt: q.UpdatedAt,
+		Assignment: assignmentView(q), ArchivedAt: q.ArchivedAt, CreatedAt: q.CreatedAt, UpdatedAt: q.UpdatedAt,
 	}
 }
 
@@ -116,6 +117,7 @@ type CreateQueue struct {
 	Description  *string `json:"description,omitempty" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
 	SelfAssign   *bool   `json:"self_assign,omitempty" default:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
 	ScreenPopURL *string `json:"screen_pop_url,omitempty" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host." example:"https://crm.example/?phone={address}"`
+	CreateAssignment
 }
 
 // CreateInput is the input of createQueue.
@@ -132,7 +134,12 @@ type Created struct {
 }
 
 func (h handlers) create(ctx context.Context, in *CreateInput) (*Created, error) {
+	assignment, err := in.Body.settings()
+	if err != nil {
+		return nil, err
+	}
 	q, err := h.queues.Create(ctx, in.Body.Name, queues.Settings{
+		Assignment:  assignment,
 		Description: in.Body.Description, SelfAssign: in.Body.SelfAssign, ScreenPopURL: in.Body.ScreenPopURL,
 	})
 	if err != nil {
@@ -170,6 +177,7 @@ type UpdateQueue struct {
 	Description  op.Optional[string] `json:"description,omitzero" nullable:"false" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
 	SelfAssign   op.Optional[bool]   `json:"self_assign,omitzero" nullable:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
 	ScreenPopURL op.Optional[string] `json:"screen_pop_url,omitzero" nullable:"false" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host; empty for nothing." example:"https://crm.example/?phone={address}"`
+	UpdateAssignment
 }
 
 // UpdateInput is the input of updateQueue.
@@ -180,8 +188,12 @@ type UpdateInput struct {
 }
 
 func (h handlers) update(ctx context.Context, in *UpdateInput) (*Shown, error) {
+	assignment, err := in.Body.settings()
+	if err != nil {
+		return nil, err
+	}
 	return shown(h.queues.Update(ctx, in.QueueID, queues.Settings{
-		Name: in.Body.Name.Pointer(), Description: in.Body.Description.Pointer(),
+		Assignment: assignment, Name: in.Body.Name.Pointer(), Description: in.Body.Description.Pointer(),
 		SelfAssign: in.Body.SelfAssign.Pointer(), ScreenPopURL: in.Body.ScreenPopURL.Pointer(),
 	}, in.Check))
 }

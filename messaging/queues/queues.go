@@ -4,6 +4,7 @@ package queues
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,13 +48,18 @@ type Queue struct {
 	// (decisions C-08).
 	SelfAssign bool
 	ArchivedAt *time.Time
+	// Assignment is how it assigns by itself.
+	Assignment Assignment
+	// Zone is where its hours are meant, and Opening what they say at present.
+	Zone    *time.Location
+	Opening Opening
 }
 
 func view(row *ent.Queue) Queue {
 	return Queue{
 		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
 		Name: row.Name, Description: row.Description, ScreenPopURL: row.ScreenPopURL, SelfAssign: row.SelfAssign,
-		ArchivedAt: row.ArchivedAt,
+		ArchivedAt: row.ArchivedAt, Assignment: assignmentOf(row),
 	}
 }
 
@@ -64,10 +70,11 @@ type audited struct {
 	ScreenPopURL string     `json:"screen_pop_url"`
 	SelfAssign   bool       `json:"self_assign"`
 	ArchivedAt   *time.Time `json:"archived_at"`
+	auditedAssignment
 }
 
 func (q Queue) audited() audited {
-	return audited{q.Name, q.Description, q.ScreenPopURL, q.SelfAssign, q.ArchivedAt}
+	return audited{q.Name, q.Description, q.ScreenPopURL, q.SelfAssign, q.ArchivedAt, q.Assignment.audited()}
 }
 
 // Filter chooses queues; the zero Filter chooses all that are in use.
@@ -94,6 +101,9 @@ func (s *Service) List(ctx context.Context, f Filter, after uuid.UUID, limit int
 		rows, err := q.Order(ent.Asc(queue.FieldID)).Limit(limit).All(ctx)
 		for _, row := range rows {
 			out = append(out, view(row))
+		}
+		for i := range out {
+			err = errors.Join(err, s.opened(ctx, &out[i]))
 		}
 		return err
 	})
@@ -126,6 +136,7 @@ func (s *Service) Get(ctx context.Context, queueID uuid.UUID) (Queue, error) {
 		}
 		if err == nil {
 			out = view(row)
+			err = s.opened(ctx, &out)
 		}
 		return err
 	})
@@ -142,12 +153,15 @@ func (s *Service) Create(ctx context.Context, name string, settings Settings) (Q
 	var out Queue
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		create := s.store.Ent(ctx).Queue.Create()
-		settings.set(create.Mutation(), Queue{})
+		settings.set(create.Mutation(), Queue{Assignment: usual()})
 		row, err := create.Save(ctx)
 		if err != nil {
 			return named(err, settings.Name)
 		}
 		out = view(row)
+		if err := s.opened(ctx, &out); err != nil {
+			return err
+		}
 		return s.events.Publish(ctx, "queue.created", "queue", row.ID,
 			events.Change{Data: map[string]any{"name": row.Name}, After: out.audited()})
 	})
@@ -202,6 +216,9 @@ func (s *Service) Archive(ctx context.Context, queueID uuid.UUID) (Queue, error)
 			return err
 		}
 		out = view(row)
+		if err := errors.Join(s.opened(ctx, &out), s.look(ctx, row.ID)); err != nil {
+			return err
+		}
 		return s.events.Publish(ctx, "queue.archived", "queue", row.ID, events.Change{Before: before, After: out.audited()})
 	})
 	return out, err

@@ -2,6 +2,7 @@ package queues
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,6 +24,7 @@ type Settings struct {
 	Description  *string
 	ScreenPopURL *string
 	SelfAssign   *bool
+	Assignment   AssignmentSettings
 }
 
 // clean checks the settings and brings them into their form.
@@ -42,9 +44,11 @@ func (s *Settings) clean() error {
 		s.Description = &text
 	}
 	if s.ScreenPopURL != nil && *s.ScreenPopURL != "" {
-		return checkScreenPop(*s.ScreenPopURL)
+		if err := checkScreenPop(*s.ScreenPopURL); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.Assignment.clean()
 }
 
 // hidden finds what is no text of lines: control characters, and what turns the
@@ -59,6 +63,7 @@ func (s *Settings) set(m *ent.QueueMutation, from Queue) {
 	setIf(s.Description, from.Description, m.SetDescription)
 	setIf(s.ScreenPopURL, from.ScreenPopURL, m.SetScreenPopURL)
 	setIf(s.SelfAssign, from.SelfAssign, m.SetSelfAssign)
+	s.Assignment.set(m, from.Assignment)
 }
 
 func setIf[T comparable](value *T, from T, set func(T)) {
@@ -88,14 +93,17 @@ func (s *Service) Update(ctx context.Context, queueID uuid.UUID, settings Settin
 		}
 		before, update := view(row), row.Update()
 		settings.set(update.Mutation(), before)
-		if len(update.Mutation().Fields()) == 0 {
+		if len(update.Mutation().Fields())+len(update.Mutation().ClearedFields()) == 0 {
 			out = before
-			return nil
+			return s.opened(ctx, &out)
 		}
 		if row, err = update.Save(ctx); err != nil {
 			return named(err, settings.Name)
 		}
 		out = view(row)
+		if err := errors.Join(s.opened(ctx, &out), s.look(ctx, row.ID)); err != nil {
+			return err
+		}
 		return s.events.Publish(ctx, "queue.updated", "queue", row.ID,
 			events.Change{Data: map[string]any{"name": row.Name}, Before: before.audited(), After: out.audited()})
 	})

@@ -68,14 +68,19 @@ func (s *Service) RouteSoonFor(ctx context.Context, userID uuid.UUID) error {
 	return err
 }
 
-// HoldForRouting lets nobody else look at a queue until the running transaction
-// ends. Who puts something into it is not held up.
-func (s *Service) HoldForRouting(ctx context.Context, queueID uuid.UUID) error {
+// look is RouteSoon for a queue of any strategy, for who changes the strategy:
+// what the last one has left over is taken back.
+func (s *Service) look(ctx context.Context, queueID uuid.UUID) error {
 	sc, err := scope.From(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = store.Exec(ctx, `SELECT FROM queues WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE`, sc.TenantID, queueID)
+	_, err = store.Exec(ctx, `
+		INSERT INTO route_requests (id, tenant_id, queue_id, due_at, created_at)
+		VALUES (gen_random_uuid(), $1, $2, $3::timestamptz, $3::timestamptz)`, sc.TenantID, queueID, s.store.Now())
+	if err == nil {
+		store.AfterCommit(ctx, s.wake)
+	}
 	return err
 }
 

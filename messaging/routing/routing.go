@@ -67,7 +67,7 @@ func (s *Service) lookFor(ctx context.Context, tenantID, userID uuid.UUID) error
 
 // lookAt looks at a queue. Only one looks at a time.
 func (s *Service) lookAt(ctx context.Context, tenantID, queueID uuid.UUID) error {
-	if err := s.Queues.HoldForRouting(ctx, queueID); err != nil {
+	if _, err := s.Queues.HoldForRouting(ctx, queueID); err != nil {
 		return err
 	}
 	// Before anything is read: what is asked for from here on is looked at next.
