@@ -75,6 +75,20 @@ var withIDs = map[string]asked{
 	"getQueueMembers": {}, "setQueueMembers": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"user_ids": []string{ids["user_ids"]}}
 	}},
+	"getTag": {}, "updateTag": {body: fixed(apitest.Body{"color": "#ffffff"})}, "archiveTag": {},
+	"getDisposition": {}, "updateDisposition": {body: fixed(apitest.Body{"color": "#ffffff"})}, "archiveDisposition": {}, "listDispositions": {},
+	"createDisposition": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"name": "Sold", "color": "#ffffff", "queue_id": ids["queue_id"]}
+	}},
+	"addInteractionTag": {}, "removeInteractionTag": {},
+	"updateInteractionTags": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{
+			"interaction_ids": []string{ids["interaction_ids"]}, "add_tag_ids": []string{ids["add_tag_ids"]}, "remove_tag_ids": []string{ids["remove_tag_ids"]},
+		}
+	}},
+	"markInteractionUnread": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"from_message_id": ids["from_message_id"]}
+	}},
 	"checkOptOuts": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"channel_id": ids["channel_id"], "addresses": []string{"+15145550199"}}
 	}},
@@ -89,7 +103,9 @@ var withIDs = map[string]asked{
 	}},
 	"getContactList": {}, "updateContactList": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveContactList": {},
 	"listContacts": {},
-	"getContact":   {}, "getInteraction": {}, "markInteractionRead": {}, "closeInteraction": {body: fixed(apitest.Body{})},
+	"getContact":   {}, "getInteraction": {}, "markInteractionRead": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"last_message_id": ids["last_message_id"]}
+	}}, "closeInteraction": {body: fixed(apitest.Body{})},
 	"assignInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"user_id": ids["user_id"]} }},
 	"listAuditEntries":  {}, "exportAuditEntries": {noted: true},
 	"endActAs":         {},
@@ -164,6 +180,10 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	key, _ := w.key(t, n, "channels:read")
 	return map[string]string{
 		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user, "member_id": n.user, "manager_id": n.user,
+		"tag_id": w.tag(t, n), "disposition_id": w.disposition(t, n),
+		"interaction_ids": interaction, "add_tag_ids": w.tag(t, n), "remove_tag_ids": w.tag(t, n),
+		"last_message_id": message, "from_message_id": message,
+
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,

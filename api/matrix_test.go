@@ -101,6 +101,38 @@ func queueOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"queue_id": w.queue(t, n)}
 }
 
+func tagOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"tag_id": w.tag(t, n)}
+}
+
+func dispositionOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"disposition_id": w.disposition(t, n)}
+}
+
+// interactionAndTag are an interaction of the caller's and a tag that it does not
+// have.
+func interactionAndTag(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	ids["tag_id"] = w.tag(t, n)
+	return ids
+}
+
+// writtenByCustomer is an interaction in which the customer has written something.
+func writtenByCustomer(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	w.Tamper(t, "UPDATE messages SET direction = 'inbound' WHERE id = $1", ids["message_id"])
+	w.Tamper(t, "UPDATE interactions SET inbound = 1 WHERE id = $1", ids["interaction_id"])
+	return ids
+}
+
+func labelled(*testing.T, *world, *caller, *node, map[string]string) any {
+	return apitest.Body{"name": uuid.NewString(), "color": "#d32f2f"}
+}
+
 func contactListOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	t.Helper()
 	return map[string]string{"list_id": w.contactList(t, n)}
@@ -180,6 +212,14 @@ func attachmentOf(t *testing.T, w *world, c *caller, n *node) map[string]string 
 		return map[string]string{"attachment_id": own.String(t, "id")}
 	}
 	return map[string]string{"attachment_id": w.attachment(t, n)}
+}
+
+// given is a list of an id, or of nobody's where there is none.
+func given(id string) []string {
+	if id == "" {
+		id = uuid.NewString()
+	}
+	return []string{id}
 }
 
 // sends is a body that is the same for everybody.
@@ -340,8 +380,18 @@ var matrix = map[string]rule{
 	"getQueueMembers": {own: "ORTMA", below: "OR", prepare: queueOf},
 	"setQueueMembers": {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{"user_ids": []string{}})},
 
-	"getQueueManagers": {own: "ORTMA", below: "OR", prepare: queueOf},
-	"setQueueManagers": {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{"user_ids": []string{}})},
+	"getQueueManagers":   {own: "ORTMA", below: "OR", prepare: queueOf},
+	"setQueueManagers":   {own: "ORT", below: "OR", prepare: queueOf, body: sends(apitest.Body{"user_ids": []string{}})},
+	"listTags":           {own: "ORTMAU", below: "OR"},
+	"createTag":          {own: "ORT", below: "OR", body: labelled},
+	"getTag":             {own: "ORTMAU", below: "OR", prepare: tagOf},
+	"updateTag":          {own: "ORT", below: "OR", prepare: tagOf, body: sends(apitest.Body{"color": "#ffffff"})},
+	"archiveTag":         {own: "ORT", below: "OR", prepare: tagOf},
+	"listDispositions":   {own: "ORTMAU", below: "OR"},
+	"createDisposition":  {own: "ORT", below: "OR", body: labelled},
+	"getDisposition":     {own: "ORTMAU", below: "OR", prepare: dispositionOf},
+	"updateDisposition":  {own: "ORT", below: "OR", prepare: dispositionOf, body: sends(apitest.Body{"color": "#ffffff"})},
+	"archiveDisposition": {own: "ORT", below: "OR", prepare: dispositionOf},
 
 	"listAuditEntries":   {own: "ORT", below: "OR"},
 	"exportAuditEntries": {own: "ORT", below: "OR"},
@@ -370,7 +420,16 @@ var matrix = map[string]rule{
 	"listInteractions":    {own: people},
 	"getInteraction":      {own: people, prepare: interactionOf},
 	"markInteractionRead": {own: people, prepare: interactionOf},
-	"closeInteraction":    {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+
+	"markInteractionUnread": {own: people, prepare: writtenByCustomer},
+	"getUnreadCount":        {own: people},
+	"addInteractionTag":     {own: people, prepare: interactionAndTag},
+	"removeInteractionTag":  {own: people, prepare: interactionAndTag},
+	"updateInteractionTags": {own: people, prepare: interactionAndTag, body: func(_ *testing.T, _ *world, _ *caller, _ *node, ids map[string]string) any {
+		return apitest.Body{"interaction_ids": given(ids["interaction_id"]), "add_tag_ids": given(ids["tag_id"])}
+	}},
+
+	"closeInteraction": {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
 	"assignInteraction": {
 		own: "RTM", prepare: interactionOf,
 		body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {

@@ -150,6 +150,16 @@ func (w *world) contactList(t *testing.T, n *node) string {
 	return n.boss.Post(t, n.Path("/contact-lists"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")
 }
 
+func (w *world) tag(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/tags"), apitest.Body{"name": uuid.NewString(), "color": "#d32f2f"}).Want(t, http.StatusCreated).String(t, "id")
+}
+
+func (w *world) disposition(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/dispositions"), apitest.Body{"name": uuid.NewString(), "color": "#d32f2f"}).Want(t, http.StatusCreated).String(t, "id")
+}
+
 func (w *world) attachment(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Upload(t, n.Path("/attachments"), "a.png", drawing(t, "png")).Want(t, http.StatusCreated).String(t, "id")

@@ -44,6 +44,10 @@ const (
 	UsageRead         Permission = "usage:read"
 	QueuesRead        Permission = "queues:read"
 	QueuesWrite       Permission = "queues:write"
+	TagsRead          Permission = "tags:read"
+	TagsWrite         Permission = "tags:write"
+	DispositionsRead  Permission = "dispositions:read"
+	DispositionsWrite Permission = "dispositions:write"
 	AuditRead         Permission = "audit:read"
 	ActAsRead         Permission = "act_as:read"
 	ActAsStart        Permission = "act_as:start"
@@ -62,6 +66,12 @@ const (
 	InteractionsAssign Permission = "interactions:assign"
 	InteractionsClose  Permission = "interactions:close"
 	OptOutsRead        Permission = "opt_outs:read"
+	// What colleagues tell each other in a conversation. Secret notes are for
+	// supervisors and the agent whose conversation it is.
+	InteractionsTag Permission = "interactions:tag"
+	NotesRead       Permission = "notes:read"
+	NotesWrite      Permission = "notes:write"
+	NotesSecret     Permission = "notes:secret"
 )
 
 // Departments, and with them the modules that users have.
@@ -90,6 +100,8 @@ var administrative = map[string]bool{
 	"entitlements": true,
 	"usage":        true,
 	"queues":       true,
+	"tags":         true,
+	"dispositions": true,
 	"audit":        true,
 	"act_as":       true,
 }
@@ -112,6 +124,8 @@ func Permissions() []Permission {
 		EntitlementsRead, EntitlementsWrite,
 		UsageRead,
 		QueuesRead, QueuesWrite,
+		TagsRead, TagsWrite,
+		DispositionsRead, DispositionsWrite,
 		AuditRead,
 		ActAsRead, ActAsStart, ActAsEnd,
 
@@ -119,6 +133,8 @@ func Permissions() []Permission {
 		ContactListsRead, ContactListsWrite,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,
 		OptOutsRead,
+		InteractionsTag,
+		NotesRead, NotesWrite, NotesSecret,
 	}
 }
 

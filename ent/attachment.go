@@ -28,6 +28,8 @@ type Attachment struct {
 	TenantID uuid.UUID `json:"tenant_id,omitempty"`
 	// nil until a message carries it
 	MessageID *uuid.UUID `json:"message_id,omitempty"`
+	// nil unless an internal note carries it
+	NoteID *uuid.UUID `json:"note_id,omitempty"`
 	// Status holds the value of the "status" field.
 	Status attachment.Status `json:"status,omitempty"`
 	// Name holds the value of the "name" field.
@@ -62,7 +64,7 @@ func (*Attachment) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case attachment.FieldMessageID, attachment.FieldUploaderID:
+		case attachment.FieldMessageID, attachment.FieldNoteID, attachment.FieldUploaderID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case attachment.FieldSha256:
 			values[i] = new([]byte)
@@ -125,6 +127,13 @@ func (_m *Attachment) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.MessageID = new(uuid.UUID)
 				*_m.MessageID = *value.S.(*uuid.UUID)
+			}
+		case attachment.FieldNoteID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field note_id", values[i])
+			} else if value.Valid {
+				_m.NoteID = new(uuid.UUID)
+				*_m.NoteID = *value.S.(*uuid.UUID)
 			}
 		case attachment.FieldStatus:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -256,6 +265,11 @@ func (_m *Attachment) String() string {
 	builder.WriteString(", ")
 	if v := _m.MessageID; v != nil {
 		builder.WriteString("message_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.NoteID; v != nil {
+		builder.WriteString("note_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

@@ -67,6 +67,20 @@ func (_c *AttachmentCreate) SetNillableMessageID(v *uuid.UUID) *AttachmentCreate
 	return _c
 }
 
+// SetNoteID sets the "note_id" field.
+func (_c *AttachmentCreate) SetNoteID(v uuid.UUID) *AttachmentCreate {
+	_c.mutation.SetNoteID(v)
+	return _c
+}
+
+// SetNillableNoteID sets the "note_id" field if the given value is not nil.
+func (_c *AttachmentCreate) SetNillableNoteID(v *uuid.UUID) *AttachmentCreate {
+	if v != nil {
+		_c.SetNoteID(*v)
+	}
+	return _c
+}
+
 // SetStatus sets the "status" field.
 func (_c *AttachmentCreate) SetStatus(v attachment.Status) *AttachmentCreate {
 	_c.mutation.SetStatus(v)
@@ -419,6 +433,10 @@ func (_c *AttachmentCreate) createSpec() (*Attachment, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.MessageID(); ok {
 		_spec.SetField(attachment.FieldMessageID, field.TypeUUID, value)
 		_node.MessageID = &value
+	}
+	if value, ok := _c.mutation.NoteID(); ok {
+		_spec.SetField(attachment.FieldNoteID, field.TypeUUID, value)
+		_node.NoteID = &value
 	}
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(attachment.FieldStatus, field.TypeEnum, value)

@@ -85,6 +85,26 @@ func (_u *AttachmentUpdate) ClearMessageID() *AttachmentUpdate {
 	return _u
 }
 
+// SetNoteID sets the "note_id" field.
+func (_u *AttachmentUpdate) SetNoteID(v uuid.UUID) *AttachmentUpdate {
+	_u.mutation.SetNoteID(v)
+	return _u
+}
+
+// SetNillableNoteID sets the "note_id" field if the given value is not nil.
+func (_u *AttachmentUpdate) SetNillableNoteID(v *uuid.UUID) *AttachmentUpdate {
+	if v != nil {
+		_u.SetNoteID(*v)
+	}
+	return _u
+}
+
+// ClearNoteID clears the value of the "note_id" field.
+func (_u *AttachmentUpdate) ClearNoteID() *AttachmentUpdate {
+	_u.mutation.ClearNoteID()
+	return _u
+}
+
 // SetStatus sets the "status" field.
 func (_u *AttachmentUpdate) SetStatus(v attachment.Status) *AttachmentUpdate {
 	_u.mutation.SetStatus(v)
@@ -380,6 +400,12 @@ func (_u *AttachmentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.MessageIDCleared() {
 		_spec.ClearField(attachment.FieldMessageID, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.NoteID(); ok {
+		_spec.SetField(attachment.FieldNoteID, field.TypeUUID, value)
+	}
+	if _u.mutation.NoteIDCleared() {
+		_spec.ClearField(attachment.FieldNoteID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(attachment.FieldStatus, field.TypeEnum, value)
 	}
@@ -514,6 +540,26 @@ func (_u *AttachmentUpdateOne) SetNillableMessageID(v *uuid.UUID) *AttachmentUpd
 // ClearMessageID clears the value of the "message_id" field.
 func (_u *AttachmentUpdateOne) ClearMessageID() *AttachmentUpdateOne {
 	_u.mutation.ClearMessageID()
+	return _u
+}
+
+// SetNoteID sets the "note_id" field.
+func (_u *AttachmentUpdateOne) SetNoteID(v uuid.UUID) *AttachmentUpdateOne {
+	_u.mutation.SetNoteID(v)
+	return _u
+}
+
+// SetNillableNoteID sets the "note_id" field if the given value is not nil.
+func (_u *AttachmentUpdateOne) SetNillableNoteID(v *uuid.UUID) *AttachmentUpdateOne {
+	if v != nil {
+		_u.SetNoteID(*v)
+	}
+	return _u
+}
+
+// ClearNoteID clears the value of the "note_id" field.
+func (_u *AttachmentUpdateOne) ClearNoteID() *AttachmentUpdateOne {
+	_u.mutation.ClearNoteID()
 	return _u
 }
 
@@ -841,6 +887,12 @@ func (_u *AttachmentUpdateOne) sqlSave(ctx context.Context) (_node *Attachment, 
 	}
 	if _u.mutation.MessageIDCleared() {
 		_spec.ClearField(attachment.FieldMessageID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.NoteID(); ok {
+		_spec.SetField(attachment.FieldNoteID, field.TypeUUID, value)
+	}
+	if _u.mutation.NoteIDCleared() {
+		_spec.ClearField(attachment.FieldNoteID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(attachment.FieldStatus, field.TypeEnum, value)

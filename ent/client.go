@@ -26,7 +26,9 @@ import (
 	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
+	"github.com/trellishq/trellis/ent/disposition"
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/internalnote"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
@@ -34,6 +36,7 @@ import (
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
 
@@ -67,8 +70,12 @@ type Client struct {
 	CustomRole *CustomRoleClient
 	// Department is the client for interacting with the Department builders.
 	Department *DepartmentClient
+	// Disposition is the client for interacting with the Disposition builders.
+	Disposition *DispositionClient
 	// Interaction is the client for interacting with the Interaction builders.
 	Interaction *InteractionClient
+	// InternalNote is the client for interacting with the InternalNote builders.
+	InternalNote *InternalNoteClient
 	// Message is the client for interacting with the Message builders.
 	Message *MessageClient
 	// Number is the client for interacting with the Number builders.
@@ -83,6 +90,8 @@ type Client struct {
 	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
+	// Tag is the client for interacting with the Tag builders.
+	Tag *TagClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
 	// User is the client for interacting with the User builders.
@@ -109,7 +118,9 @@ func (c *Client) init() {
 	c.ContactList = NewContactListClient(c.config)
 	c.CustomRole = NewCustomRoleClient(c.config)
 	c.Department = NewDepartmentClient(c.config)
+	c.Disposition = NewDispositionClient(c.config)
 	c.Interaction = NewInteractionClient(c.config)
+	c.InternalNote = NewInternalNoteClient(c.config)
 	c.Message = NewMessageClient(c.config)
 	c.Number = NewNumberClient(c.config)
 	c.OptOut = NewOptOutClient(c.config)
@@ -117,6 +128,7 @@ func (c *Client) init() {
 	c.ResellerProfile = NewResellerProfileClient(c.config)
 	c.SenderID = NewSenderIDClient(c.config)
 	c.Session = NewSessionClient(c.config)
+	c.Tag = NewTagClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.User = NewUserClient(c.config)
 }
@@ -222,7 +234,9 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ContactList:     NewContactListClient(cfg),
 		CustomRole:      NewCustomRoleClient(cfg),
 		Department:      NewDepartmentClient(cfg),
+		Disposition:     NewDispositionClient(cfg),
 		Interaction:     NewInteractionClient(cfg),
+		InternalNote:    NewInternalNoteClient(cfg),
 		Message:         NewMessageClient(cfg),
 		Number:          NewNumberClient(cfg),
 		OptOut:          NewOptOutClient(cfg),
@@ -230,6 +244,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
 		Session:         NewSessionClient(cfg),
+		Tag:             NewTagClient(cfg),
 		Tenant:          NewTenantClient(cfg),
 		User:            NewUserClient(cfg),
 	}, nil
@@ -262,7 +277,9 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ContactList:     NewContactListClient(cfg),
 		CustomRole:      NewCustomRoleClient(cfg),
 		Department:      NewDepartmentClient(cfg),
+		Disposition:     NewDispositionClient(cfg),
 		Interaction:     NewInteractionClient(cfg),
+		InternalNote:    NewInternalNoteClient(cfg),
 		Message:         NewMessageClient(cfg),
 		Number:          NewNumberClient(cfg),
 		OptOut:          NewOptOutClient(cfg),
@@ -270,6 +287,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
 		Session:         NewSessionClient(cfg),
+		Tag:             NewTagClient(cfg),
 		Tenant:          NewTenantClient(cfg),
 		User:            NewUserClient(cfg),
 	}, nil
@@ -302,9 +320,9 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
-		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Interaction,
-		c.Message, c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID,
-		c.Session, c.Tenant, c.User,
+		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
+		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Queue,
+		c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -315,9 +333,9 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
-		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Interaction,
-		c.Message, c.Number, c.OptOut, c.Queue, c.ResellerProfile, c.SenderID,
-		c.Session, c.Tenant, c.User,
+		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
+		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Queue,
+		c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -348,8 +366,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.CustomRole.mutate(ctx, m)
 	case *DepartmentMutation:
 		return c.Department.mutate(ctx, m)
+	case *DispositionMutation:
+		return c.Disposition.mutate(ctx, m)
 	case *InteractionMutation:
 		return c.Interaction.mutate(ctx, m)
+	case *InternalNoteMutation:
+		return c.InternalNote.mutate(ctx, m)
 	case *MessageMutation:
 		return c.Message.mutate(ctx, m)
 	case *NumberMutation:
@@ -364,6 +386,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.SenderID.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
+	case *TagMutation:
+		return c.Tag.mutate(ctx, m)
 	case *TenantMutation:
 		return c.Tenant.mutate(ctx, m)
 	case *UserMutation:
@@ -1836,6 +1860,139 @@ func (c *DepartmentClient) mutate(ctx context.Context, m *DepartmentMutation) (V
 	}
 }
 
+// DispositionClient is a client for the Disposition schema.
+type DispositionClient struct {
+	config
+}
+
+// NewDispositionClient returns a client for the Disposition from the given config.
+func NewDispositionClient(c config) *DispositionClient {
+	return &DispositionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `disposition.Hooks(f(g(h())))`.
+func (c *DispositionClient) Use(hooks ...Hook) {
+	c.hooks.Disposition = append(c.hooks.Disposition, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `disposition.Intercept(f(g(h())))`.
+func (c *DispositionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Disposition = append(c.inters.Disposition, interceptors...)
+}
+
+// Create returns a builder for creating a Disposition entity.
+func (c *DispositionClient) Create() *DispositionCreate {
+	mutation := newDispositionMutation(c.config, OpCreate)
+	return &DispositionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Disposition entities.
+func (c *DispositionClient) CreateBulk(builders ...*DispositionCreate) *DispositionCreateBulk {
+	return &DispositionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *DispositionClient) MapCreateBulk(slice any, setFunc func(*DispositionCreate, int)) *DispositionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &DispositionCreateBulk{err: fmt.Errorf("calling to DispositionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*DispositionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &DispositionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Disposition.
+func (c *DispositionClient) Update() *DispositionUpdate {
+	mutation := newDispositionMutation(c.config, OpUpdate)
+	return &DispositionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *DispositionClient) UpdateOne(_m *Disposition) *DispositionUpdateOne {
+	mutation := newDispositionMutation(c.config, OpUpdateOne, withDisposition(_m))
+	return &DispositionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *DispositionClient) UpdateOneID(id uuid.UUID) *DispositionUpdateOne {
+	mutation := newDispositionMutation(c.config, OpUpdateOne, withDispositionID(id))
+	return &DispositionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Disposition.
+func (c *DispositionClient) Delete() *DispositionDelete {
+	mutation := newDispositionMutation(c.config, OpDelete)
+	return &DispositionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *DispositionClient) DeleteOne(_m *Disposition) *DispositionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *DispositionClient) DeleteOneID(id uuid.UUID) *DispositionDeleteOne {
+	builder := c.Delete().Where(disposition.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &DispositionDeleteOne{builder}
+}
+
+// Query returns a query builder for Disposition.
+func (c *DispositionClient) Query() *DispositionQuery {
+	return &DispositionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeDisposition},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Disposition entity by its id.
+func (c *DispositionClient) Get(ctx context.Context, id uuid.UUID) (*Disposition, error) {
+	return c.Query().Where(disposition.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *DispositionClient) GetX(ctx context.Context, id uuid.UUID) *Disposition {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *DispositionClient) Hooks() []Hook {
+	return c.hooks.Disposition
+}
+
+// Interceptors returns the client interceptors.
+func (c *DispositionClient) Interceptors() []Interceptor {
+	return c.inters.Disposition
+}
+
+func (c *DispositionClient) mutate(ctx context.Context, m *DispositionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&DispositionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&DispositionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&DispositionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&DispositionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Disposition mutation op: %q", m.Op())
+	}
+}
+
 // InteractionClient is a client for the Interaction schema.
 type InteractionClient struct {
 	config
@@ -1966,6 +2123,139 @@ func (c *InteractionClient) mutate(ctx context.Context, m *InteractionMutation) 
 		return (&InteractionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Interaction mutation op: %q", m.Op())
+	}
+}
+
+// InternalNoteClient is a client for the InternalNote schema.
+type InternalNoteClient struct {
+	config
+}
+
+// NewInternalNoteClient returns a client for the InternalNote from the given config.
+func NewInternalNoteClient(c config) *InternalNoteClient {
+	return &InternalNoteClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `internalnote.Hooks(f(g(h())))`.
+func (c *InternalNoteClient) Use(hooks ...Hook) {
+	c.hooks.InternalNote = append(c.hooks.InternalNote, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `internalnote.Intercept(f(g(h())))`.
+func (c *InternalNoteClient) Intercept(interceptors ...Interceptor) {
+	c.inters.InternalNote = append(c.inters.InternalNote, interceptors...)
+}
+
+// Create returns a builder for creating a InternalNote entity.
+func (c *InternalNoteClient) Create() *InternalNoteCreate {
+	mutation := newInternalNoteMutation(c.config, OpCreate)
+	return &InternalNoteCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of InternalNote entities.
+func (c *InternalNoteClient) CreateBulk(builders ...*InternalNoteCreate) *InternalNoteCreateBulk {
+	return &InternalNoteCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *InternalNoteClient) MapCreateBulk(slice any, setFunc func(*InternalNoteCreate, int)) *InternalNoteCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &InternalNoteCreateBulk{err: fmt.Errorf("calling to InternalNoteClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*InternalNoteCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &InternalNoteCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for InternalNote.
+func (c *InternalNoteClient) Update() *InternalNoteUpdate {
+	mutation := newInternalNoteMutation(c.config, OpUpdate)
+	return &InternalNoteUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *InternalNoteClient) UpdateOne(_m *InternalNote) *InternalNoteUpdateOne {
+	mutation := newInternalNoteMutation(c.config, OpUpdateOne, withInternalNote(_m))
+	return &InternalNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *InternalNoteClient) UpdateOneID(id uuid.UUID) *InternalNoteUpdateOne {
+	mutation := newInternalNoteMutation(c.config, OpUpdateOne, withInternalNoteID(id))
+	return &InternalNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for InternalNote.
+func (c *InternalNoteClient) Delete() *InternalNoteDelete {
+	mutation := newInternalNoteMutation(c.config, OpDelete)
+	return &InternalNoteDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *InternalNoteClient) DeleteOne(_m *InternalNote) *InternalNoteDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *InternalNoteClient) DeleteOneID(id uuid.UUID) *InternalNoteDeleteOne {
+	builder := c.Delete().Where(internalnote.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &InternalNoteDeleteOne{builder}
+}
+
+// Query returns a query builder for InternalNote.
+func (c *InternalNoteClient) Query() *InternalNoteQuery {
+	return &InternalNoteQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeInternalNote},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a InternalNote entity by its id.
+func (c *InternalNoteClient) Get(ctx context.Context, id uuid.UUID) (*InternalNote, error) {
+	return c.Query().Where(internalnote.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *InternalNoteClient) GetX(ctx context.Context, id uuid.UUID) *InternalNote {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *InternalNoteClient) Hooks() []Hook {
+	return c.hooks.InternalNote
+}
+
+// Interceptors returns the client interceptors.
+func (c *InternalNoteClient) Interceptors() []Interceptor {
+	return c.inters.InternalNote
+}
+
+func (c *InternalNoteClient) mutate(ctx context.Context, m *InternalNoteMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&InternalNoteCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&InternalNoteUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&InternalNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&InternalNoteDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown InternalNote mutation op: %q", m.Op())
 	}
 }
 
@@ -2900,6 +3190,139 @@ func (c *SessionClient) mutate(ctx context.Context, m *SessionMutation) (Value, 
 	}
 }
 
+// TagClient is a client for the Tag schema.
+type TagClient struct {
+	config
+}
+
+// NewTagClient returns a client for the Tag from the given config.
+func NewTagClient(c config) *TagClient {
+	return &TagClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `tag.Hooks(f(g(h())))`.
+func (c *TagClient) Use(hooks ...Hook) {
+	c.hooks.Tag = append(c.hooks.Tag, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `tag.Intercept(f(g(h())))`.
+func (c *TagClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Tag = append(c.inters.Tag, interceptors...)
+}
+
+// Create returns a builder for creating a Tag entity.
+func (c *TagClient) Create() *TagCreate {
+	mutation := newTagMutation(c.config, OpCreate)
+	return &TagCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Tag entities.
+func (c *TagClient) CreateBulk(builders ...*TagCreate) *TagCreateBulk {
+	return &TagCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TagClient) MapCreateBulk(slice any, setFunc func(*TagCreate, int)) *TagCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TagCreateBulk{err: fmt.Errorf("calling to TagClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TagCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TagCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Tag.
+func (c *TagClient) Update() *TagUpdate {
+	mutation := newTagMutation(c.config, OpUpdate)
+	return &TagUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TagClient) UpdateOne(_m *Tag) *TagUpdateOne {
+	mutation := newTagMutation(c.config, OpUpdateOne, withTag(_m))
+	return &TagUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TagClient) UpdateOneID(id uuid.UUID) *TagUpdateOne {
+	mutation := newTagMutation(c.config, OpUpdateOne, withTagID(id))
+	return &TagUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Tag.
+func (c *TagClient) Delete() *TagDelete {
+	mutation := newTagMutation(c.config, OpDelete)
+	return &TagDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TagClient) DeleteOne(_m *Tag) *TagDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TagClient) DeleteOneID(id uuid.UUID) *TagDeleteOne {
+	builder := c.Delete().Where(tag.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TagDeleteOne{builder}
+}
+
+// Query returns a query builder for Tag.
+func (c *TagClient) Query() *TagQuery {
+	return &TagQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTag},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Tag entity by its id.
+func (c *TagClient) Get(ctx context.Context, id uuid.UUID) (*Tag, error) {
+	return c.Query().Where(tag.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TagClient) GetX(ctx context.Context, id uuid.UUID) *Tag {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *TagClient) Hooks() []Hook {
+	return c.hooks.Tag
+}
+
+// Interceptors returns the client interceptors.
+func (c *TagClient) Interceptors() []Interceptor {
+	return c.inters.Tag
+}
+
+func (c *TagClient) mutate(ctx context.Context, m *TagMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TagCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TagUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TagUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TagDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Tag mutation op: %q", m.Op())
+	}
+}
+
 // TenantClient is a client for the Tenant schema.
 type TenantClient struct {
 	config
@@ -3170,15 +3593,15 @@ func (c *UserClient) mutate(ctx context.Context, m *UserMutation) (Value, error)
 type (
 	hooks struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
-		ContactAddress, ContactList, CustomRole, Department, Interaction, Message,
-		Number, OptOut, Queue, ResellerProfile, SenderID, Session, Tenant,
-		User []ent.Hook
+		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
+		InternalNote, Message, Number, OptOut, Queue, ResellerProfile, SenderID,
+		Session, Tag, Tenant, User []ent.Hook
 	}
 	inters struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
-		ContactAddress, ContactList, CustomRole, Department, Interaction, Message,
-		Number, OptOut, Queue, ResellerProfile, SenderID, Session, Tenant,
-		User []ent.Interceptor
+		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
+		InternalNote, Message, Number, OptOut, Queue, ResellerProfile, SenderID,
+		Session, Tag, Tenant, User []ent.Interceptor
 	}
 )
 

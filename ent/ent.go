@@ -23,7 +23,9 @@ import (
 	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
+	"github.com/trellishq/trellis/ent/disposition"
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/internalnote"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
@@ -31,6 +33,7 @@ import (
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
 )
@@ -104,7 +107,9 @@ func checkColumn(t, c string) error {
 			contactlist.Table:     contactlist.ValidColumn,
 			customrole.Table:      customrole.ValidColumn,
 			department.Table:      department.ValidColumn,
+			disposition.Table:     disposition.ValidColumn,
 			interaction.Table:     interaction.ValidColumn,
+			internalnote.Table:    internalnote.ValidColumn,
 			message.Table:         message.ValidColumn,
 			number.Table:          number.ValidColumn,
 			optout.Table:          optout.ValidColumn,
@@ -112,6 +117,7 @@ func checkColumn(t, c string) error {
 			resellerprofile.Table: resellerprofile.ValidColumn,
 			senderid.Table:        senderid.ValidColumn,
 			session.Table:         session.ValidColumn,
+			tag.Table:             tag.ValidColumn,
 			tenant.Table:          tenant.ValidColumn,
 			user.Table:            user.ValidColumn,
 		})

@@ -38,6 +38,8 @@ type Interaction struct {
 	NeedsReply bool `json:"needs_reply,omitempty"`
 	// inbound messages that nobody has marked as read
 	Unseen int `json:"unseen,omitempty"`
+	// the customer's messages, all told: what a reader has not read is counted without looking at them
+	Inbound int `json:"inbound,omitempty"`
 	// where it waited first; its members see it while nobody has it
 	QueueID *uuid.UUID `json:"queue_id,omitempty"`
 	// AssigneeID holds the value of the "assignee_id" field.
@@ -66,7 +68,7 @@ func (*Interaction) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case interaction.FieldNeedsReply:
 			values[i] = new(sql.NullBool)
-		case interaction.FieldVersion, interaction.FieldUnseen:
+		case interaction.FieldVersion, interaction.FieldUnseen, interaction.FieldInbound:
 			values[i] = new(sql.NullInt64)
 		case interaction.FieldAddress, interaction.FieldStatus, interaction.FieldPreview, interaction.FieldCloseReason:
 			values[i] = new(sql.NullString)
@@ -154,6 +156,12 @@ func (_m *Interaction) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field unseen", values[i])
 			} else if value.Valid {
 				_m.Unseen = int(value.Int64)
+			}
+		case interaction.FieldInbound:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field inbound", values[i])
+			} else if value.Valid {
+				_m.Inbound = int(value.Int64)
 			}
 		case interaction.FieldQueueID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -273,6 +281,9 @@ func (_m *Interaction) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("unseen=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Unseen))
+	builder.WriteString(", ")
+	builder.WriteString("inbound=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Inbound))
 	builder.WriteString(", ")
 	if v := _m.QueueID; v != nil {
 		builder.WriteString("queue_id=")

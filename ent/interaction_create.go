@@ -97,6 +97,20 @@ func (_c *InteractionCreate) SetNillableUnseen(v *int) *InteractionCreate {
 	return _c
 }
 
+// SetInbound sets the "inbound" field.
+func (_c *InteractionCreate) SetInbound(v int) *InteractionCreate {
+	_c.mutation.SetInbound(v)
+	return _c
+}
+
+// SetNillableInbound sets the "inbound" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableInbound(v *int) *InteractionCreate {
+	if v != nil {
+		_c.SetInbound(*v)
+	}
+	return _c
+}
+
 // SetQueueID sets the "queue_id" field.
 func (_c *InteractionCreate) SetQueueID(v uuid.UUID) *InteractionCreate {
 	_c.mutation.SetQueueID(v)
@@ -250,6 +264,10 @@ func (_c *InteractionCreate) defaults() {
 		v := interaction.DefaultUnseen
 		_c.mutation.SetUnseen(v)
 	}
+	if _, ok := _c.mutation.Inbound(); !ok {
+		v := interaction.DefaultInbound
+		_c.mutation.SetInbound(v)
+	}
 	if _, ok := _c.mutation.Preview(); !ok {
 		v := interaction.DefaultPreview
 		_c.mutation.SetPreview(v)
@@ -296,6 +314,9 @@ func (_c *InteractionCreate) check() error {
 	}
 	if _, ok := _c.mutation.Unseen(); !ok {
 		return &ValidationError{Name: "unseen", err: errors.New(`ent: missing required field "Interaction.unseen"`)}
+	}
+	if _, ok := _c.mutation.Inbound(); !ok {
+		return &ValidationError{Name: "inbound", err: errors.New(`ent: missing required field "Interaction.inbound"`)}
 	}
 	if _, ok := _c.mutation.Preview(); !ok {
 		return &ValidationError{Name: "preview", err: errors.New(`ent: missing required field "Interaction.preview"`)}
@@ -380,6 +401,10 @@ func (_c *InteractionCreate) createSpec() (*Interaction, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Unseen(); ok {
 		_spec.SetField(interaction.FieldUnseen, field.TypeInt, value)
 		_node.Unseen = value
+	}
+	if value, ok := _c.mutation.Inbound(); ok {
+		_spec.SetField(interaction.FieldInbound, field.TypeInt, value)
+		_node.Inbound = value
 	}
 	if value, ok := _c.mutation.QueueID(); ok {
 		_spec.SetField(interaction.FieldQueueID, field.TypeUUID, value)

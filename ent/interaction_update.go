@@ -128,6 +128,27 @@ func (_u *InteractionUpdate) AddUnseen(v int) *InteractionUpdate {
 	return _u
 }
 
+// SetInbound sets the "inbound" field.
+func (_u *InteractionUpdate) SetInbound(v int) *InteractionUpdate {
+	_u.mutation.ResetInbound()
+	_u.mutation.SetInbound(v)
+	return _u
+}
+
+// SetNillableInbound sets the "inbound" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableInbound(v *int) *InteractionUpdate {
+	if v != nil {
+		_u.SetInbound(*v)
+	}
+	return _u
+}
+
+// AddInbound adds value to the "inbound" field.
+func (_u *InteractionUpdate) AddInbound(v int) *InteractionUpdate {
+	_u.mutation.AddInbound(v)
+	return _u
+}
+
 // SetQueueID sets the "queue_id" field.
 func (_u *InteractionUpdate) SetQueueID(v uuid.UUID) *InteractionUpdate {
 	_u.mutation.SetQueueID(v)
@@ -354,6 +375,12 @@ func (_u *InteractionUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if value, ok := _u.mutation.AddedUnseen(); ok {
 		_spec.AddField(interaction.FieldUnseen, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.Inbound(); ok {
+		_spec.SetField(interaction.FieldInbound, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedInbound(); ok {
+		_spec.AddField(interaction.FieldInbound, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.QueueID(); ok {
 		_spec.SetField(interaction.FieldQueueID, field.TypeUUID, value)
 	}
@@ -510,6 +537,27 @@ func (_u *InteractionUpdateOne) SetNillableUnseen(v *int) *InteractionUpdateOne 
 // AddUnseen adds value to the "unseen" field.
 func (_u *InteractionUpdateOne) AddUnseen(v int) *InteractionUpdateOne {
 	_u.mutation.AddUnseen(v)
+	return _u
+}
+
+// SetInbound sets the "inbound" field.
+func (_u *InteractionUpdateOne) SetInbound(v int) *InteractionUpdateOne {
+	_u.mutation.ResetInbound()
+	_u.mutation.SetInbound(v)
+	return _u
+}
+
+// SetNillableInbound sets the "inbound" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableInbound(v *int) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetInbound(*v)
+	}
+	return _u
+}
+
+// AddInbound adds value to the "inbound" field.
+func (_u *InteractionUpdateOne) AddInbound(v int) *InteractionUpdateOne {
+	_u.mutation.AddInbound(v)
 	return _u
 }
 
@@ -768,6 +816,12 @@ func (_u *InteractionUpdateOne) sqlSave(ctx context.Context) (_node *Interaction
 	}
 	if value, ok := _u.mutation.AddedUnseen(); ok {
 		_spec.AddField(interaction.FieldUnseen, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Inbound(); ok {
+		_spec.SetField(interaction.FieldInbound, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedInbound(); ok {
+		_spec.AddField(interaction.FieldInbound, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.QueueID(); ok {
 		_spec.SetField(interaction.FieldQueueID, field.TypeUUID, value)

@@ -35,6 +35,8 @@ type Queue struct {
 	ScreenPopURL string `json:"screen_pop_url,omitempty"`
 	// agents may take what waits although nobody assigns by itself
 	SelfAssign bool `json:"self_assign,omitempty"`
+	// people close its conversations with a disposition
+	DispositionRequired bool `json:"disposition_required,omitempty"`
 	// ArchivedAt holds the value of the "archived_at" field.
 	ArchivedAt *time.Time `json:"archived_at,omitempty"`
 	// how what waits comes to a member; manual leaves that to people
@@ -61,7 +63,7 @@ func (*Queue) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case queue.FieldOpeningHours, queue.FieldHolidays:
 			values[i] = new([]byte)
-		case queue.FieldSelfAssign, queue.FieldReturningCustomer, queue.FieldAssignOutsideHours:
+		case queue.FieldSelfAssign, queue.FieldDispositionRequired, queue.FieldReturningCustomer, queue.FieldAssignOutsideHours:
 			values[i] = new(sql.NullBool)
 		case queue.FieldVersion, queue.FieldOfferSeconds:
 			values[i] = new(sql.NullInt64)
@@ -139,6 +141,12 @@ func (_m *Queue) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field self_assign", values[i])
 			} else if value.Valid {
 				_m.SelfAssign = value.Bool
+			}
+		case queue.FieldDispositionRequired:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field disposition_required", values[i])
+			} else if value.Valid {
+				_m.DispositionRequired = value.Bool
 			}
 		case queue.FieldArchivedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -252,6 +260,9 @@ func (_m *Queue) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("self_assign=")
 	builder.WriteString(fmt.Sprintf("%v", _m.SelfAssign))
+	builder.WriteString(", ")
+	builder.WriteString("disposition_required=")
+	builder.WriteString(fmt.Sprintf("%v", _m.DispositionRequired))
 	builder.WriteString(", ")
 	if v := _m.ArchivedAt; v != nil {
 		builder.WriteString("archived_at=")

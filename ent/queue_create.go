@@ -102,6 +102,20 @@ func (_c *QueueCreate) SetNillableSelfAssign(v *bool) *QueueCreate {
 	return _c
 }
 
+// SetDispositionRequired sets the "disposition_required" field.
+func (_c *QueueCreate) SetDispositionRequired(v bool) *QueueCreate {
+	_c.mutation.SetDispositionRequired(v)
+	return _c
+}
+
+// SetNillableDispositionRequired sets the "disposition_required" field if the given value is not nil.
+func (_c *QueueCreate) SetNillableDispositionRequired(v *bool) *QueueCreate {
+	if v != nil {
+		_c.SetDispositionRequired(*v)
+	}
+	return _c
+}
+
 // SetArchivedAt sets the "archived_at" field.
 func (_c *QueueCreate) SetArchivedAt(v time.Time) *QueueCreate {
 	_c.mutation.SetArchivedAt(v)
@@ -255,6 +269,10 @@ func (_c *QueueCreate) defaults() {
 		v := queue.DefaultSelfAssign
 		_c.mutation.SetSelfAssign(v)
 	}
+	if _, ok := _c.mutation.DispositionRequired(); !ok {
+		v := queue.DefaultDispositionRequired
+		_c.mutation.SetDispositionRequired(v)
+	}
 	if _, ok := _c.mutation.Strategy(); !ok {
 		v := queue.DefaultStrategy
 		_c.mutation.SetStrategy(v)
@@ -302,6 +320,9 @@ func (_c *QueueCreate) check() error {
 	}
 	if _, ok := _c.mutation.SelfAssign(); !ok {
 		return &ValidationError{Name: "self_assign", err: errors.New(`ent: missing required field "Queue.self_assign"`)}
+	}
+	if _, ok := _c.mutation.DispositionRequired(); !ok {
+		return &ValidationError{Name: "disposition_required", err: errors.New(`ent: missing required field "Queue.disposition_required"`)}
 	}
 	if _, ok := _c.mutation.Strategy(); !ok {
 		return &ValidationError{Name: "strategy", err: errors.New(`ent: missing required field "Queue.strategy"`)}
@@ -389,6 +410,10 @@ func (_c *QueueCreate) createSpec() (*Queue, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SelfAssign(); ok {
 		_spec.SetField(queue.FieldSelfAssign, field.TypeBool, value)
 		_node.SelfAssign = value
+	}
+	if value, ok := _c.mutation.DispositionRequired(); ok {
+		_spec.SetField(queue.FieldDispositionRequired, field.TypeBool, value)
+		_node.DispositionRequired = value
 	}
 	if value, ok := _c.mutation.ArchivedAt(); ok {
 		_spec.SetField(queue.FieldArchivedAt, field.TypeTime, value)

@@ -122,6 +122,20 @@ func (_u *QueueUpdate) SetNillableSelfAssign(v *bool) *QueueUpdate {
 	return _u
 }
 
+// SetDispositionRequired sets the "disposition_required" field.
+func (_u *QueueUpdate) SetDispositionRequired(v bool) *QueueUpdate {
+	_u.mutation.SetDispositionRequired(v)
+	return _u
+}
+
+// SetNillableDispositionRequired sets the "disposition_required" field if the given value is not nil.
+func (_u *QueueUpdate) SetNillableDispositionRequired(v *bool) *QueueUpdate {
+	if v != nil {
+		_u.SetDispositionRequired(*v)
+	}
+	return _u
+}
+
 // SetArchivedAt sets the "archived_at" field.
 func (_u *QueueUpdate) SetArchivedAt(v time.Time) *QueueUpdate {
 	_u.mutation.SetArchivedAt(v)
@@ -336,6 +350,9 @@ func (_u *QueueUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.SelfAssign(); ok {
 		_spec.SetField(queue.FieldSelfAssign, field.TypeBool, value)
 	}
+	if value, ok := _u.mutation.DispositionRequired(); ok {
+		_spec.SetField(queue.FieldDispositionRequired, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.ArchivedAt(); ok {
 		_spec.SetField(queue.FieldArchivedAt, field.TypeTime, value)
 	}
@@ -491,6 +508,20 @@ func (_u *QueueUpdateOne) SetSelfAssign(v bool) *QueueUpdateOne {
 func (_u *QueueUpdateOne) SetNillableSelfAssign(v *bool) *QueueUpdateOne {
 	if v != nil {
 		_u.SetSelfAssign(*v)
+	}
+	return _u
+}
+
+// SetDispositionRequired sets the "disposition_required" field.
+func (_u *QueueUpdateOne) SetDispositionRequired(v bool) *QueueUpdateOne {
+	_u.mutation.SetDispositionRequired(v)
+	return _u
+}
+
+// SetNillableDispositionRequired sets the "disposition_required" field if the given value is not nil.
+func (_u *QueueUpdateOne) SetNillableDispositionRequired(v *bool) *QueueUpdateOne {
+	if v != nil {
+		_u.SetDispositionRequired(*v)
 	}
 	return _u
 }
@@ -738,6 +769,9 @@ func (_u *QueueUpdateOne) sqlSave(ctx context.Context) (_node *Queue, err error)
 	}
 	if value, ok := _u.mutation.SelfAssign(); ok {
 		_spec.SetField(queue.FieldSelfAssign, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.DispositionRequired(); ok {
+		_spec.SetField(queue.FieldDispositionRequired, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.ArchivedAt(); ok {
 		_spec.SetField(queue.FieldArchivedAt, field.TypeTime, value)

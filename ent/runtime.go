@@ -14,7 +14,9 @@ import (
 	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
+	"github.com/trellishq/trellis/ent/disposition"
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/internalnote"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
@@ -23,6 +25,7 @@ import (
 	"github.com/trellishq/trellis/ent/schema"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
 )
@@ -58,39 +61,39 @@ func init() {
 	// attachment.DefaultVersion holds the default value on creation for the version field.
 	attachment.DefaultVersion = attachmentDescVersion.Default.(int)
 	// attachmentDescName is the schema descriptor for name field.
-	attachmentDescName := attachmentFields[2].Descriptor()
+	attachmentDescName := attachmentFields[3].Descriptor()
 	// attachment.DefaultName holds the default value on creation for the name field.
 	attachment.DefaultName = attachmentDescName.Default.(string)
 	// attachmentDescContentType is the schema descriptor for content_type field.
-	attachmentDescContentType := attachmentFields[3].Descriptor()
+	attachmentDescContentType := attachmentFields[4].Descriptor()
 	// attachment.DefaultContentType holds the default value on creation for the content_type field.
 	attachment.DefaultContentType = attachmentDescContentType.Default.(string)
 	// attachmentDescSize is the schema descriptor for size field.
-	attachmentDescSize := attachmentFields[4].Descriptor()
+	attachmentDescSize := attachmentFields[5].Descriptor()
 	// attachment.DefaultSize holds the default value on creation for the size field.
 	attachment.DefaultSize = attachmentDescSize.Default.(int64)
 	// attachmentDescWidth is the schema descriptor for width field.
-	attachmentDescWidth := attachmentFields[5].Descriptor()
+	attachmentDescWidth := attachmentFields[6].Descriptor()
 	// attachment.DefaultWidth holds the default value on creation for the width field.
 	attachment.DefaultWidth = attachmentDescWidth.Default.(int)
 	// attachmentDescHeight is the schema descriptor for height field.
-	attachmentDescHeight := attachmentFields[6].Descriptor()
+	attachmentDescHeight := attachmentFields[7].Descriptor()
 	// attachment.DefaultHeight holds the default value on creation for the height field.
 	attachment.DefaultHeight = attachmentDescHeight.Default.(int)
 	// attachmentDescMediaKey is the schema descriptor for media_key field.
-	attachmentDescMediaKey := attachmentFields[8].Descriptor()
+	attachmentDescMediaKey := attachmentFields[9].Descriptor()
 	// attachment.DefaultMediaKey holds the default value on creation for the media_key field.
 	attachment.DefaultMediaKey = attachmentDescMediaKey.Default.(string)
 	// attachmentDescSourceURL is the schema descriptor for source_url field.
-	attachmentDescSourceURL := attachmentFields[9].Descriptor()
+	attachmentDescSourceURL := attachmentFields[10].Descriptor()
 	// attachment.DefaultSourceURL holds the default value on creation for the source_url field.
 	attachment.DefaultSourceURL = attachmentDescSourceURL.Default.(string)
 	// attachmentDescFailure is the schema descriptor for failure field.
-	attachmentDescFailure := attachmentFields[11].Descriptor()
+	attachmentDescFailure := attachmentFields[12].Descriptor()
 	// attachment.DefaultFailure holds the default value on creation for the failure field.
 	attachment.DefaultFailure = attachmentDescFailure.Default.(string)
 	// attachmentDescAttempt is the schema descriptor for attempt field.
-	attachmentDescAttempt := attachmentFields[12].Descriptor()
+	attachmentDescAttempt := attachmentFields[13].Descriptor()
 	// attachment.DefaultAttempt holds the default value on creation for the attempt field.
 	attachment.DefaultAttempt = attachmentDescAttempt.Default.(int)
 	brandMixin := schema.Brand{}.Mixin()
@@ -214,6 +217,23 @@ func init() {
 	departmentDescChatEnabled := departmentFields[4].Descriptor()
 	// department.DefaultChatEnabled holds the default value on creation for the chat_enabled field.
 	department.DefaultChatEnabled = departmentDescChatEnabled.Default.(bool)
+	dispositionMixin := schema.Disposition{}.Mixin()
+	dispositionMixinFields0 := dispositionMixin[0].Fields()
+	_ = dispositionMixinFields0
+	dispositionFields := schema.Disposition{}.Fields()
+	_ = dispositionFields
+	// dispositionDescVersion is the schema descriptor for version field.
+	dispositionDescVersion := dispositionMixinFields0[3].Descriptor()
+	// disposition.DefaultVersion holds the default value on creation for the version field.
+	disposition.DefaultVersion = dispositionDescVersion.Default.(int)
+	// dispositionDescCode is the schema descriptor for code field.
+	dispositionDescCode := dispositionFields[2].Descriptor()
+	// disposition.DefaultCode holds the default value on creation for the code field.
+	disposition.DefaultCode = dispositionDescCode.Default.(string)
+	// dispositionDescHotkey is the schema descriptor for hotkey field.
+	dispositionDescHotkey := dispositionFields[4].Descriptor()
+	// disposition.DefaultHotkey holds the default value on creation for the hotkey field.
+	disposition.DefaultHotkey = dispositionDescHotkey.Default.(string)
 	interactionMixin := schema.Interaction{}.Mixin()
 	interactionMixinFields0 := interactionMixin[0].Fields()
 	_ = interactionMixinFields0
@@ -227,14 +247,35 @@ func init() {
 	interactionDescUnseen := interactionFields[5].Descriptor()
 	// interaction.DefaultUnseen holds the default value on creation for the unseen field.
 	interaction.DefaultUnseen = interactionDescUnseen.Default.(int)
+	// interactionDescInbound is the schema descriptor for inbound field.
+	interactionDescInbound := interactionFields[6].Descriptor()
+	// interaction.DefaultInbound holds the default value on creation for the inbound field.
+	interaction.DefaultInbound = interactionDescInbound.Default.(int)
 	// interactionDescPreview is the schema descriptor for preview field.
-	interactionDescPreview := interactionFields[9].Descriptor()
+	interactionDescPreview := interactionFields[10].Descriptor()
 	// interaction.DefaultPreview holds the default value on creation for the preview field.
 	interaction.DefaultPreview = interactionDescPreview.Default.(string)
 	// interactionDescCloseReason is the schema descriptor for close_reason field.
-	interactionDescCloseReason := interactionFields[13].Descriptor()
+	interactionDescCloseReason := interactionFields[14].Descriptor()
 	// interaction.DefaultCloseReason holds the default value on creation for the close_reason field.
 	interaction.DefaultCloseReason = interactionDescCloseReason.Default.(string)
+	internalnoteMixin := schema.InternalNote{}.Mixin()
+	internalnoteMixinFields0 := internalnoteMixin[0].Fields()
+	_ = internalnoteMixinFields0
+	internalnoteFields := schema.InternalNote{}.Fields()
+	_ = internalnoteFields
+	// internalnoteDescVersion is the schema descriptor for version field.
+	internalnoteDescVersion := internalnoteMixinFields0[3].Descriptor()
+	// internalnote.DefaultVersion holds the default value on creation for the version field.
+	internalnote.DefaultVersion = internalnoteDescVersion.Default.(int)
+	// internalnoteDescAuthorName is the schema descriptor for author_name field.
+	internalnoteDescAuthorName := internalnoteFields[2].Descriptor()
+	// internalnote.DefaultAuthorName holds the default value on creation for the author_name field.
+	internalnote.DefaultAuthorName = internalnoteDescAuthorName.Default.(string)
+	// internalnoteDescSecret is the schema descriptor for secret field.
+	internalnoteDescSecret := internalnoteFields[4].Descriptor()
+	// internalnote.DefaultSecret holds the default value on creation for the secret field.
+	internalnote.DefaultSecret = internalnoteDescSecret.Default.(bool)
 	messageMixin := schema.Message{}.Mixin()
 	messageMixinFields0 := messageMixin[0].Fields()
 	_ = messageMixinFields0
@@ -327,20 +368,24 @@ func init() {
 	queueDescSelfAssign := queueFields[3].Descriptor()
 	// queue.DefaultSelfAssign holds the default value on creation for the self_assign field.
 	queue.DefaultSelfAssign = queueDescSelfAssign.Default.(bool)
+	// queueDescDispositionRequired is the schema descriptor for disposition_required field.
+	queueDescDispositionRequired := queueFields[4].Descriptor()
+	// queue.DefaultDispositionRequired holds the default value on creation for the disposition_required field.
+	queue.DefaultDispositionRequired = queueDescDispositionRequired.Default.(bool)
 	// queueDescReturningCustomer is the schema descriptor for returning_customer field.
-	queueDescReturningCustomer := queueFields[6].Descriptor()
+	queueDescReturningCustomer := queueFields[7].Descriptor()
 	// queue.DefaultReturningCustomer holds the default value on creation for the returning_customer field.
 	queue.DefaultReturningCustomer = queueDescReturningCustomer.Default.(bool)
 	// queueDescAssignOutsideHours is the schema descriptor for assign_outside_hours field.
-	queueDescAssignOutsideHours := queueFields[7].Descriptor()
+	queueDescAssignOutsideHours := queueFields[8].Descriptor()
 	// queue.DefaultAssignOutsideHours holds the default value on creation for the assign_outside_hours field.
 	queue.DefaultAssignOutsideHours = queueDescAssignOutsideHours.Default.(bool)
 	// queueDescOfferSeconds is the schema descriptor for offer_seconds field.
-	queueDescOfferSeconds := queueFields[8].Descriptor()
+	queueDescOfferSeconds := queueFields[9].Descriptor()
 	// queue.DefaultOfferSeconds holds the default value on creation for the offer_seconds field.
 	queue.DefaultOfferSeconds = queueDescOfferSeconds.Default.(int)
 	// queueDescTimeZone is the schema descriptor for time_zone field.
-	queueDescTimeZone := queueFields[9].Descriptor()
+	queueDescTimeZone := queueFields[10].Descriptor()
 	// queue.DefaultTimeZone holds the default value on creation for the time_zone field.
 	queue.DefaultTimeZone = queueDescTimeZone.Default.(string)
 	resellerprofileMixin := schema.ResellerProfile{}.Mixin()
@@ -386,6 +431,15 @@ func init() {
 	sessionDescIP := sessionFields[9].Descriptor()
 	// session.DefaultIP holds the default value on creation for the ip field.
 	session.DefaultIP = sessionDescIP.Default.(string)
+	tagMixin := schema.Tag{}.Mixin()
+	tagMixinFields0 := tagMixin[0].Fields()
+	_ = tagMixinFields0
+	tagFields := schema.Tag{}.Fields()
+	_ = tagFields
+	// tagDescVersion is the schema descriptor for version field.
+	tagDescVersion := tagMixinFields0[3].Descriptor()
+	// tag.DefaultVersion holds the default value on creation for the version field.
+	tag.DefaultVersion = tagDescVersion.Default.(int)
 	tenantMixin := schema.Tenant{}.Mixin()
 	tenantMixinFields0 := tenantMixin[0].Fields()
 	_ = tenantMixinFields0

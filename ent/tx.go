@@ -36,8 +36,12 @@ type Tx struct {
 	CustomRole *CustomRoleClient
 	// Department is the client for interacting with the Department builders.
 	Department *DepartmentClient
+	// Disposition is the client for interacting with the Disposition builders.
+	Disposition *DispositionClient
 	// Interaction is the client for interacting with the Interaction builders.
 	Interaction *InteractionClient
+	// InternalNote is the client for interacting with the InternalNote builders.
+	InternalNote *InternalNoteClient
 	// Message is the client for interacting with the Message builders.
 	Message *MessageClient
 	// Number is the client for interacting with the Number builders.
@@ -52,6 +56,8 @@ type Tx struct {
 	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
+	// Tag is the client for interacting with the Tag builders.
+	Tag *TagClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
 	// User is the client for interacting with the User builders.
@@ -198,7 +204,9 @@ func (tx *Tx) init() {
 	tx.ContactList = NewContactListClient(tx.config)
 	tx.CustomRole = NewCustomRoleClient(tx.config)
 	tx.Department = NewDepartmentClient(tx.config)
+	tx.Disposition = NewDispositionClient(tx.config)
 	tx.Interaction = NewInteractionClient(tx.config)
+	tx.InternalNote = NewInternalNoteClient(tx.config)
 	tx.Message = NewMessageClient(tx.config)
 	tx.Number = NewNumberClient(tx.config)
 	tx.OptOut = NewOptOutClient(tx.config)
@@ -206,6 +214,7 @@ func (tx *Tx) init() {
 	tx.ResellerProfile = NewResellerProfileClient(tx.config)
 	tx.SenderID = NewSenderIDClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
+	tx.Tag = NewTagClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.User = NewUserClient(tx.config)
 }

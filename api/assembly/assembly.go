@@ -21,6 +21,7 @@ import (
 	apiidentity "github.com/trellishq/trellis/api/identity"
 	"github.com/trellishq/trellis/api/inbox"
 	"github.com/trellishq/trellis/api/ingress"
+	apilabels "github.com/trellishq/trellis/api/labels"
 	"github.com/trellishq/trellis/api/op"
 	apiqueues "github.com/trellishq/trellis/api/queues"
 	apitenants "github.com/trellishq/trellis/api/tenants"
@@ -47,6 +48,7 @@ import (
 	"github.com/trellishq/trellis/messaging/contacts"
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/messaging/labels"
 	"github.com/trellishq/trellis/messaging/queues"
 	"github.com/trellishq/trellis/messaging/routing"
 	"github.com/trellishq/trellis/tenants"
@@ -253,6 +255,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	})
 	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
 	apiqueues.Register(p.Surface, waiting)
+	apilabels.Register(p.Surface, labels.New(c.Store, log))
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
 	apiaudit.Register(p.Surface, apiaudit.Config{Trail: log.Trail(), MayGoOn: mayGoOn})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})

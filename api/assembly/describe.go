@@ -7,6 +7,7 @@ import (
 	apiidentity "github.com/trellishq/trellis/api/identity"
 	"github.com/trellishq/trellis/api/inbox"
 	"github.com/trellishq/trellis/api/ingress"
+	apilabels "github.com/trellishq/trellis/api/labels"
 	"github.com/trellishq/trellis/api/op"
 	apiqueues "github.com/trellishq/trellis/api/queues"
 	apitenants "github.com/trellishq/trellis/api/tenants"
@@ -35,6 +36,7 @@ func tags() []op.Tag {
 		{Name: apichannels.Tag, Description: "A tenant's connections to the outside."},
 		{Name: apicontacts.Tag, Description: "The people outside, and their wish to be left alone."},
 		{Name: apiqueues.Tag, Description: "Places where conversations wait, and who answers there."},
+		{Name: apilabels.Tag, Description: "Words by which a tenant sorts its conversations: tags, and what they came to."},
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
 		{Name: ingress.Tag, Description: "What providers call."},

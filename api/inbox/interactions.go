@@ -29,6 +29,10 @@ type Interaction struct {
 	CloseReason   string     `json:"close_reason" maxLength:"200" doc:"Why it was closed; may be empty." example:"answered"`
 	CreatedAt     time.Time  `json:"created_at" doc:"When the conversation began."`
 	UpdatedAt     time.Time  `json:"updated_at" doc:"When something about it was changed last."`
+
+	Tags      []TagOfInteraction `json:"tags" maxItems:"100" doc:"Its tags, by name."`
+	Unread    int                `json:"unread" format:"int32" minimum:"0" maximum:"2147483647" doc:"Messages of the customer that the caller has not read; answering is reading." example:"1"`
+	Unmanaged int                `json:"unmanaged" format:"int32" minimum:"0" maximum:"2147483647" doc:"The contact's other interactions that wait for an agent and that nobody has, as far as the caller sees them." example:"0"`
 }
 
 func interactionView(i interactions.Interaction) Interaction {
@@ -37,6 +41,7 @@ func interactionView(i interactions.Interaction) Interaction {
 		NeedsReply: i.NeedsReply, Unseen: i.Unseen, AssigneeID: i.AssigneeID, QueueID: i.QueueID, Preview: i.Preview,
 		LastMessageAt: i.LastMessageAt, ClosedAt: i.ClosedAt, ClosedByID: i.ClosedByID, CloseReason: i.CloseReason,
 		CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
+		Tags: tagViews(i.Tags), Unread: i.Unread, Unmanaged: i.Unmanaged,
 	}
 }
 
@@ -103,11 +108,18 @@ type InteractionShown struct {
 	Body Interaction
 }
 
+// interactionTag is the ETag of an interaction. What stands beside it, and is
+// different for everybody who asks, is part of what is shown and not of the
+// version that a change is made to.
+func interactionTag(i interactions.Interaction) op.ETag {
+	return op.LiveVersion(int64(i.Version), i.Tags, i.Unread, i.Unmanaged)
+}
+
 func interactionShown(i interactions.Interaction, err error) (*InteractionShown, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &InteractionShown{op.Version(int64(i.Version)), interactionView(i)}, nil
+	return &InteractionShown{interactionTag(i), interactionView(i)}, nil
 }
 
 func (h handlers) get(ctx context.Context, in *InteractionPath) (*InteractionShown, error) {
@@ -118,10 +130,6 @@ func (h handlers) get(ctx context.Context, in *InteractionPath) (*InteractionSho
 type ActionInput struct {
 	InteractionPath
 	op.IfMatch
-}
-
-func (h handlers) markRead(ctx context.Context, in *ActionInput) (*InteractionShown, error) {
-	return interactionShown(h.Interactions.MarkRead(ctx, h.Caller(ctx), in.InteractionID, interactions.Expectation{Check: in.Check}))
 }
 
 // AssignInteraction is the body of assignInteraction.

@@ -48,6 +48,8 @@ var sendCodes = []fault.Code{
 func Register(s *op.Surface, c Config) {
 	h := handlers{c}
 	h.registerInteractions(s)
+	h.registerReading(s)
+	h.registerTagging(s)
 	h.registerMessages(s)
 	h.registerAttachments(s)
 }
@@ -68,12 +70,6 @@ func (h handlers) registerInteractions(s *op.Surface) {
 		Summary:     "List what happened to an interaction",
 		Description: "Lists how a conversation began, who had it and when, and how it ended, in sentences that can be shown between its messages." + ownOnly,
 	}, h.log)
-	op.Register(s, authz.InteractionsMark, op.Spec{
-		ID: "markInteractionRead", Method: http.MethodPost, Path: interactionPath + "/read", Tag: InteractionsTag,
-		Summary:     "Confirm reading",
-		Description: "Confirms that the messages of an interaction have been read. Whether it waits for an answer stays as it is." + ownOnly,
-		Codes:       []fault.Code{fault.CodeWrongState},
-	}, h.markRead)
 	op.Register(s, authz.InteractionsAssign, op.Spec{
 		ID: "assignInteraction", Method: http.MethodPost, Path: interactionPath + "/assign", Tag: InteractionsTag,
 		Summary: "Assign an interaction", Description: "Gives an interaction to an active user of the tenant.",

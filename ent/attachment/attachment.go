@@ -23,6 +23,8 @@ const (
 	FieldTenantID = "tenant_id"
 	// FieldMessageID holds the string denoting the message_id field in the database.
 	FieldMessageID = "message_id"
+	// FieldNoteID holds the string denoting the note_id field in the database.
+	FieldNoteID = "note_id"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
 	// FieldName holds the string denoting the name field in the database.
@@ -61,6 +63,7 @@ var Columns = []string{
 	FieldVersion,
 	FieldTenantID,
 	FieldMessageID,
+	FieldNoteID,
 	FieldStatus,
 	FieldName,
 	FieldContentType,
@@ -164,6 +167,11 @@ func ByTenantID(opts ...sql.OrderTermOption) OrderOption {
 // ByMessageID orders the results by the message_id field.
 func ByMessageID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMessageID, opts...).ToFunc()
+}
+
+// ByNoteID orders the results by the note_id field.
+func ByNoteID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNoteID, opts...).ToFunc()
 }
 
 // ByStatus orders the results by the status field.

@@ -80,6 +80,11 @@ func MessageID(v uuid.UUID) predicate.Attachment {
 	return predicate.Attachment(sql.FieldEQ(FieldMessageID, v))
 }
 
+// NoteID applies equality check predicate on the "note_id" field. It's identical to NoteIDEQ.
+func NoteID(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldEQ(FieldNoteID, v))
+}
+
 // Name applies equality check predicate on the "name" field. It's identical to NameEQ.
 func Name(v string) predicate.Attachment {
 	return predicate.Attachment(sql.FieldEQ(FieldName, v))
@@ -348,6 +353,56 @@ func MessageIDIsNil() predicate.Attachment {
 // MessageIDNotNil applies the NotNil predicate on the "message_id" field.
 func MessageIDNotNil() predicate.Attachment {
 	return predicate.Attachment(sql.FieldNotNull(FieldMessageID))
+}
+
+// NoteIDEQ applies the EQ predicate on the "note_id" field.
+func NoteIDEQ(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldEQ(FieldNoteID, v))
+}
+
+// NoteIDNEQ applies the NEQ predicate on the "note_id" field.
+func NoteIDNEQ(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldNEQ(FieldNoteID, v))
+}
+
+// NoteIDIn applies the In predicate on the "note_id" field.
+func NoteIDIn(vs ...uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldIn(FieldNoteID, vs...))
+}
+
+// NoteIDNotIn applies the NotIn predicate on the "note_id" field.
+func NoteIDNotIn(vs ...uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldNotIn(FieldNoteID, vs...))
+}
+
+// NoteIDGT applies the GT predicate on the "note_id" field.
+func NoteIDGT(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldGT(FieldNoteID, v))
+}
+
+// NoteIDGTE applies the GTE predicate on the "note_id" field.
+func NoteIDGTE(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldGTE(FieldNoteID, v))
+}
+
+// NoteIDLT applies the LT predicate on the "note_id" field.
+func NoteIDLT(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldLT(FieldNoteID, v))
+}
+
+// NoteIDLTE applies the LTE predicate on the "note_id" field.
+func NoteIDLTE(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldLTE(FieldNoteID, v))
+}
+
+// NoteIDIsNil applies the IsNil predicate on the "note_id" field.
+func NoteIDIsNil() predicate.Attachment {
+	return predicate.Attachment(sql.FieldIsNull(FieldNoteID))
+}
+
+// NoteIDNotNil applies the NotNil predicate on the "note_id" field.
+func NoteIDNotNil() predicate.Attachment {
+	return predicate.Attachment(sql.FieldNotNull(FieldNoteID))
 }
 
 // StatusEQ applies the EQ predicate on the "status" field.

@@ -33,6 +33,8 @@ const (
 	FieldNeedsReply = "needs_reply"
 	// FieldUnseen holds the string denoting the unseen field in the database.
 	FieldUnseen = "unseen"
+	// FieldInbound holds the string denoting the inbound field in the database.
+	FieldInbound = "inbound"
 	// FieldQueueID holds the string denoting the queue_id field in the database.
 	FieldQueueID = "queue_id"
 	// FieldAssigneeID holds the string denoting the assignee_id field in the database.
@@ -66,6 +68,7 @@ var Columns = []string{
 	FieldStatus,
 	FieldNeedsReply,
 	FieldUnseen,
+	FieldInbound,
 	FieldQueueID,
 	FieldAssigneeID,
 	FieldAssignedAt,
@@ -91,6 +94,8 @@ var (
 	DefaultVersion int
 	// DefaultUnseen holds the default value on creation for the "unseen" field.
 	DefaultUnseen int
+	// DefaultInbound holds the default value on creation for the "inbound" field.
+	DefaultInbound int
 	// DefaultPreview holds the default value on creation for the "preview" field.
 	DefaultPreview string
 	// DefaultCloseReason holds the default value on creation for the "close_reason" field.
@@ -179,6 +184,11 @@ func ByNeedsReply(opts ...sql.OrderTermOption) OrderOption {
 // ByUnseen orders the results by the unseen field.
 func ByUnseen(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldUnseen, opts...).ToFunc()
+}
+
+// ByInbound orders the results by the inbound field.
+func ByInbound(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInbound, opts...).ToFunc()
 }
 
 // ByQueueID orders the results by the queue_id field.

@@ -100,6 +100,11 @@ func Unseen(v int) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldUnseen, v))
 }
 
+// Inbound applies equality check predicate on the "inbound" field. It's identical to InboundEQ.
+func Inbound(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldInbound, v))
+}
+
 // QueueID applies equality check predicate on the "queue_id" field. It's identical to QueueIDEQ.
 func QueueID(v uuid.UUID) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldQueueID, v))
@@ -513,6 +518,46 @@ func UnseenLT(v int) predicate.Interaction {
 // UnseenLTE applies the LTE predicate on the "unseen" field.
 func UnseenLTE(v int) predicate.Interaction {
 	return predicate.Interaction(sql.FieldLTE(FieldUnseen, v))
+}
+
+// InboundEQ applies the EQ predicate on the "inbound" field.
+func InboundEQ(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldInbound, v))
+}
+
+// InboundNEQ applies the NEQ predicate on the "inbound" field.
+func InboundNEQ(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldInbound, v))
+}
+
+// InboundIn applies the In predicate on the "inbound" field.
+func InboundIn(vs ...int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldInbound, vs...))
+}
+
+// InboundNotIn applies the NotIn predicate on the "inbound" field.
+func InboundNotIn(vs ...int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldInbound, vs...))
+}
+
+// InboundGT applies the GT predicate on the "inbound" field.
+func InboundGT(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldInbound, v))
+}
+
+// InboundGTE applies the GTE predicate on the "inbound" field.
+func InboundGTE(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldInbound, v))
+}
+
+// InboundLT applies the LT predicate on the "inbound" field.
+func InboundLT(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldInbound, v))
+}
+
+// InboundLTE applies the LTE predicate on the "inbound" field.
+func InboundLTE(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldInbound, v))
 }
 
 // QueueIDEQ applies the EQ predicate on the "queue_id" field.

@@ -19,7 +19,9 @@ import (
 	"github.com/trellishq/trellis/ent/contactlist"
 	"github.com/trellishq/trellis/ent/customrole"
 	"github.com/trellishq/trellis/ent/department"
+	"github.com/trellishq/trellis/ent/disposition"
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/internalnote"
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
@@ -28,6 +30,7 @@ import (
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
 )
@@ -385,6 +388,33 @@ func (f TraverseDepartment) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.DepartmentQuery", q)
 }
 
+// The DispositionFunc type is an adapter to allow the use of ordinary function as a Querier.
+type DispositionFunc func(context.Context, *ent.DispositionQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f DispositionFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.DispositionQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.DispositionQuery", q)
+}
+
+// The TraverseDisposition type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseDisposition func(context.Context, *ent.DispositionQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseDisposition) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseDisposition) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.DispositionQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.DispositionQuery", q)
+}
+
 // The InteractionFunc type is an adapter to allow the use of ordinary function as a Querier.
 type InteractionFunc func(context.Context, *ent.InteractionQuery) (ent.Value, error)
 
@@ -410,6 +440,33 @@ func (f TraverseInteraction) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.InteractionQuery", q)
+}
+
+// The InternalNoteFunc type is an adapter to allow the use of ordinary function as a Querier.
+type InternalNoteFunc func(context.Context, *ent.InternalNoteQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f InternalNoteFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.InternalNoteQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.InternalNoteQuery", q)
+}
+
+// The TraverseInternalNote type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseInternalNote func(context.Context, *ent.InternalNoteQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseInternalNote) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseInternalNote) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.InternalNoteQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.InternalNoteQuery", q)
 }
 
 // The MessageFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -601,6 +658,33 @@ func (f TraverseSession) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.SessionQuery", q)
 }
 
+// The TagFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TagFunc func(context.Context, *ent.TagQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f TagFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TagQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TagQuery", q)
+}
+
+// The TraverseTag type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTag func(context.Context, *ent.TagQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseTag) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseTag) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TagQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.TagQuery", q)
+}
+
 // The TenantFunc type is an adapter to allow the use of ordinary function as a Querier.
 type TenantFunc func(context.Context, *ent.TenantQuery) (ent.Value, error)
 
@@ -680,8 +764,12 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.CustomRoleQuery, predicate.CustomRole, customrole.OrderOption]{typ: ent.TypeCustomRole, tq: q}, nil
 	case *ent.DepartmentQuery:
 		return &query[*ent.DepartmentQuery, predicate.Department, department.OrderOption]{typ: ent.TypeDepartment, tq: q}, nil
+	case *ent.DispositionQuery:
+		return &query[*ent.DispositionQuery, predicate.Disposition, disposition.OrderOption]{typ: ent.TypeDisposition, tq: q}, nil
 	case *ent.InteractionQuery:
 		return &query[*ent.InteractionQuery, predicate.Interaction, interaction.OrderOption]{typ: ent.TypeInteraction, tq: q}, nil
+	case *ent.InternalNoteQuery:
+		return &query[*ent.InternalNoteQuery, predicate.InternalNote, internalnote.OrderOption]{typ: ent.TypeInternalNote, tq: q}, nil
 	case *ent.MessageQuery:
 		return &query[*ent.MessageQuery, predicate.Message, message.OrderOption]{typ: ent.TypeMessage, tq: q}, nil
 	case *ent.NumberQuery:
@@ -696,6 +784,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.SenderIDQuery, predicate.SenderID, senderid.OrderOption]{typ: ent.TypeSenderID, tq: q}, nil
 	case *ent.SessionQuery:
 		return &query[*ent.SessionQuery, predicate.Session, session.OrderOption]{typ: ent.TypeSession, tq: q}, nil
+	case *ent.TagQuery:
+		return &query[*ent.TagQuery, predicate.Tag, tag.OrderOption]{typ: ent.TypeTag, tq: q}, nil
 	case *ent.TenantQuery:
 		return &query[*ent.TenantQuery, predicate.Tenant, tenant.OrderOption]{typ: ent.TypeTenant, tq: q}, nil
 	case *ent.UserQuery:

@@ -62,6 +62,7 @@ var (
 		{Name: "version", Type: field.TypeInt, Default: 1},
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "message_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "note_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"pending", "ready", "failed"}},
 		{Name: "name", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "content_type", Type: field.TypeString, Size: 2147483647, Default: ""},
@@ -91,6 +92,11 @@ var (
 				Name:    "attachment_tenant_id_message_id",
 				Unique:  false,
 				Columns: []*schema.Column{AttachmentsColumns[4], AttachmentsColumns[5]},
+			},
+			{
+				Name:    "attachment_tenant_id_note_id",
+				Unique:  false,
+				Columns: []*schema.Column{AttachmentsColumns[4], AttachmentsColumns[6]},
 			},
 		},
 	}
@@ -375,6 +381,34 @@ var (
 			},
 		},
 	}
+	// DispositionsColumns holds the columns for the "dispositions" table.
+	DispositionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "queue_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "code", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "color", Type: field.TypeString, Size: 2147483647},
+		{Name: "hotkey", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"plain", "retry", "callback", "personal_callback", "do_not_contact"}, Default: "plain"},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+	}
+	// DispositionsTable holds the schema information for the "dispositions" table.
+	DispositionsTable = &schema.Table{
+		Name:       "dispositions",
+		Columns:    DispositionsColumns,
+		PrimaryKey: []*schema.Column{DispositionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "disposition_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{DispositionsColumns[4], DispositionsColumns[0]},
+			},
+		},
+	}
 	// InteractionsColumns holds the columns for the "interactions" table.
 	InteractionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -388,6 +422,7 @@ var (
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"waiting_agent", "open", "waiting_customer", "solved", "closed"}},
 		{Name: "needs_reply", Type: field.TypeBool},
 		{Name: "unseen", Type: field.TypeInt, Default: 0},
+		{Name: "inbound", Type: field.TypeInt, Default: 0},
 		{Name: "queue_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "assignee_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "assigned_at", Type: field.TypeTime, Nullable: true},
@@ -411,7 +446,7 @@ var (
 			{
 				Name:    "interaction_tenant_id_last_message_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[15], InteractionsColumns[0]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[16], InteractionsColumns[0]},
 			},
 			{
 				Name:    "interaction_tenant_id_contact_id",
@@ -421,7 +456,40 @@ var (
 			{
 				Name:    "interaction_tenant_id_assignee_id_last_message_at",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[12], InteractionsColumns[15]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[13], InteractionsColumns[16]},
+			},
+		},
+	}
+	// InternalNotesColumns holds the columns for the "internal_notes" table.
+	InternalNotesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "interaction_id", Type: field.TypeUUID},
+		{Name: "author_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "author_name", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "body", Type: field.TypeString, Size: 2147483647},
+		{Name: "secret", Type: field.TypeBool, Default: false},
+		{Name: "edited_at", Type: field.TypeTime, Nullable: true},
+		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+	}
+	// InternalNotesTable holds the schema information for the "internal_notes" table.
+	InternalNotesTable = &schema.Table{
+		Name:       "internal_notes",
+		Columns:    InternalNotesColumns,
+		PrimaryKey: []*schema.Column{InternalNotesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "internalnote_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{InternalNotesColumns[4], InternalNotesColumns[0]},
+			},
+			{
+				Name:    "internalnote_tenant_id_interaction_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{InternalNotesColumns[4], InternalNotesColumns[5], InternalNotesColumns[0]},
 			},
 		},
 	}
@@ -562,6 +630,7 @@ var (
 		{Name: "description", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "screen_pop_url", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "self_assign", Type: field.TypeBool, Default: false},
+		{Name: "disposition_required", Type: field.TypeBool, Default: false},
 		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
 		{Name: "strategy", Type: field.TypeEnum, Enums: []string{"manual", "round_robin", "least_loaded", "broadcast"}, Default: "manual"},
 		{Name: "returning_customer", Type: field.TypeBool, Default: true},
@@ -673,6 +742,30 @@ var (
 				Name:    "session_tenant_id_user_id",
 				Unique:  false,
 				Columns: []*schema.Column{SessionsColumns[4], SessionsColumns[5]},
+			},
+		},
+	}
+	// TagsColumns holds the columns for the "tags" table.
+	TagsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "name", Type: field.TypeString, Size: 2147483647},
+		{Name: "color", Type: field.TypeString, Size: 2147483647},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+	}
+	// TagsTable holds the schema information for the "tags" table.
+	TagsTable = &schema.Table{
+		Name:       "tags",
+		Columns:    TagsColumns,
+		PrimaryKey: []*schema.Column{TagsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "tag_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{TagsColumns[4], TagsColumns[0]},
 			},
 		},
 	}
@@ -795,7 +888,9 @@ var (
 		ContactListsTable,
 		CustomRolesTable,
 		DepartmentsTable,
+		DispositionsTable,
 		InteractionsTable,
+		InternalNotesTable,
 		MessagesTable,
 		NumbersTable,
 		OptOutsTable,
@@ -803,6 +898,7 @@ var (
 		ResellerProfilesTable,
 		SenderIdsTable,
 		SessionsTable,
+		TagsTable,
 		TenantsTable,
 		UsersTable,
 	}

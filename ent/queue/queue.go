@@ -29,6 +29,8 @@ const (
 	FieldScreenPopURL = "screen_pop_url"
 	// FieldSelfAssign holds the string denoting the self_assign field in the database.
 	FieldSelfAssign = "self_assign"
+	// FieldDispositionRequired holds the string denoting the disposition_required field in the database.
+	FieldDispositionRequired = "disposition_required"
 	// FieldArchivedAt holds the string denoting the archived_at field in the database.
 	FieldArchivedAt = "archived_at"
 	// FieldStrategy holds the string denoting the strategy field in the database.
@@ -60,6 +62,7 @@ var Columns = []string{
 	FieldDescription,
 	FieldScreenPopURL,
 	FieldSelfAssign,
+	FieldDispositionRequired,
 	FieldArchivedAt,
 	FieldStrategy,
 	FieldReturningCustomer,
@@ -89,6 +92,8 @@ var (
 	DefaultScreenPopURL string
 	// DefaultSelfAssign holds the default value on creation for the "self_assign" field.
 	DefaultSelfAssign bool
+	// DefaultDispositionRequired holds the default value on creation for the "disposition_required" field.
+	DefaultDispositionRequired bool
 	// DefaultReturningCustomer holds the default value on creation for the "returning_customer" field.
 	DefaultReturningCustomer bool
 	// DefaultAssignOutsideHours holds the default value on creation for the "assign_outside_hours" field.
@@ -173,6 +178,11 @@ func ByScreenPopURL(opts ...sql.OrderTermOption) OrderOption {
 // BySelfAssign orders the results by the self_assign field.
 func BySelfAssign(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSelfAssign, opts...).ToFunc()
+}
+
+// ByDispositionRequired orders the results by the disposition_required field.
+func ByDispositionRequired(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDispositionRequired, opts...).ToFunc()
 }
 
 // ByArchivedAt orders the results by the archived_at field.

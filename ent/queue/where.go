@@ -95,6 +95,11 @@ func SelfAssign(v bool) predicate.Queue {
 	return predicate.Queue(sql.FieldEQ(FieldSelfAssign, v))
 }
 
+// DispositionRequired applies equality check predicate on the "disposition_required" field. It's identical to DispositionRequiredEQ.
+func DispositionRequired(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldDispositionRequired, v))
+}
+
 // ArchivedAt applies equality check predicate on the "archived_at" field. It's identical to ArchivedAtEQ.
 func ArchivedAt(v time.Time) predicate.Queue {
 	return predicate.Queue(sql.FieldEQ(FieldArchivedAt, v))
@@ -483,6 +488,16 @@ func SelfAssignEQ(v bool) predicate.Queue {
 // SelfAssignNEQ applies the NEQ predicate on the "self_assign" field.
 func SelfAssignNEQ(v bool) predicate.Queue {
 	return predicate.Queue(sql.FieldNEQ(FieldSelfAssign, v))
+}
+
+// DispositionRequiredEQ applies the EQ predicate on the "disposition_required" field.
+func DispositionRequiredEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldEQ(FieldDispositionRequired, v))
+}
+
+// DispositionRequiredNEQ applies the NEQ predicate on the "disposition_required" field.
+func DispositionRequiredNEQ(v bool) predicate.Queue {
+	return predicate.Queue(sql.FieldNEQ(FieldDispositionRequired, v))
 }
 
 // ArchivedAtEQ applies the EQ predicate on the "archived_at" field.

@@ -9,7 +9,8 @@ import (
 	"github.com/trellishq/trellis/ent/schema/mixin"
 )
 
-// Attachment is a picture: uploaded by a user, or fetched from a provider.
+// Attachment is a picture: uploaded by a user, or fetched from a provider. It
+// belongs to a message or to a note, and never to both.
 type Attachment struct{ ent.Schema }
 
 // Mixin of Attachment.
@@ -19,6 +20,7 @@ func (Attachment) Mixin() []ent.Mixin { return []ent.Mixin{mixin.Record{}, mixin
 func (Attachment) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("message_id", uuid.UUID{}).Optional().Nillable().Comment("nil until a message carries it"),
+		field.UUID("note_id", uuid.UUID{}).Optional().Nillable().Comment("nil unless an internal note carries it"),
 		field.Enum("status").Values("pending", "ready", "failed"),
 		field.Text("name").Default(""),
 		field.Text("content_type").Default("").Comment("decided by content"),
@@ -37,5 +39,5 @@ func (Attachment) Fields() []ent.Field {
 
 // Indexes of Attachment.
 func (Attachment) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("tenant_id", "message_id")}
+	return []ent.Index{index.Fields("tenant_id", "message_id"), index.Fields("tenant_id", "note_id")}
 }

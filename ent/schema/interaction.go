@@ -24,6 +24,7 @@ func (Interaction) Fields() []ent.Field {
 		field.Enum("status").Values("waiting_agent", "open", "waiting_customer", "solved", "closed"),
 		field.Bool("needs_reply").Comment("the last message is the customer's"),
 		field.Int("unseen").Default(0).Comment("inbound messages that nobody has marked as read"),
+		field.Int("inbound").Default(0).Comment("the customer's messages, all told: what a reader has not read is counted without looking at them"),
 		field.UUID("queue_id", uuid.UUID{}).Optional().Nillable().Comment("where it waited first; its members see it while nobody has it"),
 		field.UUID("assignee_id", uuid.UUID{}).Optional().Nillable(),
 		field.Time("assigned_at").Optional().Nillable().Comment("since when it is the present assignee's"),

@@ -22,6 +22,7 @@ func (Queue) Fields() []ent.Field {
 		field.Text("description").Default(""),
 		field.Text("screen_pop_url").Default("").Comment("opened where one of its conversations is; with placeholders"),
 		field.Bool("self_assign").Default(false).Comment("agents may take what waits although nobody assigns by itself"),
+		field.Bool("disposition_required").Default(false).Comment("people close its conversations with a disposition"),
 		field.Time("archived_at").Optional().Nillable(),
 		field.Enum("strategy").Values("manual", "round_robin", "least_loaded", "broadcast").Default("manual").
 			Comment("how what waits comes to a member; manual leaves that to people"),

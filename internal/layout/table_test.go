@@ -38,7 +38,7 @@ var layers = []layer{
 	{packages: []string{"channels/numbers"}},
 
 	// Conversations: imports go up this list only.
-	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/queues"}},
+	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/labels", "messaging/queues"}},
 	{packages: []string{"messaging/attachments"}},
 	{packages: []string{"messaging/interactions"}},
 	{packages: []string{"messaging/routing"}},

@@ -117,12 +117,18 @@ func TestMigrateHidesPasswords(t *testing.T) {
 }
 
 // appendOnly tables are logs: rows come, and none is changed.
-var appendOnly = []string{"audit_chain", "audit_entries", "audit_pending", "events", "interaction_log", "interaction_participants", "message_status_events"}
+var appendOnly = []string{
+	"interaction_dispositions",
+	"audit_chain", "audit_entries", "audit_pending", "events", "interaction_log", "interaction_participants", "message_status_events",
+}
 
 // erasable are the rows that a role may delete: a new entry is a decision. What
 // is no history and refers to nobody may go; keys of idempotency and mails are over after a while.
 var erasable = map[string][]string{
-	store.RoleApp:    {"brand_hosts", "brand_logos", "channel_members", "custom_roles", "departments", "department_members", "queue_managers", "queue_members", "route_requests", "sender_ids", "user_avatars"},
+	store.RoleApp: {
+		"interaction_drafts", "interaction_tags", "interaction_viewers", "note_mentions",
+		"brand_hosts", "brand_logos", "channel_members", "custom_roles", "departments", "department_members", "queue_managers", "queue_members", "route_requests", "sender_ids", "user_avatars",
+	},
 	store.RoleSystem: {"audit_pending", "idempotency_keys", "mails", "password_resets", "sign_in_attempts", "sign_in_challenges", "sign_in_flows"},
 }
 

@@ -279,6 +279,12 @@ var loose = map[string]string{
 	"provider_events.tenant_id":   "as channel_id",
 	"idempotency_keys.tenant_id":  "written with every request, short-lived",
 	"users.created_by_id":         "may be a user of a node above",
+
+	"interaction_dispositions.actor_id": "a user or a key",
+	"interaction_drafts.user_id":        "a user, also of a node above, or a key",
+	"interaction_reads.user_id":         "a user, also of a node above, or a key",
+	"interaction_viewers.user_id":       "a user, also of a node above, or a key",
+	"internal_notes.author_id":          "a user or a key",
 }
 
 // Walk returns what it found open.

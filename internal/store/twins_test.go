@@ -179,6 +179,24 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"id": message, "interaction_id": interaction, "channel_id": channel, "direction": "outbound", "status": "queued",
 		"body": "hello", "from_address": phone, "to_address": theirPhone, "client_message_id": "client-1", "provider_id": "SM1", "due_at": testkit.Start,
 	})
+	tag, disposition, note := id.New(), id.New(), id.New()
+	entity("tags", row{"id": tag, "name": "Urgent", "color": "#d32f2f"})
+	put("interaction_tags", row{"interaction_id": interaction, "tag_id": tag, "created_at": testkit.Start})
+	entity("dispositions", row{"id": disposition, "queue_id": queue, "name": "Sold", "color": "#d32f2f"})
+	put("interaction_dispositions", row{
+		"interaction_id": interaction, "disposition_id": disposition, "name": "Sold", "note": "", "created_at": testkit.Start,
+	})
+	entity("internal_notes", row{"id": note, "interaction_id": interaction, "body": "calls back"})
+	put("note_mentions", row{"note_id": note, "user_id": user, "created_at": testkit.Start})
+	put("interaction_drafts", row{
+		"interaction_id": interaction, "user_id": user, "body": "we", "version": 1, "created_at": testkit.Start, "updated_at": testkit.Start,
+	})
+	put("interaction_reads", row{
+		"interaction_id": interaction, "user_id": user, "last_message_id": message, "inbound": 0, "updated_at": testkit.Start,
+	})
+	put("interaction_viewers", row{
+		"interaction_id": interaction, "user_id": user, "name": "Ann", "typing": false, "since": testkit.Start, "expires_at": testkit.Start,
+	})
 	entity("attachments", row{"message_id": message, "status": "ready", "name": "a.png"})
 	entity("opt_outs", row{"channel_id": channel, "address": theirPhone, "source": "keyword", "keyword": "STOP"})
 	entity("brands", row{"product_name": "Twin"})

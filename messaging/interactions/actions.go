@@ -46,26 +46,11 @@ func (s *Service) act(ctx context.Context, c Caller, interactionID uuid.UUID, e 
 		}
 		row, err = s.store.Ent(ctx).Interaction.Get(ctx, interactionID)
 		if err == nil {
-			out = interactionView(row)
+			out, err = s.shown(ctx, c, row)
 		}
 		return err
 	})
 	return out, err
-}
-
-// MarkRead confirms that the messages of an interaction have been read. Whether
-// it waits for an answer stays as it is (decisions C-17). Faults: CodeNotFound,
-// CodeStale, CodeWrongState.
-func (s *Service) MarkRead(ctx context.Context, c Caller, interactionID uuid.UUID, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
-		if row.Unseen == 0 {
-			return nil
-		}
-		if err := row.Update().SetUnseen(0).Exec(ctx); err != nil {
-			return err
-		}
-		return s.events.Publish(ctx, "interaction.read", "interaction", row.ID, nil)
-	})
 }
 
 // Assign gives an interaction to an active user of the tenant. Faults:

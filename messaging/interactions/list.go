@@ -57,7 +57,10 @@ func (s *Service) List(ctx context.Context, c Caller, f Filter, after Position, 
 		for _, row := range rows {
 			out = append(out, interactionView(row))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.withExtras(ctx, c, out)
 	})
 	return out, err
 }

@@ -51,7 +51,7 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 	if !ok {
 		return wrongState(conversation.Status)
 	}
-	update := conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).SetLastMessageAt(row.CreatedAt)
+	update := conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).AddInbound(1).SetLastMessageAt(row.CreatedAt)
 	overtaken, err := s.store.Ent(ctx).Message.Query().
 		Where(message.InteractionID(conversation.ID), message.IDGT(row.ID)).Exist(ctx)
 	if err != nil {

@@ -390,6 +390,9 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	if err != nil {
 		return Message{}, err
 	}
+	if err := s.readByWriting(ctx, conversation, row.ID); err != nil {
+		return Message{}, err
+	}
 	if err := s.publishMessage(ctx, "message.queued", row); err != nil {
 		return Message{}, err
 	}

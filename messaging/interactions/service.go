@@ -115,7 +115,7 @@ func (s *Service) Get(ctx context.Context, c Caller, interactionID uuid.UUID) (I
 			return fault.Missing("interaction")
 		}
 		if err == nil {
-			out = interactionView(row)
+			out, err = s.shown(ctx, c, row)
 		}
 		return err
 	})

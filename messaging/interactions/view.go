@@ -30,6 +30,10 @@ type Interaction struct {
 	ClosedAt      *time.Time
 	ClosedByID    *uuid.UUID
 	CloseReason   string
+	inbound       int
+	// Extras is what stands in other tables, and is different for everybody who
+	// asks.
+	Extras
 }
 
 // Message is one unit of an interaction.
@@ -70,6 +74,7 @@ func interactionView(row *ent.Interaction) Interaction {
 		ChannelID: row.ChannelID, ContactID: row.ContactID, Address: row.Address, Status: row.Status,
 		NeedsReply: row.NeedsReply, Unseen: row.Unseen, AssigneeID: row.AssigneeID, QueueID: row.QueueID, Preview: row.Preview,
 		LastMessageAt: row.LastMessageAt, ClosedAt: row.ClosedAt, ClosedByID: row.ClosedByID, CloseReason: row.CloseReason,
+		inbound: row.Inbound,
 	}
 }
 
@@ -83,6 +88,13 @@ func messageView(row *ent.Message) Message {
 		ErrorClass: provider.ErrorClass(row.ErrorClass), ErrorCode: row.ErrorCode, ErrorMessage: row.ErrorMessage,
 		AcceptedAt: row.AcceptedAt, SentAt: row.SentAt, DeliveredAt: row.DeliveredAt, FailedAt: row.FailedAt, ReadAt: row.ReadAt,
 	}
+}
+
+// shown is an interaction as the caller sees it, in the running transaction.
+func (s *Service) shown(ctx context.Context, c Caller, row *ent.Interaction) (Interaction, error) {
+	page := []Interaction{interactionView(row)}
+	err := s.withExtras(ctx, c, page)
+	return page[0], err
 }
 
 // messageViews adds the attachments of a page of messages.
