@@ -106,6 +106,10 @@ var withIDs = map[string]asked{
 	"getContact":   {}, "getInteraction": {}, "markInteractionRead": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"last_message_id": ids["last_message_id"]}
 	}}, "closeInteraction": {body: fixed(apitest.Body{})},
+	"updateInteraction": {body: fixed(apitest.Body{"subject": "Hours"})},
+	"waitForCustomer":   {body: fixed(apitest.Body{})}, "resumeInteraction": {body: fixed(apitest.Body{})}, "solveInteraction": {body: fixed(apitest.Body{})},
+	"pauseInteraction": {body: fixed(apitest.Body{})}, "unpauseInteraction": {body: fixed(apitest.Body{})}, "hideInteraction": {body: fixed(apitest.Body{})},
+	"reopenInteraction": {body: fixed(apitest.Body{})},
 	"assignInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"user_id": ids["user_id"]} }},
 	"listAuditEntries":  {}, "exportAuditEntries": {noted: true},
 	"endActAs":         {},

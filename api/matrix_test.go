@@ -48,6 +48,23 @@ func interactionOf(t *testing.T, w *world, c *caller, n *node) map[string]string
 	return map[string]string{"interaction_id": interaction, "message_id": message, "contact_id": contact}
 }
 
+// interactionThat is an interaction that was brought into a state.
+func interactionThat(state string) func(*testing.T, *world, *caller, *node) map[string]string {
+	return func(t *testing.T, w *world, c *caller, n *node) map[string]string {
+		t.Helper()
+		ids := interactionOf(t, w, c, n)
+		w.Tamper(t, "UPDATE interactions SET "+state+" WHERE id = $1", ids["interaction_id"])
+		return ids
+	}
+}
+
+// reopenable is a closed interaction on a channel that lets it be opened again.
+func reopenable(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	w.Tamper(t, "UPDATE channels SET reopen_within_hours = 8760 WHERE id = $1", n.channel)
+	return interactionThat("status = 'closed', closed_at = updated_at")(t, w, c, n)
+}
+
 // actingAt is an act-as session in a tenant; the operator has nobody above.
 func actingAt(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	t.Helper()
@@ -429,7 +446,17 @@ var matrix = map[string]rule{
 		return apitest.Body{"interaction_ids": given(ids["interaction_id"]), "add_tag_ids": given(ids["tag_id"])}
 	}},
 
-	"closeInteraction": {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"closeInteraction":    {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"updateInteraction":   {own: people, prepare: interactionOf, body: sends(apitest.Body{"subject": "Hours"})},
+	"waitForCustomer":     {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"resumeInteraction":   {own: people, prepare: interactionThat("status = 'waiting_customer'"), body: sends(apitest.Body{})},
+	"solveInteraction":    {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"pauseInteraction":    {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"unpauseInteraction":  {own: people, prepare: interactionThat("paused_at = updated_at"), body: sends(apitest.Body{})},
+	"hideInteraction":     {own: people, prepare: interactionThat("status = 'closed', closed_at = updated_at"), body: sends(apitest.Body{})},
+	"reopenInteraction":   {own: "RTM", prepare: reopenable, body: sends(apitest.Body{})},
+	"getInboxSettings":    {own: people},
+	"updateInboxSettings": {own: "ORT", below: "OR", body: sends(apitest.Body{"waiting_alert_minutes": 0})},
 	"assignInteraction": {
 		own: "RTM", prepare: interactionOf,
 		body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {

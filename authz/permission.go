@@ -65,6 +65,10 @@ const (
 	InteractionsStart  Permission = "interactions:start"
 	InteractionsAssign Permission = "interactions:assign"
 	InteractionsClose  Permission = "interactions:close"
+	// InteractionsEdit is to change what stands on an interaction, and its status
+	// but for closing it; InteractionsReopen to open a closed one.
+	InteractionsEdit   Permission = "interactions:edit"
+	InteractionsReopen Permission = "interactions:reopen"
 	OptOutsRead        Permission = "opt_outs:read"
 	// What colleagues tell each other in a conversation. Secret notes are for
 	// supervisors and the agent whose conversation it is.
@@ -132,6 +136,7 @@ func Permissions() []Permission {
 		ContactsRead,
 		ContactListsRead, ContactListsWrite,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,
+		InteractionsEdit, InteractionsReopen,
 		OptOutsRead,
 		InteractionsTag,
 		NotesRead, NotesWrite, NotesSecret,

@@ -70,10 +70,13 @@ type Channel struct {
 	// Blocked is set where the operator has switched off the number behind it.
 	Blocked bool
 	// Fault is why the provider refuses the account; empty while it does not.
-	Fault        string
-	MaxSegments  int
-	OnUnknown    string
-	Capabilities provider.Capabilities
+	Fault       string
+	MaxSegments int
+	OnUnknown   string
+	// ReopenWithinHours is how long a closed conversation can be opened again; 0
+	// where what is written later begins a new one.
+	ReopenWithinHours int
+	Capabilities      provider.Capabilities
 	// InboundURL and StatusURL are where the provider has to send inbound
 	// messages and, if it is not told with each message, delivery reports.
 	InboundURL, StatusURL string
@@ -87,6 +90,8 @@ type NewChannel struct {
 	Credentials provider.Credentials
 	MaxSegments int
 	OnUnknown   string
+	// ReopenWithinHours is how long a closed conversation can be opened again.
+	ReopenWithinHours int
 	// ContactListID is the list on which senders come whom nobody knew; nil for none.
 	ContactListID *uuid.UUID
 }
@@ -141,7 +146,8 @@ func (s *Service) Create(ctx context.Context, n NewChannel) (Channel, error) {
 			SetKind(channel.KindSms).SetProvider(string(n.Provider)).SetName(n.Name).SetAddress(n.Address).
 			SetCredentials(SealCredentials(s.keyring, sc.TenantID, "channels", rowID, n.Credentials)).
 			SetCredentialsHint(Hint(s.adapters[n.Provider], n.Credentials)).
-			SetHookToken(id.Token(hookTokenLength)).SetNillableContactListID(n.ContactListID)
+			SetHookToken(id.Token(hookTokenLength)).SetNillableContactListID(n.ContactListID).
+			SetReopenWithinHours(n.ReopenWithinHours)
 		setOptions(create, n.MaxSegments, n.OnUnknown)
 		if s.canListInbound(n.Provider) {
 			create.SetDueAt(s.store.Now()).SetInboundCheckedAt(s.store.Now())
@@ -238,9 +244,11 @@ type Change struct {
 	Status      *string
 	MaxSegments *int
 	OnUnknown   *string
-	Destination *Destination
-	ContactList *ContactListChoice
-	Credentials provider.Credentials
+	// ReopenWithinHours counts for what was closed before, too.
+	ReopenWithinHours *int
+	Destination       *Destination
+	ContactList       *ContactListChoice
+	Credentials       provider.Credentials
 }
 
 // CheckChange asks the provider about new credentials, outside of a
@@ -304,6 +312,9 @@ func (s *Service) applyChange(ctx context.Context, row *ent.Channel, c Change) (
 	}
 	if c.OnUnknown != nil {
 		u.SetOnUnknown(channel.OnUnknown(*c.OnUnknown))
+	}
+	if c.ReopenWithinHours != nil {
+		u.SetReopenWithinHours(*c.ReopenWithinHours)
 	}
 	if c.Destination != nil {
 		if err := s.setDestination(ctx, u, *c.Destination); err != nil {

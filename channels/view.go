@@ -11,7 +11,7 @@ func (s *Service) view(row *ent.Channel) Channel {
 		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
 		Kind: string(row.Kind), Provider: provider.Name(row.Provider), Name: row.Name, Address: row.Address,
 		NumberID: row.NumberID, CredentialsHint: row.CredentialsHint,
-		Status: string(row.Status), Destination: destinationOf(row), Restricted: row.Restricted, Blocked: row.Blocked, Fault: row.Fault, MaxSegments: row.MaxSegments, OnUnknown: string(row.OnUnknown),
+		Status: string(row.Status), Destination: destinationOf(row), Restricted: row.Restricted, Blocked: row.Blocked, Fault: row.Fault, MaxSegments: row.MaxSegments, OnUnknown: string(row.OnUnknown), ReopenWithinHours: row.ReopenWithinHours,
 		ContactListID: row.ContactListID,
 	}
 	if adapter, ok := s.adapters[out.Provider]; ok {
@@ -30,7 +30,7 @@ func (s *Service) view(row *ent.Channel) Channel {
 func audited(row *ent.Channel) map[string]any {
 	return map[string]any{
 		"name": row.Name, "address": row.Address, "provider": row.Provider, "status": row.Status,
-		"max_segments": row.MaxSegments, "on_unknown": row.OnUnknown, "credentials_hint": row.CredentialsHint,
+		"max_segments": row.MaxSegments, "on_unknown": row.OnUnknown, "reopen_within_hours": row.ReopenWithinHours, "credentials_hint": row.CredentialsHint,
 		"destination_type": row.DestinationType, "destination_user_id": row.DestinationUserID,
 		"destination_queue_id": row.DestinationQueueID, "contact_list_id": row.ContactListID, "restricted": row.Restricted,
 	}

@@ -62,6 +62,8 @@ type Channel struct {
 	MaxSegments int `json:"max_segments,omitempty"`
 	// what becomes of a submission whose outcome cannot be found out
 	OnUnknown channel.OnUnknown `json:"on_unknown,omitempty"`
+	// how long a closed conversation can be opened again; 0: what is written later begins a new one
+	ReopenWithinHours int `json:"reopen_within_hours,omitempty"`
 	// how far the provider's list of received messages was read
 	InboundCheckedAt *time.Time `json:"inbound_checked_at,omitempty"`
 	// when it is read next; nil where the provider has none
@@ -80,7 +82,7 @@ func (*Channel) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case channel.FieldRestricted, channel.FieldBlocked:
 			values[i] = new(sql.NullBool)
-		case channel.FieldVersion, channel.FieldMaxSegments:
+		case channel.FieldVersion, channel.FieldMaxSegments, channel.FieldReopenWithinHours:
 			values[i] = new(sql.NullInt64)
 		case channel.FieldKind, channel.FieldProvider, channel.FieldName, channel.FieldAddress, channel.FieldCredentialsHint, channel.FieldHookToken, channel.FieldStatus, channel.FieldDestinationType, channel.FieldFault, channel.FieldOnUnknown:
 			values[i] = new(sql.NullString)
@@ -246,6 +248,12 @@ func (_m *Channel) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OnUnknown = channel.OnUnknown(value.String)
 			}
+		case channel.FieldReopenWithinHours:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field reopen_within_hours", values[i])
+			} else if value.Valid {
+				_m.ReopenWithinHours = int(value.Int64)
+			}
 		case channel.FieldInboundCheckedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field inbound_checked_at", values[i])
@@ -367,6 +375,9 @@ func (_m *Channel) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("on_unknown=")
 	builder.WriteString(fmt.Sprintf("%v", _m.OnUnknown))
+	builder.WriteString(", ")
+	builder.WriteString("reopen_within_hours=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ReopenWithinHours))
 	builder.WriteString(", ")
 	if v := _m.InboundCheckedAt; v != nil {
 		builder.WriteString("inbound_checked_at=")

@@ -265,6 +265,20 @@ func (_c *ChannelCreate) SetNillableOnUnknown(v *channel.OnUnknown) *ChannelCrea
 	return _c
 }
 
+// SetReopenWithinHours sets the "reopen_within_hours" field.
+func (_c *ChannelCreate) SetReopenWithinHours(v int) *ChannelCreate {
+	_c.mutation.SetReopenWithinHours(v)
+	return _c
+}
+
+// SetNillableReopenWithinHours sets the "reopen_within_hours" field if the given value is not nil.
+func (_c *ChannelCreate) SetNillableReopenWithinHours(v *int) *ChannelCreate {
+	if v != nil {
+		_c.SetReopenWithinHours(*v)
+	}
+	return _c
+}
+
 // SetInboundCheckedAt sets the "inbound_checked_at" field.
 func (_c *ChannelCreate) SetInboundCheckedAt(v time.Time) *ChannelCreate {
 	_c.mutation.SetInboundCheckedAt(v)
@@ -370,6 +384,10 @@ func (_c *ChannelCreate) defaults() {
 		v := channel.DefaultOnUnknown
 		_c.mutation.SetOnUnknown(v)
 	}
+	if _, ok := _c.mutation.ReopenWithinHours(); !ok {
+		v := channel.DefaultReopenWithinHours
+		_c.mutation.SetReopenWithinHours(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -441,6 +459,9 @@ func (_c *ChannelCreate) check() error {
 		if err := channel.OnUnknownValidator(v); err != nil {
 			return &ValidationError{Name: "on_unknown", err: fmt.Errorf(`ent: validator failed for field "Channel.on_unknown": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.ReopenWithinHours(); !ok {
+		return &ValidationError{Name: "reopen_within_hours", err: errors.New(`ent: missing required field "Channel.reopen_within_hours"`)}
 	}
 	return nil
 }
@@ -564,6 +585,10 @@ func (_c *ChannelCreate) createSpec() (*Channel, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.OnUnknown(); ok {
 		_spec.SetField(channel.FieldOnUnknown, field.TypeEnum, value)
 		_node.OnUnknown = value
+	}
+	if value, ok := _c.mutation.ReopenWithinHours(); ok {
+		_spec.SetField(channel.FieldReopenWithinHours, field.TypeInt, value)
+		_node.ReopenWithinHours = value
 	}
 	if value, ok := _c.mutation.InboundCheckedAt(); ok {
 		_spec.SetField(channel.FieldInboundCheckedAt, field.TypeTime, value)

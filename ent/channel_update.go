@@ -290,6 +290,27 @@ func (_u *ChannelUpdate) SetNillableOnUnknown(v *channel.OnUnknown) *ChannelUpda
 	return _u
 }
 
+// SetReopenWithinHours sets the "reopen_within_hours" field.
+func (_u *ChannelUpdate) SetReopenWithinHours(v int) *ChannelUpdate {
+	_u.mutation.ResetReopenWithinHours()
+	_u.mutation.SetReopenWithinHours(v)
+	return _u
+}
+
+// SetNillableReopenWithinHours sets the "reopen_within_hours" field if the given value is not nil.
+func (_u *ChannelUpdate) SetNillableReopenWithinHours(v *int) *ChannelUpdate {
+	if v != nil {
+		_u.SetReopenWithinHours(*v)
+	}
+	return _u
+}
+
+// AddReopenWithinHours adds value to the "reopen_within_hours" field.
+func (_u *ChannelUpdate) AddReopenWithinHours(v int) *ChannelUpdate {
+	_u.mutation.AddReopenWithinHours(v)
+	return _u
+}
+
 // SetInboundCheckedAt sets the "inbound_checked_at" field.
 func (_u *ChannelUpdate) SetInboundCheckedAt(v time.Time) *ChannelUpdate {
 	_u.mutation.SetInboundCheckedAt(v)
@@ -471,6 +492,12 @@ func (_u *ChannelUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.OnUnknown(); ok {
 		_spec.SetField(channel.FieldOnUnknown, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ReopenWithinHours(); ok {
+		_spec.SetField(channel.FieldReopenWithinHours, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedReopenWithinHours(); ok {
+		_spec.AddField(channel.FieldReopenWithinHours, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.InboundCheckedAt(); ok {
 		_spec.SetField(channel.FieldInboundCheckedAt, field.TypeTime, value)
@@ -766,6 +793,27 @@ func (_u *ChannelUpdateOne) SetNillableOnUnknown(v *channel.OnUnknown) *ChannelU
 	return _u
 }
 
+// SetReopenWithinHours sets the "reopen_within_hours" field.
+func (_u *ChannelUpdateOne) SetReopenWithinHours(v int) *ChannelUpdateOne {
+	_u.mutation.ResetReopenWithinHours()
+	_u.mutation.SetReopenWithinHours(v)
+	return _u
+}
+
+// SetNillableReopenWithinHours sets the "reopen_within_hours" field if the given value is not nil.
+func (_u *ChannelUpdateOne) SetNillableReopenWithinHours(v *int) *ChannelUpdateOne {
+	if v != nil {
+		_u.SetReopenWithinHours(*v)
+	}
+	return _u
+}
+
+// AddReopenWithinHours adds value to the "reopen_within_hours" field.
+func (_u *ChannelUpdateOne) AddReopenWithinHours(v int) *ChannelUpdateOne {
+	_u.mutation.AddReopenWithinHours(v)
+	return _u
+}
+
 // SetInboundCheckedAt sets the "inbound_checked_at" field.
 func (_u *ChannelUpdateOne) SetInboundCheckedAt(v time.Time) *ChannelUpdateOne {
 	_u.mutation.SetInboundCheckedAt(v)
@@ -977,6 +1025,12 @@ func (_u *ChannelUpdateOne) sqlSave(ctx context.Context) (_node *Channel, err er
 	}
 	if value, ok := _u.mutation.OnUnknown(); ok {
 		_spec.SetField(channel.FieldOnUnknown, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ReopenWithinHours(); ok {
+		_spec.SetField(channel.FieldReopenWithinHours, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedReopenWithinHours(); ok {
+		_spec.AddField(channel.FieldReopenWithinHours, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.InboundCheckedAt(); ok {
 		_spec.SetField(channel.FieldInboundCheckedAt, field.TypeTime, value)

@@ -50,12 +50,50 @@ type Interaction struct {
 	Preview string `json:"preview,omitempty"`
 	// LastMessageAt holds the value of the "last_message_at" field.
 	LastMessageAt time.Time `json:"last_message_at,omitempty"`
+	// LastMessageDirection holds the value of the "last_message_direction" field.
+	LastMessageDirection *interaction.LastMessageDirection `json:"last_message_direction,omitempty"`
+	// Subject holds the value of the "subject" field.
+	Subject string `json:"subject,omitempty"`
+	// what is higher is answered first
+	Priority int `json:"priority,omitempty"`
+	// a key of the tenant's list; empty for none
+	SubStatus string `json:"sub_status,omitempty"`
+	// the conversation with the same address before this one
+	PreviousID *uuid.UUID `json:"previous_id,omitempty"`
+	// the user or key that changed it last; nil while nobody has
+	ChangedByID *uuid.UUID `json:"changed_by_id,omitempty"`
+	// since when the customer has no answer
+	WaitingSince *time.Time `json:"waiting_since,omitempty"`
+	// when the customer was answered first
+	FirstResponseAt *time.Time `json:"first_response_at,omitempty"`
+	// nil while it is not paused
+	PausedAt *time.Time `json:"paused_at,omitempty"`
+	// PausedUntil holds the value of the "paused_until" field.
+	PausedUntil *time.Time `json:"paused_until,omitempty"`
+	// a key of the tenant's list, as it was then
+	PauseReason string `json:"pause_reason,omitempty"`
+	// PauseNote holds the value of the "pause_note" field.
+	PauseNote string `json:"pause_note,omitempty"`
+	// the customer's next message ends the pause
+	PauseEndsWithMessage bool `json:"pause_ends_with_message,omitempty"`
+	// SolvedAt holds the value of the "solved_at" field.
+	SolvedAt *time.Time `json:"solved_at,omitempty"`
 	// ClosedAt holds the value of the "closed_at" field.
 	ClosedAt *time.Time `json:"closed_at,omitempty"`
+	// ClosedBy holds the value of the "closed_by" field.
+	ClosedBy *interaction.ClosedBy `json:"closed_by,omitempty"`
 	// nil while open, and where the system closed it
 	ClosedByID *uuid.UUID `json:"closed_by_id,omitempty"`
 	// CloseReason holds the value of the "close_reason" field.
-	CloseReason  string `json:"close_reason,omitempty"`
+	CloseReason string `json:"close_reason,omitempty"`
+	// by an agent who was on a pause
+	ClosedWhilePaused bool `json:"closed_while_paused,omitempty"`
+	// somebody of the tenant has dealt with it; closed without, it is missed
+	Managed bool `json:"managed,omitempty"`
+	// it stands in the list of whose it is: until it is closed, or until he hides what others have closed
+	Listed bool `json:"listed,omitempty"`
+	// ReopenedAt holds the value of the "reopened_at" field.
+	ReopenedAt   *time.Time `json:"reopened_at,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -64,15 +102,15 @@ func (*Interaction) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case interaction.FieldQueueID, interaction.FieldAssigneeID, interaction.FieldClosedByID:
+		case interaction.FieldQueueID, interaction.FieldAssigneeID, interaction.FieldPreviousID, interaction.FieldChangedByID, interaction.FieldClosedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case interaction.FieldNeedsReply:
+		case interaction.FieldNeedsReply, interaction.FieldPauseEndsWithMessage, interaction.FieldClosedWhilePaused, interaction.FieldManaged, interaction.FieldListed:
 			values[i] = new(sql.NullBool)
-		case interaction.FieldVersion, interaction.FieldUnseen, interaction.FieldInbound:
+		case interaction.FieldVersion, interaction.FieldUnseen, interaction.FieldInbound, interaction.FieldPriority:
 			values[i] = new(sql.NullInt64)
-		case interaction.FieldAddress, interaction.FieldStatus, interaction.FieldPreview, interaction.FieldCloseReason:
+		case interaction.FieldAddress, interaction.FieldStatus, interaction.FieldPreview, interaction.FieldLastMessageDirection, interaction.FieldSubject, interaction.FieldSubStatus, interaction.FieldPauseReason, interaction.FieldPauseNote, interaction.FieldClosedBy, interaction.FieldCloseReason:
 			values[i] = new(sql.NullString)
-		case interaction.FieldCreatedAt, interaction.FieldUpdatedAt, interaction.FieldAssignedAt, interaction.FieldLastMessageAt, interaction.FieldClosedAt:
+		case interaction.FieldCreatedAt, interaction.FieldUpdatedAt, interaction.FieldAssignedAt, interaction.FieldLastMessageAt, interaction.FieldWaitingSince, interaction.FieldFirstResponseAt, interaction.FieldPausedAt, interaction.FieldPausedUntil, interaction.FieldSolvedAt, interaction.FieldClosedAt, interaction.FieldReopenedAt:
 			values[i] = new(sql.NullTime)
 		case interaction.FieldID, interaction.FieldTenantID, interaction.FieldChannelID, interaction.FieldContactID:
 			values[i] = new(uuid.UUID)
@@ -196,12 +234,111 @@ func (_m *Interaction) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.LastMessageAt = value.Time
 			}
+		case interaction.FieldLastMessageDirection:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field last_message_direction", values[i])
+			} else if value.Valid {
+				_m.LastMessageDirection = new(interaction.LastMessageDirection)
+				*_m.LastMessageDirection = interaction.LastMessageDirection(value.String)
+			}
+		case interaction.FieldSubject:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field subject", values[i])
+			} else if value.Valid {
+				_m.Subject = value.String
+			}
+		case interaction.FieldPriority:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field priority", values[i])
+			} else if value.Valid {
+				_m.Priority = int(value.Int64)
+			}
+		case interaction.FieldSubStatus:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field sub_status", values[i])
+			} else if value.Valid {
+				_m.SubStatus = value.String
+			}
+		case interaction.FieldPreviousID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field previous_id", values[i])
+			} else if value.Valid {
+				_m.PreviousID = new(uuid.UUID)
+				*_m.PreviousID = *value.S.(*uuid.UUID)
+			}
+		case interaction.FieldChangedByID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field changed_by_id", values[i])
+			} else if value.Valid {
+				_m.ChangedByID = new(uuid.UUID)
+				*_m.ChangedByID = *value.S.(*uuid.UUID)
+			}
+		case interaction.FieldWaitingSince:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field waiting_since", values[i])
+			} else if value.Valid {
+				_m.WaitingSince = new(time.Time)
+				*_m.WaitingSince = value.Time
+			}
+		case interaction.FieldFirstResponseAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field first_response_at", values[i])
+			} else if value.Valid {
+				_m.FirstResponseAt = new(time.Time)
+				*_m.FirstResponseAt = value.Time
+			}
+		case interaction.FieldPausedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field paused_at", values[i])
+			} else if value.Valid {
+				_m.PausedAt = new(time.Time)
+				*_m.PausedAt = value.Time
+			}
+		case interaction.FieldPausedUntil:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field paused_until", values[i])
+			} else if value.Valid {
+				_m.PausedUntil = new(time.Time)
+				*_m.PausedUntil = value.Time
+			}
+		case interaction.FieldPauseReason:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field pause_reason", values[i])
+			} else if value.Valid {
+				_m.PauseReason = value.String
+			}
+		case interaction.FieldPauseNote:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field pause_note", values[i])
+			} else if value.Valid {
+				_m.PauseNote = value.String
+			}
+		case interaction.FieldPauseEndsWithMessage:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field pause_ends_with_message", values[i])
+			} else if value.Valid {
+				_m.PauseEndsWithMessage = value.Bool
+			}
+		case interaction.FieldSolvedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field solved_at", values[i])
+			} else if value.Valid {
+				_m.SolvedAt = new(time.Time)
+				*_m.SolvedAt = value.Time
+			}
 		case interaction.FieldClosedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field closed_at", values[i])
 			} else if value.Valid {
 				_m.ClosedAt = new(time.Time)
 				*_m.ClosedAt = value.Time
+			}
+		case interaction.FieldClosedBy:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field closed_by", values[i])
+			} else if value.Valid {
+				_m.ClosedBy = new(interaction.ClosedBy)
+				*_m.ClosedBy = interaction.ClosedBy(value.String)
 			}
 		case interaction.FieldClosedByID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -215,6 +352,31 @@ func (_m *Interaction) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field close_reason", values[i])
 			} else if value.Valid {
 				_m.CloseReason = value.String
+			}
+		case interaction.FieldClosedWhilePaused:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field closed_while_paused", values[i])
+			} else if value.Valid {
+				_m.ClosedWhilePaused = value.Bool
+			}
+		case interaction.FieldManaged:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field managed", values[i])
+			} else if value.Valid {
+				_m.Managed = value.Bool
+			}
+		case interaction.FieldListed:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field listed", values[i])
+			} else if value.Valid {
+				_m.Listed = value.Bool
+			}
+		case interaction.FieldReopenedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field reopened_at", values[i])
+			} else if value.Valid {
+				_m.ReopenedAt = new(time.Time)
+				*_m.ReopenedAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -306,9 +468,72 @@ func (_m *Interaction) String() string {
 	builder.WriteString("last_message_at=")
 	builder.WriteString(_m.LastMessageAt.Format(time.ANSIC))
 	builder.WriteString(", ")
+	if v := _m.LastMessageDirection; v != nil {
+		builder.WriteString("last_message_direction=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("subject=")
+	builder.WriteString(_m.Subject)
+	builder.WriteString(", ")
+	builder.WriteString("priority=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Priority))
+	builder.WriteString(", ")
+	builder.WriteString("sub_status=")
+	builder.WriteString(_m.SubStatus)
+	builder.WriteString(", ")
+	if v := _m.PreviousID; v != nil {
+		builder.WriteString("previous_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.ChangedByID; v != nil {
+		builder.WriteString("changed_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.WaitingSince; v != nil {
+		builder.WriteString("waiting_since=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.FirstResponseAt; v != nil {
+		builder.WriteString("first_response_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.PausedAt; v != nil {
+		builder.WriteString("paused_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.PausedUntil; v != nil {
+		builder.WriteString("paused_until=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("pause_reason=")
+	builder.WriteString(_m.PauseReason)
+	builder.WriteString(", ")
+	builder.WriteString("pause_note=")
+	builder.WriteString(_m.PauseNote)
+	builder.WriteString(", ")
+	builder.WriteString("pause_ends_with_message=")
+	builder.WriteString(fmt.Sprintf("%v", _m.PauseEndsWithMessage))
+	builder.WriteString(", ")
+	if v := _m.SolvedAt; v != nil {
+		builder.WriteString("solved_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
 	if v := _m.ClosedAt; v != nil {
 		builder.WriteString("closed_at=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ClosedBy; v != nil {
+		builder.WriteString("closed_by=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")
 	if v := _m.ClosedByID; v != nil {
@@ -318,6 +543,20 @@ func (_m *Interaction) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("close_reason=")
 	builder.WriteString(_m.CloseReason)
+	builder.WriteString(", ")
+	builder.WriteString("closed_while_paused=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ClosedWhilePaused))
+	builder.WriteString(", ")
+	builder.WriteString("managed=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Managed))
+	builder.WriteString(", ")
+	builder.WriteString("listed=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Listed))
+	builder.WriteString(", ")
+	if v := _m.ReopenedAt; v != nil {
+		builder.WriteString("reopened_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

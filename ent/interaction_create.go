@@ -173,6 +173,202 @@ func (_c *InteractionCreate) SetLastMessageAt(v time.Time) *InteractionCreate {
 	return _c
 }
 
+// SetLastMessageDirection sets the "last_message_direction" field.
+func (_c *InteractionCreate) SetLastMessageDirection(v interaction.LastMessageDirection) *InteractionCreate {
+	_c.mutation.SetLastMessageDirection(v)
+	return _c
+}
+
+// SetNillableLastMessageDirection sets the "last_message_direction" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableLastMessageDirection(v *interaction.LastMessageDirection) *InteractionCreate {
+	if v != nil {
+		_c.SetLastMessageDirection(*v)
+	}
+	return _c
+}
+
+// SetSubject sets the "subject" field.
+func (_c *InteractionCreate) SetSubject(v string) *InteractionCreate {
+	_c.mutation.SetSubject(v)
+	return _c
+}
+
+// SetNillableSubject sets the "subject" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableSubject(v *string) *InteractionCreate {
+	if v != nil {
+		_c.SetSubject(*v)
+	}
+	return _c
+}
+
+// SetPriority sets the "priority" field.
+func (_c *InteractionCreate) SetPriority(v int) *InteractionCreate {
+	_c.mutation.SetPriority(v)
+	return _c
+}
+
+// SetNillablePriority sets the "priority" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillablePriority(v *int) *InteractionCreate {
+	if v != nil {
+		_c.SetPriority(*v)
+	}
+	return _c
+}
+
+// SetSubStatus sets the "sub_status" field.
+func (_c *InteractionCreate) SetSubStatus(v string) *InteractionCreate {
+	_c.mutation.SetSubStatus(v)
+	return _c
+}
+
+// SetNillableSubStatus sets the "sub_status" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableSubStatus(v *string) *InteractionCreate {
+	if v != nil {
+		_c.SetSubStatus(*v)
+	}
+	return _c
+}
+
+// SetPreviousID sets the "previous_id" field.
+func (_c *InteractionCreate) SetPreviousID(v uuid.UUID) *InteractionCreate {
+	_c.mutation.SetPreviousID(v)
+	return _c
+}
+
+// SetNillablePreviousID sets the "previous_id" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillablePreviousID(v *uuid.UUID) *InteractionCreate {
+	if v != nil {
+		_c.SetPreviousID(*v)
+	}
+	return _c
+}
+
+// SetChangedByID sets the "changed_by_id" field.
+func (_c *InteractionCreate) SetChangedByID(v uuid.UUID) *InteractionCreate {
+	_c.mutation.SetChangedByID(v)
+	return _c
+}
+
+// SetNillableChangedByID sets the "changed_by_id" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableChangedByID(v *uuid.UUID) *InteractionCreate {
+	if v != nil {
+		_c.SetChangedByID(*v)
+	}
+	return _c
+}
+
+// SetWaitingSince sets the "waiting_since" field.
+func (_c *InteractionCreate) SetWaitingSince(v time.Time) *InteractionCreate {
+	_c.mutation.SetWaitingSince(v)
+	return _c
+}
+
+// SetNillableWaitingSince sets the "waiting_since" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableWaitingSince(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetWaitingSince(*v)
+	}
+	return _c
+}
+
+// SetFirstResponseAt sets the "first_response_at" field.
+func (_c *InteractionCreate) SetFirstResponseAt(v time.Time) *InteractionCreate {
+	_c.mutation.SetFirstResponseAt(v)
+	return _c
+}
+
+// SetNillableFirstResponseAt sets the "first_response_at" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableFirstResponseAt(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetFirstResponseAt(*v)
+	}
+	return _c
+}
+
+// SetPausedAt sets the "paused_at" field.
+func (_c *InteractionCreate) SetPausedAt(v time.Time) *InteractionCreate {
+	_c.mutation.SetPausedAt(v)
+	return _c
+}
+
+// SetNillablePausedAt sets the "paused_at" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillablePausedAt(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetPausedAt(*v)
+	}
+	return _c
+}
+
+// SetPausedUntil sets the "paused_until" field.
+func (_c *InteractionCreate) SetPausedUntil(v time.Time) *InteractionCreate {
+	_c.mutation.SetPausedUntil(v)
+	return _c
+}
+
+// SetNillablePausedUntil sets the "paused_until" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillablePausedUntil(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetPausedUntil(*v)
+	}
+	return _c
+}
+
+// SetPauseReason sets the "pause_reason" field.
+func (_c *InteractionCreate) SetPauseReason(v string) *InteractionCreate {
+	_c.mutation.SetPauseReason(v)
+	return _c
+}
+
+// SetNillablePauseReason sets the "pause_reason" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillablePauseReason(v *string) *InteractionCreate {
+	if v != nil {
+		_c.SetPauseReason(*v)
+	}
+	return _c
+}
+
+// SetPauseNote sets the "pause_note" field.
+func (_c *InteractionCreate) SetPauseNote(v string) *InteractionCreate {
+	_c.mutation.SetPauseNote(v)
+	return _c
+}
+
+// SetNillablePauseNote sets the "pause_note" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillablePauseNote(v *string) *InteractionCreate {
+	if v != nil {
+		_c.SetPauseNote(*v)
+	}
+	return _c
+}
+
+// SetPauseEndsWithMessage sets the "pause_ends_with_message" field.
+func (_c *InteractionCreate) SetPauseEndsWithMessage(v bool) *InteractionCreate {
+	_c.mutation.SetPauseEndsWithMessage(v)
+	return _c
+}
+
+// SetNillablePauseEndsWithMessage sets the "pause_ends_with_message" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillablePauseEndsWithMessage(v *bool) *InteractionCreate {
+	if v != nil {
+		_c.SetPauseEndsWithMessage(*v)
+	}
+	return _c
+}
+
+// SetSolvedAt sets the "solved_at" field.
+func (_c *InteractionCreate) SetSolvedAt(v time.Time) *InteractionCreate {
+	_c.mutation.SetSolvedAt(v)
+	return _c
+}
+
+// SetNillableSolvedAt sets the "solved_at" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableSolvedAt(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetSolvedAt(*v)
+	}
+	return _c
+}
+
 // SetClosedAt sets the "closed_at" field.
 func (_c *InteractionCreate) SetClosedAt(v time.Time) *InteractionCreate {
 	_c.mutation.SetClosedAt(v)
@@ -183,6 +379,20 @@ func (_c *InteractionCreate) SetClosedAt(v time.Time) *InteractionCreate {
 func (_c *InteractionCreate) SetNillableClosedAt(v *time.Time) *InteractionCreate {
 	if v != nil {
 		_c.SetClosedAt(*v)
+	}
+	return _c
+}
+
+// SetClosedBy sets the "closed_by" field.
+func (_c *InteractionCreate) SetClosedBy(v interaction.ClosedBy) *InteractionCreate {
+	_c.mutation.SetClosedBy(v)
+	return _c
+}
+
+// SetNillableClosedBy sets the "closed_by" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableClosedBy(v *interaction.ClosedBy) *InteractionCreate {
+	if v != nil {
+		_c.SetClosedBy(*v)
 	}
 	return _c
 }
@@ -211,6 +421,62 @@ func (_c *InteractionCreate) SetCloseReason(v string) *InteractionCreate {
 func (_c *InteractionCreate) SetNillableCloseReason(v *string) *InteractionCreate {
 	if v != nil {
 		_c.SetCloseReason(*v)
+	}
+	return _c
+}
+
+// SetClosedWhilePaused sets the "closed_while_paused" field.
+func (_c *InteractionCreate) SetClosedWhilePaused(v bool) *InteractionCreate {
+	_c.mutation.SetClosedWhilePaused(v)
+	return _c
+}
+
+// SetNillableClosedWhilePaused sets the "closed_while_paused" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableClosedWhilePaused(v *bool) *InteractionCreate {
+	if v != nil {
+		_c.SetClosedWhilePaused(*v)
+	}
+	return _c
+}
+
+// SetManaged sets the "managed" field.
+func (_c *InteractionCreate) SetManaged(v bool) *InteractionCreate {
+	_c.mutation.SetManaged(v)
+	return _c
+}
+
+// SetNillableManaged sets the "managed" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableManaged(v *bool) *InteractionCreate {
+	if v != nil {
+		_c.SetManaged(*v)
+	}
+	return _c
+}
+
+// SetListed sets the "listed" field.
+func (_c *InteractionCreate) SetListed(v bool) *InteractionCreate {
+	_c.mutation.SetListed(v)
+	return _c
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableListed(v *bool) *InteractionCreate {
+	if v != nil {
+		_c.SetListed(*v)
+	}
+	return _c
+}
+
+// SetReopenedAt sets the "reopened_at" field.
+func (_c *InteractionCreate) SetReopenedAt(v time.Time) *InteractionCreate {
+	_c.mutation.SetReopenedAt(v)
+	return _c
+}
+
+// SetNillableReopenedAt sets the "reopened_at" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableReopenedAt(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetReopenedAt(*v)
 	}
 	return _c
 }
@@ -272,9 +538,45 @@ func (_c *InteractionCreate) defaults() {
 		v := interaction.DefaultPreview
 		_c.mutation.SetPreview(v)
 	}
+	if _, ok := _c.mutation.Subject(); !ok {
+		v := interaction.DefaultSubject
+		_c.mutation.SetSubject(v)
+	}
+	if _, ok := _c.mutation.Priority(); !ok {
+		v := interaction.DefaultPriority
+		_c.mutation.SetPriority(v)
+	}
+	if _, ok := _c.mutation.SubStatus(); !ok {
+		v := interaction.DefaultSubStatus
+		_c.mutation.SetSubStatus(v)
+	}
+	if _, ok := _c.mutation.PauseReason(); !ok {
+		v := interaction.DefaultPauseReason
+		_c.mutation.SetPauseReason(v)
+	}
+	if _, ok := _c.mutation.PauseNote(); !ok {
+		v := interaction.DefaultPauseNote
+		_c.mutation.SetPauseNote(v)
+	}
+	if _, ok := _c.mutation.PauseEndsWithMessage(); !ok {
+		v := interaction.DefaultPauseEndsWithMessage
+		_c.mutation.SetPauseEndsWithMessage(v)
+	}
 	if _, ok := _c.mutation.CloseReason(); !ok {
 		v := interaction.DefaultCloseReason
 		_c.mutation.SetCloseReason(v)
+	}
+	if _, ok := _c.mutation.ClosedWhilePaused(); !ok {
+		v := interaction.DefaultClosedWhilePaused
+		_c.mutation.SetClosedWhilePaused(v)
+	}
+	if _, ok := _c.mutation.Managed(); !ok {
+		v := interaction.DefaultManaged
+		_c.mutation.SetManaged(v)
+	}
+	if _, ok := _c.mutation.Listed(); !ok {
+		v := interaction.DefaultListed
+		_c.mutation.SetListed(v)
 	}
 }
 
@@ -324,8 +626,45 @@ func (_c *InteractionCreate) check() error {
 	if _, ok := _c.mutation.LastMessageAt(); !ok {
 		return &ValidationError{Name: "last_message_at", err: errors.New(`ent: missing required field "Interaction.last_message_at"`)}
 	}
+	if v, ok := _c.mutation.LastMessageDirection(); ok {
+		if err := interaction.LastMessageDirectionValidator(v); err != nil {
+			return &ValidationError{Name: "last_message_direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.last_message_direction": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Subject(); !ok {
+		return &ValidationError{Name: "subject", err: errors.New(`ent: missing required field "Interaction.subject"`)}
+	}
+	if _, ok := _c.mutation.Priority(); !ok {
+		return &ValidationError{Name: "priority", err: errors.New(`ent: missing required field "Interaction.priority"`)}
+	}
+	if _, ok := _c.mutation.SubStatus(); !ok {
+		return &ValidationError{Name: "sub_status", err: errors.New(`ent: missing required field "Interaction.sub_status"`)}
+	}
+	if _, ok := _c.mutation.PauseReason(); !ok {
+		return &ValidationError{Name: "pause_reason", err: errors.New(`ent: missing required field "Interaction.pause_reason"`)}
+	}
+	if _, ok := _c.mutation.PauseNote(); !ok {
+		return &ValidationError{Name: "pause_note", err: errors.New(`ent: missing required field "Interaction.pause_note"`)}
+	}
+	if _, ok := _c.mutation.PauseEndsWithMessage(); !ok {
+		return &ValidationError{Name: "pause_ends_with_message", err: errors.New(`ent: missing required field "Interaction.pause_ends_with_message"`)}
+	}
+	if v, ok := _c.mutation.ClosedBy(); ok {
+		if err := interaction.ClosedByValidator(v); err != nil {
+			return &ValidationError{Name: "closed_by", err: fmt.Errorf(`ent: validator failed for field "Interaction.closed_by": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.CloseReason(); !ok {
 		return &ValidationError{Name: "close_reason", err: errors.New(`ent: missing required field "Interaction.close_reason"`)}
+	}
+	if _, ok := _c.mutation.ClosedWhilePaused(); !ok {
+		return &ValidationError{Name: "closed_while_paused", err: errors.New(`ent: missing required field "Interaction.closed_while_paused"`)}
+	}
+	if _, ok := _c.mutation.Managed(); !ok {
+		return &ValidationError{Name: "managed", err: errors.New(`ent: missing required field "Interaction.managed"`)}
+	}
+	if _, ok := _c.mutation.Listed(); !ok {
+		return &ValidationError{Name: "listed", err: errors.New(`ent: missing required field "Interaction.listed"`)}
 	}
 	return nil
 }
@@ -426,9 +765,69 @@ func (_c *InteractionCreate) createSpec() (*Interaction, *sqlgraph.CreateSpec) {
 		_spec.SetField(interaction.FieldLastMessageAt, field.TypeTime, value)
 		_node.LastMessageAt = value
 	}
+	if value, ok := _c.mutation.LastMessageDirection(); ok {
+		_spec.SetField(interaction.FieldLastMessageDirection, field.TypeEnum, value)
+		_node.LastMessageDirection = &value
+	}
+	if value, ok := _c.mutation.Subject(); ok {
+		_spec.SetField(interaction.FieldSubject, field.TypeString, value)
+		_node.Subject = value
+	}
+	if value, ok := _c.mutation.Priority(); ok {
+		_spec.SetField(interaction.FieldPriority, field.TypeInt, value)
+		_node.Priority = value
+	}
+	if value, ok := _c.mutation.SubStatus(); ok {
+		_spec.SetField(interaction.FieldSubStatus, field.TypeString, value)
+		_node.SubStatus = value
+	}
+	if value, ok := _c.mutation.PreviousID(); ok {
+		_spec.SetField(interaction.FieldPreviousID, field.TypeUUID, value)
+		_node.PreviousID = &value
+	}
+	if value, ok := _c.mutation.ChangedByID(); ok {
+		_spec.SetField(interaction.FieldChangedByID, field.TypeUUID, value)
+		_node.ChangedByID = &value
+	}
+	if value, ok := _c.mutation.WaitingSince(); ok {
+		_spec.SetField(interaction.FieldWaitingSince, field.TypeTime, value)
+		_node.WaitingSince = &value
+	}
+	if value, ok := _c.mutation.FirstResponseAt(); ok {
+		_spec.SetField(interaction.FieldFirstResponseAt, field.TypeTime, value)
+		_node.FirstResponseAt = &value
+	}
+	if value, ok := _c.mutation.PausedAt(); ok {
+		_spec.SetField(interaction.FieldPausedAt, field.TypeTime, value)
+		_node.PausedAt = &value
+	}
+	if value, ok := _c.mutation.PausedUntil(); ok {
+		_spec.SetField(interaction.FieldPausedUntil, field.TypeTime, value)
+		_node.PausedUntil = &value
+	}
+	if value, ok := _c.mutation.PauseReason(); ok {
+		_spec.SetField(interaction.FieldPauseReason, field.TypeString, value)
+		_node.PauseReason = value
+	}
+	if value, ok := _c.mutation.PauseNote(); ok {
+		_spec.SetField(interaction.FieldPauseNote, field.TypeString, value)
+		_node.PauseNote = value
+	}
+	if value, ok := _c.mutation.PauseEndsWithMessage(); ok {
+		_spec.SetField(interaction.FieldPauseEndsWithMessage, field.TypeBool, value)
+		_node.PauseEndsWithMessage = value
+	}
+	if value, ok := _c.mutation.SolvedAt(); ok {
+		_spec.SetField(interaction.FieldSolvedAt, field.TypeTime, value)
+		_node.SolvedAt = &value
+	}
 	if value, ok := _c.mutation.ClosedAt(); ok {
 		_spec.SetField(interaction.FieldClosedAt, field.TypeTime, value)
 		_node.ClosedAt = &value
+	}
+	if value, ok := _c.mutation.ClosedBy(); ok {
+		_spec.SetField(interaction.FieldClosedBy, field.TypeEnum, value)
+		_node.ClosedBy = &value
 	}
 	if value, ok := _c.mutation.ClosedByID(); ok {
 		_spec.SetField(interaction.FieldClosedByID, field.TypeUUID, value)
@@ -437,6 +836,22 @@ func (_c *InteractionCreate) createSpec() (*Interaction, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CloseReason(); ok {
 		_spec.SetField(interaction.FieldCloseReason, field.TypeString, value)
 		_node.CloseReason = value
+	}
+	if value, ok := _c.mutation.ClosedWhilePaused(); ok {
+		_spec.SetField(interaction.FieldClosedWhilePaused, field.TypeBool, value)
+		_node.ClosedWhilePaused = value
+	}
+	if value, ok := _c.mutation.Managed(); ok {
+		_spec.SetField(interaction.FieldManaged, field.TypeBool, value)
+		_node.Managed = value
+	}
+	if value, ok := _c.mutation.Listed(); ok {
+		_spec.SetField(interaction.FieldListed, field.TypeBool, value)
+		_node.Listed = value
+	}
+	if value, ok := _c.mutation.ReopenedAt(); ok {
+		_spec.SetField(interaction.FieldReopenedAt, field.TypeTime, value)
+		_node.ReopenedAt = &value
 	}
 	return _node, _spec
 }

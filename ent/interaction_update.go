@@ -237,6 +237,237 @@ func (_u *InteractionUpdate) SetNillableLastMessageAt(v *time.Time) *Interaction
 	return _u
 }
 
+// SetLastMessageDirection sets the "last_message_direction" field.
+func (_u *InteractionUpdate) SetLastMessageDirection(v interaction.LastMessageDirection) *InteractionUpdate {
+	_u.mutation.SetLastMessageDirection(v)
+	return _u
+}
+
+// SetNillableLastMessageDirection sets the "last_message_direction" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableLastMessageDirection(v *interaction.LastMessageDirection) *InteractionUpdate {
+	if v != nil {
+		_u.SetLastMessageDirection(*v)
+	}
+	return _u
+}
+
+// ClearLastMessageDirection clears the value of the "last_message_direction" field.
+func (_u *InteractionUpdate) ClearLastMessageDirection() *InteractionUpdate {
+	_u.mutation.ClearLastMessageDirection()
+	return _u
+}
+
+// SetSubject sets the "subject" field.
+func (_u *InteractionUpdate) SetSubject(v string) *InteractionUpdate {
+	_u.mutation.SetSubject(v)
+	return _u
+}
+
+// SetNillableSubject sets the "subject" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableSubject(v *string) *InteractionUpdate {
+	if v != nil {
+		_u.SetSubject(*v)
+	}
+	return _u
+}
+
+// SetPriority sets the "priority" field.
+func (_u *InteractionUpdate) SetPriority(v int) *InteractionUpdate {
+	_u.mutation.ResetPriority()
+	_u.mutation.SetPriority(v)
+	return _u
+}
+
+// SetNillablePriority sets the "priority" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillablePriority(v *int) *InteractionUpdate {
+	if v != nil {
+		_u.SetPriority(*v)
+	}
+	return _u
+}
+
+// AddPriority adds value to the "priority" field.
+func (_u *InteractionUpdate) AddPriority(v int) *InteractionUpdate {
+	_u.mutation.AddPriority(v)
+	return _u
+}
+
+// SetSubStatus sets the "sub_status" field.
+func (_u *InteractionUpdate) SetSubStatus(v string) *InteractionUpdate {
+	_u.mutation.SetSubStatus(v)
+	return _u
+}
+
+// SetNillableSubStatus sets the "sub_status" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableSubStatus(v *string) *InteractionUpdate {
+	if v != nil {
+		_u.SetSubStatus(*v)
+	}
+	return _u
+}
+
+// SetChangedByID sets the "changed_by_id" field.
+func (_u *InteractionUpdate) SetChangedByID(v uuid.UUID) *InteractionUpdate {
+	_u.mutation.SetChangedByID(v)
+	return _u
+}
+
+// SetNillableChangedByID sets the "changed_by_id" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableChangedByID(v *uuid.UUID) *InteractionUpdate {
+	if v != nil {
+		_u.SetChangedByID(*v)
+	}
+	return _u
+}
+
+// ClearChangedByID clears the value of the "changed_by_id" field.
+func (_u *InteractionUpdate) ClearChangedByID() *InteractionUpdate {
+	_u.mutation.ClearChangedByID()
+	return _u
+}
+
+// SetWaitingSince sets the "waiting_since" field.
+func (_u *InteractionUpdate) SetWaitingSince(v time.Time) *InteractionUpdate {
+	_u.mutation.SetWaitingSince(v)
+	return _u
+}
+
+// SetNillableWaitingSince sets the "waiting_since" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableWaitingSince(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetWaitingSince(*v)
+	}
+	return _u
+}
+
+// ClearWaitingSince clears the value of the "waiting_since" field.
+func (_u *InteractionUpdate) ClearWaitingSince() *InteractionUpdate {
+	_u.mutation.ClearWaitingSince()
+	return _u
+}
+
+// SetFirstResponseAt sets the "first_response_at" field.
+func (_u *InteractionUpdate) SetFirstResponseAt(v time.Time) *InteractionUpdate {
+	_u.mutation.SetFirstResponseAt(v)
+	return _u
+}
+
+// SetNillableFirstResponseAt sets the "first_response_at" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableFirstResponseAt(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetFirstResponseAt(*v)
+	}
+	return _u
+}
+
+// ClearFirstResponseAt clears the value of the "first_response_at" field.
+func (_u *InteractionUpdate) ClearFirstResponseAt() *InteractionUpdate {
+	_u.mutation.ClearFirstResponseAt()
+	return _u
+}
+
+// SetPausedAt sets the "paused_at" field.
+func (_u *InteractionUpdate) SetPausedAt(v time.Time) *InteractionUpdate {
+	_u.mutation.SetPausedAt(v)
+	return _u
+}
+
+// SetNillablePausedAt sets the "paused_at" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillablePausedAt(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetPausedAt(*v)
+	}
+	return _u
+}
+
+// ClearPausedAt clears the value of the "paused_at" field.
+func (_u *InteractionUpdate) ClearPausedAt() *InteractionUpdate {
+	_u.mutation.ClearPausedAt()
+	return _u
+}
+
+// SetPausedUntil sets the "paused_until" field.
+func (_u *InteractionUpdate) SetPausedUntil(v time.Time) *InteractionUpdate {
+	_u.mutation.SetPausedUntil(v)
+	return _u
+}
+
+// SetNillablePausedUntil sets the "paused_until" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillablePausedUntil(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetPausedUntil(*v)
+	}
+	return _u
+}
+
+// ClearPausedUntil clears the value of the "paused_until" field.
+func (_u *InteractionUpdate) ClearPausedUntil() *InteractionUpdate {
+	_u.mutation.ClearPausedUntil()
+	return _u
+}
+
+// SetPauseReason sets the "pause_reason" field.
+func (_u *InteractionUpdate) SetPauseReason(v string) *InteractionUpdate {
+	_u.mutation.SetPauseReason(v)
+	return _u
+}
+
+// SetNillablePauseReason sets the "pause_reason" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillablePauseReason(v *string) *InteractionUpdate {
+	if v != nil {
+		_u.SetPauseReason(*v)
+	}
+	return _u
+}
+
+// SetPauseNote sets the "pause_note" field.
+func (_u *InteractionUpdate) SetPauseNote(v string) *InteractionUpdate {
+	_u.mutation.SetPauseNote(v)
+	return _u
+}
+
+// SetNillablePauseNote sets the "pause_note" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillablePauseNote(v *string) *InteractionUpdate {
+	if v != nil {
+		_u.SetPauseNote(*v)
+	}
+	return _u
+}
+
+// SetPauseEndsWithMessage sets the "pause_ends_with_message" field.
+func (_u *InteractionUpdate) SetPauseEndsWithMessage(v bool) *InteractionUpdate {
+	_u.mutation.SetPauseEndsWithMessage(v)
+	return _u
+}
+
+// SetNillablePauseEndsWithMessage sets the "pause_ends_with_message" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillablePauseEndsWithMessage(v *bool) *InteractionUpdate {
+	if v != nil {
+		_u.SetPauseEndsWithMessage(*v)
+	}
+	return _u
+}
+
+// SetSolvedAt sets the "solved_at" field.
+func (_u *InteractionUpdate) SetSolvedAt(v time.Time) *InteractionUpdate {
+	_u.mutation.SetSolvedAt(v)
+	return _u
+}
+
+// SetNillableSolvedAt sets the "solved_at" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableSolvedAt(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetSolvedAt(*v)
+	}
+	return _u
+}
+
+// ClearSolvedAt clears the value of the "solved_at" field.
+func (_u *InteractionUpdate) ClearSolvedAt() *InteractionUpdate {
+	_u.mutation.ClearSolvedAt()
+	return _u
+}
+
 // SetClosedAt sets the "closed_at" field.
 func (_u *InteractionUpdate) SetClosedAt(v time.Time) *InteractionUpdate {
 	_u.mutation.SetClosedAt(v)
@@ -254,6 +485,26 @@ func (_u *InteractionUpdate) SetNillableClosedAt(v *time.Time) *InteractionUpdat
 // ClearClosedAt clears the value of the "closed_at" field.
 func (_u *InteractionUpdate) ClearClosedAt() *InteractionUpdate {
 	_u.mutation.ClearClosedAt()
+	return _u
+}
+
+// SetClosedBy sets the "closed_by" field.
+func (_u *InteractionUpdate) SetClosedBy(v interaction.ClosedBy) *InteractionUpdate {
+	_u.mutation.SetClosedBy(v)
+	return _u
+}
+
+// SetNillableClosedBy sets the "closed_by" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableClosedBy(v *interaction.ClosedBy) *InteractionUpdate {
+	if v != nil {
+		_u.SetClosedBy(*v)
+	}
+	return _u
+}
+
+// ClearClosedBy clears the value of the "closed_by" field.
+func (_u *InteractionUpdate) ClearClosedBy() *InteractionUpdate {
+	_u.mutation.ClearClosedBy()
 	return _u
 }
 
@@ -288,6 +539,68 @@ func (_u *InteractionUpdate) SetNillableCloseReason(v *string) *InteractionUpdat
 	if v != nil {
 		_u.SetCloseReason(*v)
 	}
+	return _u
+}
+
+// SetClosedWhilePaused sets the "closed_while_paused" field.
+func (_u *InteractionUpdate) SetClosedWhilePaused(v bool) *InteractionUpdate {
+	_u.mutation.SetClosedWhilePaused(v)
+	return _u
+}
+
+// SetNillableClosedWhilePaused sets the "closed_while_paused" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableClosedWhilePaused(v *bool) *InteractionUpdate {
+	if v != nil {
+		_u.SetClosedWhilePaused(*v)
+	}
+	return _u
+}
+
+// SetManaged sets the "managed" field.
+func (_u *InteractionUpdate) SetManaged(v bool) *InteractionUpdate {
+	_u.mutation.SetManaged(v)
+	return _u
+}
+
+// SetNillableManaged sets the "managed" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableManaged(v *bool) *InteractionUpdate {
+	if v != nil {
+		_u.SetManaged(*v)
+	}
+	return _u
+}
+
+// SetListed sets the "listed" field.
+func (_u *InteractionUpdate) SetListed(v bool) *InteractionUpdate {
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableListed(v *bool) *InteractionUpdate {
+	if v != nil {
+		_u.SetListed(*v)
+	}
+	return _u
+}
+
+// SetReopenedAt sets the "reopened_at" field.
+func (_u *InteractionUpdate) SetReopenedAt(v time.Time) *InteractionUpdate {
+	_u.mutation.SetReopenedAt(v)
+	return _u
+}
+
+// SetNillableReopenedAt sets the "reopened_at" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableReopenedAt(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetReopenedAt(*v)
+	}
+	return _u
+}
+
+// ClearReopenedAt clears the value of the "reopened_at" field.
+func (_u *InteractionUpdate) ClearReopenedAt() *InteractionUpdate {
+	_u.mutation.ClearReopenedAt()
 	return _u
 }
 
@@ -328,6 +641,16 @@ func (_u *InteractionUpdate) check() error {
 	if v, ok := _u.mutation.Status(); ok {
 		if err := interaction.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Interaction.status": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.LastMessageDirection(); ok {
+		if err := interaction.LastMessageDirectionValidator(v); err != nil {
+			return &ValidationError{Name: "last_message_direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.last_message_direction": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.ClosedBy(); ok {
+		if err := interaction.ClosedByValidator(v); err != nil {
+			return &ValidationError{Name: "closed_by", err: fmt.Errorf(`ent: validator failed for field "Interaction.closed_by": %w`, err)}
 		}
 	}
 	return nil
@@ -405,11 +728,83 @@ func (_u *InteractionUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	if value, ok := _u.mutation.LastMessageAt(); ok {
 		_spec.SetField(interaction.FieldLastMessageAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.LastMessageDirection(); ok {
+		_spec.SetField(interaction.FieldLastMessageDirection, field.TypeEnum, value)
+	}
+	if _u.mutation.LastMessageDirectionCleared() {
+		_spec.ClearField(interaction.FieldLastMessageDirection, field.TypeEnum)
+	}
+	if value, ok := _u.mutation.Subject(); ok {
+		_spec.SetField(interaction.FieldSubject, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Priority(); ok {
+		_spec.SetField(interaction.FieldPriority, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedPriority(); ok {
+		_spec.AddField(interaction.FieldPriority, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.SubStatus(); ok {
+		_spec.SetField(interaction.FieldSubStatus, field.TypeString, value)
+	}
+	if _u.mutation.PreviousIDCleared() {
+		_spec.ClearField(interaction.FieldPreviousID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ChangedByID(); ok {
+		_spec.SetField(interaction.FieldChangedByID, field.TypeUUID, value)
+	}
+	if _u.mutation.ChangedByIDCleared() {
+		_spec.ClearField(interaction.FieldChangedByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.WaitingSince(); ok {
+		_spec.SetField(interaction.FieldWaitingSince, field.TypeTime, value)
+	}
+	if _u.mutation.WaitingSinceCleared() {
+		_spec.ClearField(interaction.FieldWaitingSince, field.TypeTime)
+	}
+	if value, ok := _u.mutation.FirstResponseAt(); ok {
+		_spec.SetField(interaction.FieldFirstResponseAt, field.TypeTime, value)
+	}
+	if _u.mutation.FirstResponseAtCleared() {
+		_spec.ClearField(interaction.FieldFirstResponseAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PausedAt(); ok {
+		_spec.SetField(interaction.FieldPausedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PausedAtCleared() {
+		_spec.ClearField(interaction.FieldPausedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PausedUntil(); ok {
+		_spec.SetField(interaction.FieldPausedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.PausedUntilCleared() {
+		_spec.ClearField(interaction.FieldPausedUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PauseReason(); ok {
+		_spec.SetField(interaction.FieldPauseReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PauseNote(); ok {
+		_spec.SetField(interaction.FieldPauseNote, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PauseEndsWithMessage(); ok {
+		_spec.SetField(interaction.FieldPauseEndsWithMessage, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.SolvedAt(); ok {
+		_spec.SetField(interaction.FieldSolvedAt, field.TypeTime, value)
+	}
+	if _u.mutation.SolvedAtCleared() {
+		_spec.ClearField(interaction.FieldSolvedAt, field.TypeTime)
+	}
 	if value, ok := _u.mutation.ClosedAt(); ok {
 		_spec.SetField(interaction.FieldClosedAt, field.TypeTime, value)
 	}
 	if _u.mutation.ClosedAtCleared() {
 		_spec.ClearField(interaction.FieldClosedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ClosedBy(); ok {
+		_spec.SetField(interaction.FieldClosedBy, field.TypeEnum, value)
+	}
+	if _u.mutation.ClosedByCleared() {
+		_spec.ClearField(interaction.FieldClosedBy, field.TypeEnum)
 	}
 	if value, ok := _u.mutation.ClosedByID(); ok {
 		_spec.SetField(interaction.FieldClosedByID, field.TypeUUID, value)
@@ -419,6 +814,21 @@ func (_u *InteractionUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if value, ok := _u.mutation.CloseReason(); ok {
 		_spec.SetField(interaction.FieldCloseReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ClosedWhilePaused(); ok {
+		_spec.SetField(interaction.FieldClosedWhilePaused, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Managed(); ok {
+		_spec.SetField(interaction.FieldManaged, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(interaction.FieldListed, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ReopenedAt(); ok {
+		_spec.SetField(interaction.FieldReopenedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ReopenedAtCleared() {
+		_spec.ClearField(interaction.FieldReopenedAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
@@ -649,6 +1059,237 @@ func (_u *InteractionUpdateOne) SetNillableLastMessageAt(v *time.Time) *Interact
 	return _u
 }
 
+// SetLastMessageDirection sets the "last_message_direction" field.
+func (_u *InteractionUpdateOne) SetLastMessageDirection(v interaction.LastMessageDirection) *InteractionUpdateOne {
+	_u.mutation.SetLastMessageDirection(v)
+	return _u
+}
+
+// SetNillableLastMessageDirection sets the "last_message_direction" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableLastMessageDirection(v *interaction.LastMessageDirection) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetLastMessageDirection(*v)
+	}
+	return _u
+}
+
+// ClearLastMessageDirection clears the value of the "last_message_direction" field.
+func (_u *InteractionUpdateOne) ClearLastMessageDirection() *InteractionUpdateOne {
+	_u.mutation.ClearLastMessageDirection()
+	return _u
+}
+
+// SetSubject sets the "subject" field.
+func (_u *InteractionUpdateOne) SetSubject(v string) *InteractionUpdateOne {
+	_u.mutation.SetSubject(v)
+	return _u
+}
+
+// SetNillableSubject sets the "subject" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableSubject(v *string) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetSubject(*v)
+	}
+	return _u
+}
+
+// SetPriority sets the "priority" field.
+func (_u *InteractionUpdateOne) SetPriority(v int) *InteractionUpdateOne {
+	_u.mutation.ResetPriority()
+	_u.mutation.SetPriority(v)
+	return _u
+}
+
+// SetNillablePriority sets the "priority" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillablePriority(v *int) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetPriority(*v)
+	}
+	return _u
+}
+
+// AddPriority adds value to the "priority" field.
+func (_u *InteractionUpdateOne) AddPriority(v int) *InteractionUpdateOne {
+	_u.mutation.AddPriority(v)
+	return _u
+}
+
+// SetSubStatus sets the "sub_status" field.
+func (_u *InteractionUpdateOne) SetSubStatus(v string) *InteractionUpdateOne {
+	_u.mutation.SetSubStatus(v)
+	return _u
+}
+
+// SetNillableSubStatus sets the "sub_status" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableSubStatus(v *string) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetSubStatus(*v)
+	}
+	return _u
+}
+
+// SetChangedByID sets the "changed_by_id" field.
+func (_u *InteractionUpdateOne) SetChangedByID(v uuid.UUID) *InteractionUpdateOne {
+	_u.mutation.SetChangedByID(v)
+	return _u
+}
+
+// SetNillableChangedByID sets the "changed_by_id" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableChangedByID(v *uuid.UUID) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetChangedByID(*v)
+	}
+	return _u
+}
+
+// ClearChangedByID clears the value of the "changed_by_id" field.
+func (_u *InteractionUpdateOne) ClearChangedByID() *InteractionUpdateOne {
+	_u.mutation.ClearChangedByID()
+	return _u
+}
+
+// SetWaitingSince sets the "waiting_since" field.
+func (_u *InteractionUpdateOne) SetWaitingSince(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetWaitingSince(v)
+	return _u
+}
+
+// SetNillableWaitingSince sets the "waiting_since" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableWaitingSince(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetWaitingSince(*v)
+	}
+	return _u
+}
+
+// ClearWaitingSince clears the value of the "waiting_since" field.
+func (_u *InteractionUpdateOne) ClearWaitingSince() *InteractionUpdateOne {
+	_u.mutation.ClearWaitingSince()
+	return _u
+}
+
+// SetFirstResponseAt sets the "first_response_at" field.
+func (_u *InteractionUpdateOne) SetFirstResponseAt(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetFirstResponseAt(v)
+	return _u
+}
+
+// SetNillableFirstResponseAt sets the "first_response_at" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableFirstResponseAt(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetFirstResponseAt(*v)
+	}
+	return _u
+}
+
+// ClearFirstResponseAt clears the value of the "first_response_at" field.
+func (_u *InteractionUpdateOne) ClearFirstResponseAt() *InteractionUpdateOne {
+	_u.mutation.ClearFirstResponseAt()
+	return _u
+}
+
+// SetPausedAt sets the "paused_at" field.
+func (_u *InteractionUpdateOne) SetPausedAt(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetPausedAt(v)
+	return _u
+}
+
+// SetNillablePausedAt sets the "paused_at" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillablePausedAt(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetPausedAt(*v)
+	}
+	return _u
+}
+
+// ClearPausedAt clears the value of the "paused_at" field.
+func (_u *InteractionUpdateOne) ClearPausedAt() *InteractionUpdateOne {
+	_u.mutation.ClearPausedAt()
+	return _u
+}
+
+// SetPausedUntil sets the "paused_until" field.
+func (_u *InteractionUpdateOne) SetPausedUntil(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetPausedUntil(v)
+	return _u
+}
+
+// SetNillablePausedUntil sets the "paused_until" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillablePausedUntil(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetPausedUntil(*v)
+	}
+	return _u
+}
+
+// ClearPausedUntil clears the value of the "paused_until" field.
+func (_u *InteractionUpdateOne) ClearPausedUntil() *InteractionUpdateOne {
+	_u.mutation.ClearPausedUntil()
+	return _u
+}
+
+// SetPauseReason sets the "pause_reason" field.
+func (_u *InteractionUpdateOne) SetPauseReason(v string) *InteractionUpdateOne {
+	_u.mutation.SetPauseReason(v)
+	return _u
+}
+
+// SetNillablePauseReason sets the "pause_reason" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillablePauseReason(v *string) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetPauseReason(*v)
+	}
+	return _u
+}
+
+// SetPauseNote sets the "pause_note" field.
+func (_u *InteractionUpdateOne) SetPauseNote(v string) *InteractionUpdateOne {
+	_u.mutation.SetPauseNote(v)
+	return _u
+}
+
+// SetNillablePauseNote sets the "pause_note" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillablePauseNote(v *string) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetPauseNote(*v)
+	}
+	return _u
+}
+
+// SetPauseEndsWithMessage sets the "pause_ends_with_message" field.
+func (_u *InteractionUpdateOne) SetPauseEndsWithMessage(v bool) *InteractionUpdateOne {
+	_u.mutation.SetPauseEndsWithMessage(v)
+	return _u
+}
+
+// SetNillablePauseEndsWithMessage sets the "pause_ends_with_message" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillablePauseEndsWithMessage(v *bool) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetPauseEndsWithMessage(*v)
+	}
+	return _u
+}
+
+// SetSolvedAt sets the "solved_at" field.
+func (_u *InteractionUpdateOne) SetSolvedAt(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetSolvedAt(v)
+	return _u
+}
+
+// SetNillableSolvedAt sets the "solved_at" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableSolvedAt(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetSolvedAt(*v)
+	}
+	return _u
+}
+
+// ClearSolvedAt clears the value of the "solved_at" field.
+func (_u *InteractionUpdateOne) ClearSolvedAt() *InteractionUpdateOne {
+	_u.mutation.ClearSolvedAt()
+	return _u
+}
+
 // SetClosedAt sets the "closed_at" field.
 func (_u *InteractionUpdateOne) SetClosedAt(v time.Time) *InteractionUpdateOne {
 	_u.mutation.SetClosedAt(v)
@@ -666,6 +1307,26 @@ func (_u *InteractionUpdateOne) SetNillableClosedAt(v *time.Time) *InteractionUp
 // ClearClosedAt clears the value of the "closed_at" field.
 func (_u *InteractionUpdateOne) ClearClosedAt() *InteractionUpdateOne {
 	_u.mutation.ClearClosedAt()
+	return _u
+}
+
+// SetClosedBy sets the "closed_by" field.
+func (_u *InteractionUpdateOne) SetClosedBy(v interaction.ClosedBy) *InteractionUpdateOne {
+	_u.mutation.SetClosedBy(v)
+	return _u
+}
+
+// SetNillableClosedBy sets the "closed_by" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableClosedBy(v *interaction.ClosedBy) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetClosedBy(*v)
+	}
+	return _u
+}
+
+// ClearClosedBy clears the value of the "closed_by" field.
+func (_u *InteractionUpdateOne) ClearClosedBy() *InteractionUpdateOne {
+	_u.mutation.ClearClosedBy()
 	return _u
 }
 
@@ -700,6 +1361,68 @@ func (_u *InteractionUpdateOne) SetNillableCloseReason(v *string) *InteractionUp
 	if v != nil {
 		_u.SetCloseReason(*v)
 	}
+	return _u
+}
+
+// SetClosedWhilePaused sets the "closed_while_paused" field.
+func (_u *InteractionUpdateOne) SetClosedWhilePaused(v bool) *InteractionUpdateOne {
+	_u.mutation.SetClosedWhilePaused(v)
+	return _u
+}
+
+// SetNillableClosedWhilePaused sets the "closed_while_paused" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableClosedWhilePaused(v *bool) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetClosedWhilePaused(*v)
+	}
+	return _u
+}
+
+// SetManaged sets the "managed" field.
+func (_u *InteractionUpdateOne) SetManaged(v bool) *InteractionUpdateOne {
+	_u.mutation.SetManaged(v)
+	return _u
+}
+
+// SetNillableManaged sets the "managed" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableManaged(v *bool) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetManaged(*v)
+	}
+	return _u
+}
+
+// SetListed sets the "listed" field.
+func (_u *InteractionUpdateOne) SetListed(v bool) *InteractionUpdateOne {
+	_u.mutation.SetListed(v)
+	return _u
+}
+
+// SetNillableListed sets the "listed" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableListed(v *bool) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetListed(*v)
+	}
+	return _u
+}
+
+// SetReopenedAt sets the "reopened_at" field.
+func (_u *InteractionUpdateOne) SetReopenedAt(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetReopenedAt(v)
+	return _u
+}
+
+// SetNillableReopenedAt sets the "reopened_at" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableReopenedAt(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetReopenedAt(*v)
+	}
+	return _u
+}
+
+// ClearReopenedAt clears the value of the "reopened_at" field.
+func (_u *InteractionUpdateOne) ClearReopenedAt() *InteractionUpdateOne {
+	_u.mutation.ClearReopenedAt()
 	return _u
 }
 
@@ -753,6 +1476,16 @@ func (_u *InteractionUpdateOne) check() error {
 	if v, ok := _u.mutation.Status(); ok {
 		if err := interaction.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Interaction.status": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.LastMessageDirection(); ok {
+		if err := interaction.LastMessageDirectionValidator(v); err != nil {
+			return &ValidationError{Name: "last_message_direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.last_message_direction": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.ClosedBy(); ok {
+		if err := interaction.ClosedByValidator(v); err != nil {
+			return &ValidationError{Name: "closed_by", err: fmt.Errorf(`ent: validator failed for field "Interaction.closed_by": %w`, err)}
 		}
 	}
 	return nil
@@ -847,11 +1580,83 @@ func (_u *InteractionUpdateOne) sqlSave(ctx context.Context) (_node *Interaction
 	if value, ok := _u.mutation.LastMessageAt(); ok {
 		_spec.SetField(interaction.FieldLastMessageAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.LastMessageDirection(); ok {
+		_spec.SetField(interaction.FieldLastMessageDirection, field.TypeEnum, value)
+	}
+	if _u.mutation.LastMessageDirectionCleared() {
+		_spec.ClearField(interaction.FieldLastMessageDirection, field.TypeEnum)
+	}
+	if value, ok := _u.mutation.Subject(); ok {
+		_spec.SetField(interaction.FieldSubject, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Priority(); ok {
+		_spec.SetField(interaction.FieldPriority, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedPriority(); ok {
+		_spec.AddField(interaction.FieldPriority, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.SubStatus(); ok {
+		_spec.SetField(interaction.FieldSubStatus, field.TypeString, value)
+	}
+	if _u.mutation.PreviousIDCleared() {
+		_spec.ClearField(interaction.FieldPreviousID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.ChangedByID(); ok {
+		_spec.SetField(interaction.FieldChangedByID, field.TypeUUID, value)
+	}
+	if _u.mutation.ChangedByIDCleared() {
+		_spec.ClearField(interaction.FieldChangedByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.WaitingSince(); ok {
+		_spec.SetField(interaction.FieldWaitingSince, field.TypeTime, value)
+	}
+	if _u.mutation.WaitingSinceCleared() {
+		_spec.ClearField(interaction.FieldWaitingSince, field.TypeTime)
+	}
+	if value, ok := _u.mutation.FirstResponseAt(); ok {
+		_spec.SetField(interaction.FieldFirstResponseAt, field.TypeTime, value)
+	}
+	if _u.mutation.FirstResponseAtCleared() {
+		_spec.ClearField(interaction.FieldFirstResponseAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PausedAt(); ok {
+		_spec.SetField(interaction.FieldPausedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PausedAtCleared() {
+		_spec.ClearField(interaction.FieldPausedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PausedUntil(); ok {
+		_spec.SetField(interaction.FieldPausedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.PausedUntilCleared() {
+		_spec.ClearField(interaction.FieldPausedUntil, field.TypeTime)
+	}
+	if value, ok := _u.mutation.PauseReason(); ok {
+		_spec.SetField(interaction.FieldPauseReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PauseNote(); ok {
+		_spec.SetField(interaction.FieldPauseNote, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.PauseEndsWithMessage(); ok {
+		_spec.SetField(interaction.FieldPauseEndsWithMessage, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.SolvedAt(); ok {
+		_spec.SetField(interaction.FieldSolvedAt, field.TypeTime, value)
+	}
+	if _u.mutation.SolvedAtCleared() {
+		_spec.ClearField(interaction.FieldSolvedAt, field.TypeTime)
+	}
 	if value, ok := _u.mutation.ClosedAt(); ok {
 		_spec.SetField(interaction.FieldClosedAt, field.TypeTime, value)
 	}
 	if _u.mutation.ClosedAtCleared() {
 		_spec.ClearField(interaction.FieldClosedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ClosedBy(); ok {
+		_spec.SetField(interaction.FieldClosedBy, field.TypeEnum, value)
+	}
+	if _u.mutation.ClosedByCleared() {
+		_spec.ClearField(interaction.FieldClosedBy, field.TypeEnum)
 	}
 	if value, ok := _u.mutation.ClosedByID(); ok {
 		_spec.SetField(interaction.FieldClosedByID, field.TypeUUID, value)
@@ -861,6 +1666,21 @@ func (_u *InteractionUpdateOne) sqlSave(ctx context.Context) (_node *Interaction
 	}
 	if value, ok := _u.mutation.CloseReason(); ok {
 		_spec.SetField(interaction.FieldCloseReason, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.ClosedWhilePaused(); ok {
+		_spec.SetField(interaction.FieldClosedWhilePaused, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Managed(); ok {
+		_spec.SetField(interaction.FieldManaged, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Listed(); ok {
+		_spec.SetField(interaction.FieldListed, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ReopenedAt(); ok {
+		_spec.SetField(interaction.FieldReopenedAt, field.TypeTime, value)
+	}
+	if _u.mutation.ReopenedAtCleared() {
+		_spec.ClearField(interaction.FieldReopenedAt, field.TypeTime)
 	}
 	_spec.AddModifiers(_u.modifiers...)
 	_node = &Interaction{config: _u.config}

@@ -5763,39 +5763,41 @@ func (m *BrandLogoMutation) ResetEdge(name string) error {
 // ChannelMutation represents an operation that mutates the Channel nodes in the graph.
 type ChannelMutation struct {
 	config
-	op                   Op
-	typ                  string
-	id                   *uuid.UUID
-	created_at           *time.Time
-	updated_at           *time.Time
-	version              *int
-	addversion           *int
-	tenant_id            *uuid.UUID
-	kind                 *channel.Kind
-	provider             *string
-	name                 *string
-	address              *string
-	number_id            *uuid.UUID
-	credentials          *[]byte
-	credentials_hint     *string
-	hook_token           *string
-	status               *channel.Status
-	destination_type     *channel.DestinationType
-	destination_user_id  *uuid.UUID
-	destination_queue_id *uuid.UUID
-	contact_list_id      *uuid.UUID
-	restricted           *bool
-	blocked              *bool
-	fault                *string
-	max_segments         *int
-	addmax_segments      *int
-	on_unknown           *channel.OnUnknown
-	inbound_checked_at   *time.Time
-	due_at               *time.Time
-	clearedFields        map[string]struct{}
-	done                 bool
-	oldValue             func(context.Context) (*Channel, error)
-	predicates           []predicate.Channel
+	op                     Op
+	typ                    string
+	id                     *uuid.UUID
+	created_at             *time.Time
+	updated_at             *time.Time
+	version                *int
+	addversion             *int
+	tenant_id              *uuid.UUID
+	kind                   *channel.Kind
+	provider               *string
+	name                   *string
+	address                *string
+	number_id              *uuid.UUID
+	credentials            *[]byte
+	credentials_hint       *string
+	hook_token             *string
+	status                 *channel.Status
+	destination_type       *channel.DestinationType
+	destination_user_id    *uuid.UUID
+	destination_queue_id   *uuid.UUID
+	contact_list_id        *uuid.UUID
+	restricted             *bool
+	blocked                *bool
+	fault                  *string
+	max_segments           *int
+	addmax_segments        *int
+	on_unknown             *channel.OnUnknown
+	reopen_within_hours    *int
+	addreopen_within_hours *int
+	inbound_checked_at     *time.Time
+	due_at                 *time.Time
+	clearedFields          map[string]struct{}
+	done                   bool
+	oldValue               func(context.Context) (*Channel, error)
+	predicates             []predicate.Channel
 }
 
 var _ ent.Mutation = (*ChannelMutation)(nil)
@@ -6812,6 +6814,62 @@ func (m *ChannelMutation) ResetOnUnknown() {
 	m.on_unknown = nil
 }
 
+// SetReopenWithinHours sets the "reopen_within_hours" field.
+func (m *ChannelMutation) SetReopenWithinHours(i int) {
+	m.reopen_within_hours = &i
+	m.addreopen_within_hours = nil
+}
+
+// ReopenWithinHours returns the value of the "reopen_within_hours" field in the mutation.
+func (m *ChannelMutation) ReopenWithinHours() (r int, exists bool) {
+	v := m.reopen_within_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReopenWithinHours returns the old "reopen_within_hours" field's value of the Channel entity.
+// If the Channel object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ChannelMutation) OldReopenWithinHours(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReopenWithinHours is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReopenWithinHours requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReopenWithinHours: %w", err)
+	}
+	return oldValue.ReopenWithinHours, nil
+}
+
+// AddReopenWithinHours adds i to the "reopen_within_hours" field.
+func (m *ChannelMutation) AddReopenWithinHours(i int) {
+	if m.addreopen_within_hours != nil {
+		*m.addreopen_within_hours += i
+	} else {
+		m.addreopen_within_hours = &i
+	}
+}
+
+// AddedReopenWithinHours returns the value that was added to the "reopen_within_hours" field in this mutation.
+func (m *ChannelMutation) AddedReopenWithinHours() (r int, exists bool) {
+	v := m.addreopen_within_hours
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetReopenWithinHours resets all changes to the "reopen_within_hours" field.
+func (m *ChannelMutation) ResetReopenWithinHours() {
+	m.reopen_within_hours = nil
+	m.addreopen_within_hours = nil
+}
+
 // SetInboundCheckedAt sets the "inbound_checked_at" field.
 func (m *ChannelMutation) SetInboundCheckedAt(t time.Time) {
 	m.inbound_checked_at = &t
@@ -6944,7 +7002,7 @@ func (m *ChannelMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ChannelMutation) Fields() []string {
-	fields := make([]string, 0, 24)
+	fields := make([]string, 0, 25)
 	if m.created_at != nil {
 		fields = append(fields, channel.FieldCreatedAt)
 	}
@@ -7011,6 +7069,9 @@ func (m *ChannelMutation) Fields() []string {
 	if m.on_unknown != nil {
 		fields = append(fields, channel.FieldOnUnknown)
 	}
+	if m.reopen_within_hours != nil {
+		fields = append(fields, channel.FieldReopenWithinHours)
+	}
 	if m.inbound_checked_at != nil {
 		fields = append(fields, channel.FieldInboundCheckedAt)
 	}
@@ -7069,6 +7130,8 @@ func (m *ChannelMutation) Field(name string) (ent.Value, bool) {
 		return m.MaxSegments()
 	case channel.FieldOnUnknown:
 		return m.OnUnknown()
+	case channel.FieldReopenWithinHours:
+		return m.ReopenWithinHours()
 	case channel.FieldInboundCheckedAt:
 		return m.InboundCheckedAt()
 	case channel.FieldDueAt:
@@ -7126,6 +7189,8 @@ func (m *ChannelMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldMaxSegments(ctx)
 	case channel.FieldOnUnknown:
 		return m.OldOnUnknown(ctx)
+	case channel.FieldReopenWithinHours:
+		return m.OldReopenWithinHours(ctx)
 	case channel.FieldInboundCheckedAt:
 		return m.OldInboundCheckedAt(ctx)
 	case channel.FieldDueAt:
@@ -7293,6 +7358,13 @@ func (m *ChannelMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetOnUnknown(v)
 		return nil
+	case channel.FieldReopenWithinHours:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReopenWithinHours(v)
+		return nil
 	case channel.FieldInboundCheckedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -7321,6 +7393,9 @@ func (m *ChannelMutation) AddedFields() []string {
 	if m.addmax_segments != nil {
 		fields = append(fields, channel.FieldMaxSegments)
 	}
+	if m.addreopen_within_hours != nil {
+		fields = append(fields, channel.FieldReopenWithinHours)
+	}
 	return fields
 }
 
@@ -7333,6 +7408,8 @@ func (m *ChannelMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedVersion()
 	case channel.FieldMaxSegments:
 		return m.AddedMaxSegments()
+	case channel.FieldReopenWithinHours:
+		return m.AddedReopenWithinHours()
 	}
 	return nil, false
 }
@@ -7355,6 +7432,13 @@ func (m *ChannelMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddMaxSegments(v)
+		return nil
+	case channel.FieldReopenWithinHours:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddReopenWithinHours(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Channel numeric field %s", name)
@@ -7499,6 +7583,9 @@ func (m *ChannelMutation) ResetField(name string) error {
 		return nil
 	case channel.FieldOnUnknown:
 		m.ResetOnUnknown()
+		return nil
+	case channel.FieldReopenWithinHours:
+		m.ResetReopenWithinHours()
 		return nil
 	case channel.FieldInboundCheckedAt:
 		m.ResetInboundCheckedAt()
@@ -12138,35 +12225,55 @@ func (m *DispositionMutation) ResetEdge(name string) error {
 // InteractionMutation represents an operation that mutates the Interaction nodes in the graph.
 type InteractionMutation struct {
 	config
-	op              Op
-	typ             string
-	id              *uuid.UUID
-	created_at      *time.Time
-	updated_at      *time.Time
-	version         *int
-	addversion      *int
-	tenant_id       *uuid.UUID
-	channel_id      *uuid.UUID
-	contact_id      *uuid.UUID
-	address         *string
-	status          *interaction.Status
-	needs_reply     *bool
-	unseen          *int
-	addunseen       *int
-	inbound         *int
-	addinbound      *int
-	queue_id        *uuid.UUID
-	assignee_id     *uuid.UUID
-	assigned_at     *time.Time
-	preview         *string
-	last_message_at *time.Time
-	closed_at       *time.Time
-	closed_by_id    *uuid.UUID
-	close_reason    *string
-	clearedFields   map[string]struct{}
-	done            bool
-	oldValue        func(context.Context) (*Interaction, error)
-	predicates      []predicate.Interaction
+	op                      Op
+	typ                     string
+	id                      *uuid.UUID
+	created_at              *time.Time
+	updated_at              *time.Time
+	version                 *int
+	addversion              *int
+	tenant_id               *uuid.UUID
+	channel_id              *uuid.UUID
+	contact_id              *uuid.UUID
+	address                 *string
+	status                  *interaction.Status
+	needs_reply             *bool
+	unseen                  *int
+	addunseen               *int
+	inbound                 *int
+	addinbound              *int
+	queue_id                *uuid.UUID
+	assignee_id             *uuid.UUID
+	assigned_at             *time.Time
+	preview                 *string
+	last_message_at         *time.Time
+	last_message_direction  *interaction.LastMessageDirection
+	subject                 *string
+	priority                *int
+	addpriority             *int
+	sub_status              *string
+	previous_id             *uuid.UUID
+	changed_by_id           *uuid.UUID
+	waiting_since           *time.Time
+	first_response_at       *time.Time
+	paused_at               *time.Time
+	paused_until            *time.Time
+	pause_reason            *string
+	pause_note              *string
+	pause_ends_with_message *bool
+	solved_at               *time.Time
+	closed_at               *time.Time
+	closed_by               *interaction.ClosedBy
+	closed_by_id            *uuid.UUID
+	close_reason            *string
+	closed_while_paused     *bool
+	managed                 *bool
+	listed                  *bool
+	reopened_at             *time.Time
+	clearedFields           map[string]struct{}
+	done                    bool
+	oldValue                func(context.Context) (*Interaction, error)
+	predicates              []predicate.Interaction
 }
 
 var _ ent.Mutation = (*InteractionMutation)(nil)
@@ -12948,6 +13055,634 @@ func (m *InteractionMutation) ResetLastMessageAt() {
 	m.last_message_at = nil
 }
 
+// SetLastMessageDirection sets the "last_message_direction" field.
+func (m *InteractionMutation) SetLastMessageDirection(imd interaction.LastMessageDirection) {
+	m.last_message_direction = &imd
+}
+
+// LastMessageDirection returns the value of the "last_message_direction" field in the mutation.
+func (m *InteractionMutation) LastMessageDirection() (r interaction.LastMessageDirection, exists bool) {
+	v := m.last_message_direction
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastMessageDirection returns the old "last_message_direction" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldLastMessageDirection(ctx context.Context) (v *interaction.LastMessageDirection, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastMessageDirection is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastMessageDirection requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastMessageDirection: %w", err)
+	}
+	return oldValue.LastMessageDirection, nil
+}
+
+// ClearLastMessageDirection clears the value of the "last_message_direction" field.
+func (m *InteractionMutation) ClearLastMessageDirection() {
+	m.last_message_direction = nil
+	m.clearedFields[interaction.FieldLastMessageDirection] = struct{}{}
+}
+
+// LastMessageDirectionCleared returns if the "last_message_direction" field was cleared in this mutation.
+func (m *InteractionMutation) LastMessageDirectionCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldLastMessageDirection]
+	return ok
+}
+
+// ResetLastMessageDirection resets all changes to the "last_message_direction" field.
+func (m *InteractionMutation) ResetLastMessageDirection() {
+	m.last_message_direction = nil
+	delete(m.clearedFields, interaction.FieldLastMessageDirection)
+}
+
+// SetSubject sets the "subject" field.
+func (m *InteractionMutation) SetSubject(s string) {
+	m.subject = &s
+}
+
+// Subject returns the value of the "subject" field in the mutation.
+func (m *InteractionMutation) Subject() (r string, exists bool) {
+	v := m.subject
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSubject returns the old "subject" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldSubject(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSubject is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSubject requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSubject: %w", err)
+	}
+	return oldValue.Subject, nil
+}
+
+// ResetSubject resets all changes to the "subject" field.
+func (m *InteractionMutation) ResetSubject() {
+	m.subject = nil
+}
+
+// SetPriority sets the "priority" field.
+func (m *InteractionMutation) SetPriority(i int) {
+	m.priority = &i
+	m.addpriority = nil
+}
+
+// Priority returns the value of the "priority" field in the mutation.
+func (m *InteractionMutation) Priority() (r int, exists bool) {
+	v := m.priority
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPriority returns the old "priority" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldPriority(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPriority is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPriority requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPriority: %w", err)
+	}
+	return oldValue.Priority, nil
+}
+
+// AddPriority adds i to the "priority" field.
+func (m *InteractionMutation) AddPriority(i int) {
+	if m.addpriority != nil {
+		*m.addpriority += i
+	} else {
+		m.addpriority = &i
+	}
+}
+
+// AddedPriority returns the value that was added to the "priority" field in this mutation.
+func (m *InteractionMutation) AddedPriority() (r int, exists bool) {
+	v := m.addpriority
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetPriority resets all changes to the "priority" field.
+func (m *InteractionMutation) ResetPriority() {
+	m.priority = nil
+	m.addpriority = nil
+}
+
+// SetSubStatus sets the "sub_status" field.
+func (m *InteractionMutation) SetSubStatus(s string) {
+	m.sub_status = &s
+}
+
+// SubStatus returns the value of the "sub_status" field in the mutation.
+func (m *InteractionMutation) SubStatus() (r string, exists bool) {
+	v := m.sub_status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSubStatus returns the old "sub_status" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldSubStatus(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSubStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSubStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSubStatus: %w", err)
+	}
+	return oldValue.SubStatus, nil
+}
+
+// ResetSubStatus resets all changes to the "sub_status" field.
+func (m *InteractionMutation) ResetSubStatus() {
+	m.sub_status = nil
+}
+
+// SetPreviousID sets the "previous_id" field.
+func (m *InteractionMutation) SetPreviousID(u uuid.UUID) {
+	m.previous_id = &u
+}
+
+// PreviousID returns the value of the "previous_id" field in the mutation.
+func (m *InteractionMutation) PreviousID() (r uuid.UUID, exists bool) {
+	v := m.previous_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPreviousID returns the old "previous_id" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldPreviousID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPreviousID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPreviousID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPreviousID: %w", err)
+	}
+	return oldValue.PreviousID, nil
+}
+
+// ClearPreviousID clears the value of the "previous_id" field.
+func (m *InteractionMutation) ClearPreviousID() {
+	m.previous_id = nil
+	m.clearedFields[interaction.FieldPreviousID] = struct{}{}
+}
+
+// PreviousIDCleared returns if the "previous_id" field was cleared in this mutation.
+func (m *InteractionMutation) PreviousIDCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldPreviousID]
+	return ok
+}
+
+// ResetPreviousID resets all changes to the "previous_id" field.
+func (m *InteractionMutation) ResetPreviousID() {
+	m.previous_id = nil
+	delete(m.clearedFields, interaction.FieldPreviousID)
+}
+
+// SetChangedByID sets the "changed_by_id" field.
+func (m *InteractionMutation) SetChangedByID(u uuid.UUID) {
+	m.changed_by_id = &u
+}
+
+// ChangedByID returns the value of the "changed_by_id" field in the mutation.
+func (m *InteractionMutation) ChangedByID() (r uuid.UUID, exists bool) {
+	v := m.changed_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChangedByID returns the old "changed_by_id" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldChangedByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChangedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChangedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChangedByID: %w", err)
+	}
+	return oldValue.ChangedByID, nil
+}
+
+// ClearChangedByID clears the value of the "changed_by_id" field.
+func (m *InteractionMutation) ClearChangedByID() {
+	m.changed_by_id = nil
+	m.clearedFields[interaction.FieldChangedByID] = struct{}{}
+}
+
+// ChangedByIDCleared returns if the "changed_by_id" field was cleared in this mutation.
+func (m *InteractionMutation) ChangedByIDCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldChangedByID]
+	return ok
+}
+
+// ResetChangedByID resets all changes to the "changed_by_id" field.
+func (m *InteractionMutation) ResetChangedByID() {
+	m.changed_by_id = nil
+	delete(m.clearedFields, interaction.FieldChangedByID)
+}
+
+// SetWaitingSince sets the "waiting_since" field.
+func (m *InteractionMutation) SetWaitingSince(t time.Time) {
+	m.waiting_since = &t
+}
+
+// WaitingSince returns the value of the "waiting_since" field in the mutation.
+func (m *InteractionMutation) WaitingSince() (r time.Time, exists bool) {
+	v := m.waiting_since
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWaitingSince returns the old "waiting_since" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldWaitingSince(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWaitingSince is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWaitingSince requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWaitingSince: %w", err)
+	}
+	return oldValue.WaitingSince, nil
+}
+
+// ClearWaitingSince clears the value of the "waiting_since" field.
+func (m *InteractionMutation) ClearWaitingSince() {
+	m.waiting_since = nil
+	m.clearedFields[interaction.FieldWaitingSince] = struct{}{}
+}
+
+// WaitingSinceCleared returns if the "waiting_since" field was cleared in this mutation.
+func (m *InteractionMutation) WaitingSinceCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldWaitingSince]
+	return ok
+}
+
+// ResetWaitingSince resets all changes to the "waiting_since" field.
+func (m *InteractionMutation) ResetWaitingSince() {
+	m.waiting_since = nil
+	delete(m.clearedFields, interaction.FieldWaitingSince)
+}
+
+// SetFirstResponseAt sets the "first_response_at" field.
+func (m *InteractionMutation) SetFirstResponseAt(t time.Time) {
+	m.first_response_at = &t
+}
+
+// FirstResponseAt returns the value of the "first_response_at" field in the mutation.
+func (m *InteractionMutation) FirstResponseAt() (r time.Time, exists bool) {
+	v := m.first_response_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFirstResponseAt returns the old "first_response_at" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldFirstResponseAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFirstResponseAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFirstResponseAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFirstResponseAt: %w", err)
+	}
+	return oldValue.FirstResponseAt, nil
+}
+
+// ClearFirstResponseAt clears the value of the "first_response_at" field.
+func (m *InteractionMutation) ClearFirstResponseAt() {
+	m.first_response_at = nil
+	m.clearedFields[interaction.FieldFirstResponseAt] = struct{}{}
+}
+
+// FirstResponseAtCleared returns if the "first_response_at" field was cleared in this mutation.
+func (m *InteractionMutation) FirstResponseAtCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldFirstResponseAt]
+	return ok
+}
+
+// ResetFirstResponseAt resets all changes to the "first_response_at" field.
+func (m *InteractionMutation) ResetFirstResponseAt() {
+	m.first_response_at = nil
+	delete(m.clearedFields, interaction.FieldFirstResponseAt)
+}
+
+// SetPausedAt sets the "paused_at" field.
+func (m *InteractionMutation) SetPausedAt(t time.Time) {
+	m.paused_at = &t
+}
+
+// PausedAt returns the value of the "paused_at" field in the mutation.
+func (m *InteractionMutation) PausedAt() (r time.Time, exists bool) {
+	v := m.paused_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPausedAt returns the old "paused_at" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldPausedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPausedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPausedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPausedAt: %w", err)
+	}
+	return oldValue.PausedAt, nil
+}
+
+// ClearPausedAt clears the value of the "paused_at" field.
+func (m *InteractionMutation) ClearPausedAt() {
+	m.paused_at = nil
+	m.clearedFields[interaction.FieldPausedAt] = struct{}{}
+}
+
+// PausedAtCleared returns if the "paused_at" field was cleared in this mutation.
+func (m *InteractionMutation) PausedAtCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldPausedAt]
+	return ok
+}
+
+// ResetPausedAt resets all changes to the "paused_at" field.
+func (m *InteractionMutation) ResetPausedAt() {
+	m.paused_at = nil
+	delete(m.clearedFields, interaction.FieldPausedAt)
+}
+
+// SetPausedUntil sets the "paused_until" field.
+func (m *InteractionMutation) SetPausedUntil(t time.Time) {
+	m.paused_until = &t
+}
+
+// PausedUntil returns the value of the "paused_until" field in the mutation.
+func (m *InteractionMutation) PausedUntil() (r time.Time, exists bool) {
+	v := m.paused_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPausedUntil returns the old "paused_until" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldPausedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPausedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPausedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPausedUntil: %w", err)
+	}
+	return oldValue.PausedUntil, nil
+}
+
+// ClearPausedUntil clears the value of the "paused_until" field.
+func (m *InteractionMutation) ClearPausedUntil() {
+	m.paused_until = nil
+	m.clearedFields[interaction.FieldPausedUntil] = struct{}{}
+}
+
+// PausedUntilCleared returns if the "paused_until" field was cleared in this mutation.
+func (m *InteractionMutation) PausedUntilCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldPausedUntil]
+	return ok
+}
+
+// ResetPausedUntil resets all changes to the "paused_until" field.
+func (m *InteractionMutation) ResetPausedUntil() {
+	m.paused_until = nil
+	delete(m.clearedFields, interaction.FieldPausedUntil)
+}
+
+// SetPauseReason sets the "pause_reason" field.
+func (m *InteractionMutation) SetPauseReason(s string) {
+	m.pause_reason = &s
+}
+
+// PauseReason returns the value of the "pause_reason" field in the mutation.
+func (m *InteractionMutation) PauseReason() (r string, exists bool) {
+	v := m.pause_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPauseReason returns the old "pause_reason" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldPauseReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPauseReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPauseReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPauseReason: %w", err)
+	}
+	return oldValue.PauseReason, nil
+}
+
+// ResetPauseReason resets all changes to the "pause_reason" field.
+func (m *InteractionMutation) ResetPauseReason() {
+	m.pause_reason = nil
+}
+
+// SetPauseNote sets the "pause_note" field.
+func (m *InteractionMutation) SetPauseNote(s string) {
+	m.pause_note = &s
+}
+
+// PauseNote returns the value of the "pause_note" field in the mutation.
+func (m *InteractionMutation) PauseNote() (r string, exists bool) {
+	v := m.pause_note
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPauseNote returns the old "pause_note" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldPauseNote(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPauseNote is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPauseNote requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPauseNote: %w", err)
+	}
+	return oldValue.PauseNote, nil
+}
+
+// ResetPauseNote resets all changes to the "pause_note" field.
+func (m *InteractionMutation) ResetPauseNote() {
+	m.pause_note = nil
+}
+
+// SetPauseEndsWithMessage sets the "pause_ends_with_message" field.
+func (m *InteractionMutation) SetPauseEndsWithMessage(b bool) {
+	m.pause_ends_with_message = &b
+}
+
+// PauseEndsWithMessage returns the value of the "pause_ends_with_message" field in the mutation.
+func (m *InteractionMutation) PauseEndsWithMessage() (r bool, exists bool) {
+	v := m.pause_ends_with_message
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPauseEndsWithMessage returns the old "pause_ends_with_message" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldPauseEndsWithMessage(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPauseEndsWithMessage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPauseEndsWithMessage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPauseEndsWithMessage: %w", err)
+	}
+	return oldValue.PauseEndsWithMessage, nil
+}
+
+// ResetPauseEndsWithMessage resets all changes to the "pause_ends_with_message" field.
+func (m *InteractionMutation) ResetPauseEndsWithMessage() {
+	m.pause_ends_with_message = nil
+}
+
+// SetSolvedAt sets the "solved_at" field.
+func (m *InteractionMutation) SetSolvedAt(t time.Time) {
+	m.solved_at = &t
+}
+
+// SolvedAt returns the value of the "solved_at" field in the mutation.
+func (m *InteractionMutation) SolvedAt() (r time.Time, exists bool) {
+	v := m.solved_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSolvedAt returns the old "solved_at" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldSolvedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSolvedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSolvedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSolvedAt: %w", err)
+	}
+	return oldValue.SolvedAt, nil
+}
+
+// ClearSolvedAt clears the value of the "solved_at" field.
+func (m *InteractionMutation) ClearSolvedAt() {
+	m.solved_at = nil
+	m.clearedFields[interaction.FieldSolvedAt] = struct{}{}
+}
+
+// SolvedAtCleared returns if the "solved_at" field was cleared in this mutation.
+func (m *InteractionMutation) SolvedAtCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldSolvedAt]
+	return ok
+}
+
+// ResetSolvedAt resets all changes to the "solved_at" field.
+func (m *InteractionMutation) ResetSolvedAt() {
+	m.solved_at = nil
+	delete(m.clearedFields, interaction.FieldSolvedAt)
+}
+
 // SetClosedAt sets the "closed_at" field.
 func (m *InteractionMutation) SetClosedAt(t time.Time) {
 	m.closed_at = &t
@@ -12995,6 +13730,55 @@ func (m *InteractionMutation) ClosedAtCleared() bool {
 func (m *InteractionMutation) ResetClosedAt() {
 	m.closed_at = nil
 	delete(m.clearedFields, interaction.FieldClosedAt)
+}
+
+// SetClosedBy sets the "closed_by" field.
+func (m *InteractionMutation) SetClosedBy(ib interaction.ClosedBy) {
+	m.closed_by = &ib
+}
+
+// ClosedBy returns the value of the "closed_by" field in the mutation.
+func (m *InteractionMutation) ClosedBy() (r interaction.ClosedBy, exists bool) {
+	v := m.closed_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClosedBy returns the old "closed_by" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldClosedBy(ctx context.Context) (v *interaction.ClosedBy, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClosedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClosedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClosedBy: %w", err)
+	}
+	return oldValue.ClosedBy, nil
+}
+
+// ClearClosedBy clears the value of the "closed_by" field.
+func (m *InteractionMutation) ClearClosedBy() {
+	m.closed_by = nil
+	m.clearedFields[interaction.FieldClosedBy] = struct{}{}
+}
+
+// ClosedByCleared returns if the "closed_by" field was cleared in this mutation.
+func (m *InteractionMutation) ClosedByCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldClosedBy]
+	return ok
+}
+
+// ResetClosedBy resets all changes to the "closed_by" field.
+func (m *InteractionMutation) ResetClosedBy() {
+	m.closed_by = nil
+	delete(m.clearedFields, interaction.FieldClosedBy)
 }
 
 // SetClosedByID sets the "closed_by_id" field.
@@ -13082,6 +13866,163 @@ func (m *InteractionMutation) ResetCloseReason() {
 	m.close_reason = nil
 }
 
+// SetClosedWhilePaused sets the "closed_while_paused" field.
+func (m *InteractionMutation) SetClosedWhilePaused(b bool) {
+	m.closed_while_paused = &b
+}
+
+// ClosedWhilePaused returns the value of the "closed_while_paused" field in the mutation.
+func (m *InteractionMutation) ClosedWhilePaused() (r bool, exists bool) {
+	v := m.closed_while_paused
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClosedWhilePaused returns the old "closed_while_paused" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldClosedWhilePaused(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClosedWhilePaused is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClosedWhilePaused requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClosedWhilePaused: %w", err)
+	}
+	return oldValue.ClosedWhilePaused, nil
+}
+
+// ResetClosedWhilePaused resets all changes to the "closed_while_paused" field.
+func (m *InteractionMutation) ResetClosedWhilePaused() {
+	m.closed_while_paused = nil
+}
+
+// SetManaged sets the "managed" field.
+func (m *InteractionMutation) SetManaged(b bool) {
+	m.managed = &b
+}
+
+// Managed returns the value of the "managed" field in the mutation.
+func (m *InteractionMutation) Managed() (r bool, exists bool) {
+	v := m.managed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldManaged returns the old "managed" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldManaged(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldManaged is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldManaged requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldManaged: %w", err)
+	}
+	return oldValue.Managed, nil
+}
+
+// ResetManaged resets all changes to the "managed" field.
+func (m *InteractionMutation) ResetManaged() {
+	m.managed = nil
+}
+
+// SetListed sets the "listed" field.
+func (m *InteractionMutation) SetListed(b bool) {
+	m.listed = &b
+}
+
+// Listed returns the value of the "listed" field in the mutation.
+func (m *InteractionMutation) Listed() (r bool, exists bool) {
+	v := m.listed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldListed returns the old "listed" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldListed(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldListed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldListed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldListed: %w", err)
+	}
+	return oldValue.Listed, nil
+}
+
+// ResetListed resets all changes to the "listed" field.
+func (m *InteractionMutation) ResetListed() {
+	m.listed = nil
+}
+
+// SetReopenedAt sets the "reopened_at" field.
+func (m *InteractionMutation) SetReopenedAt(t time.Time) {
+	m.reopened_at = &t
+}
+
+// ReopenedAt returns the value of the "reopened_at" field in the mutation.
+func (m *InteractionMutation) ReopenedAt() (r time.Time, exists bool) {
+	v := m.reopened_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReopenedAt returns the old "reopened_at" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldReopenedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReopenedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReopenedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReopenedAt: %w", err)
+	}
+	return oldValue.ReopenedAt, nil
+}
+
+// ClearReopenedAt clears the value of the "reopened_at" field.
+func (m *InteractionMutation) ClearReopenedAt() {
+	m.reopened_at = nil
+	m.clearedFields[interaction.FieldReopenedAt] = struct{}{}
+}
+
+// ReopenedAtCleared returns if the "reopened_at" field was cleared in this mutation.
+func (m *InteractionMutation) ReopenedAtCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldReopenedAt]
+	return ok
+}
+
+// ResetReopenedAt resets all changes to the "reopened_at" field.
+func (m *InteractionMutation) ResetReopenedAt() {
+	m.reopened_at = nil
+	delete(m.clearedFields, interaction.FieldReopenedAt)
+}
+
 // Where appends a list predicates to the InteractionMutation builder.
 func (m *InteractionMutation) Where(ps ...predicate.Interaction) {
 	m.predicates = append(m.predicates, ps...)
@@ -13116,7 +14057,7 @@ func (m *InteractionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *InteractionMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 38)
 	if m.created_at != nil {
 		fields = append(fields, interaction.FieldCreatedAt)
 	}
@@ -13165,14 +14106,71 @@ func (m *InteractionMutation) Fields() []string {
 	if m.last_message_at != nil {
 		fields = append(fields, interaction.FieldLastMessageAt)
 	}
+	if m.last_message_direction != nil {
+		fields = append(fields, interaction.FieldLastMessageDirection)
+	}
+	if m.subject != nil {
+		fields = append(fields, interaction.FieldSubject)
+	}
+	if m.priority != nil {
+		fields = append(fields, interaction.FieldPriority)
+	}
+	if m.sub_status != nil {
+		fields = append(fields, interaction.FieldSubStatus)
+	}
+	if m.previous_id != nil {
+		fields = append(fields, interaction.FieldPreviousID)
+	}
+	if m.changed_by_id != nil {
+		fields = append(fields, interaction.FieldChangedByID)
+	}
+	if m.waiting_since != nil {
+		fields = append(fields, interaction.FieldWaitingSince)
+	}
+	if m.first_response_at != nil {
+		fields = append(fields, interaction.FieldFirstResponseAt)
+	}
+	if m.paused_at != nil {
+		fields = append(fields, interaction.FieldPausedAt)
+	}
+	if m.paused_until != nil {
+		fields = append(fields, interaction.FieldPausedUntil)
+	}
+	if m.pause_reason != nil {
+		fields = append(fields, interaction.FieldPauseReason)
+	}
+	if m.pause_note != nil {
+		fields = append(fields, interaction.FieldPauseNote)
+	}
+	if m.pause_ends_with_message != nil {
+		fields = append(fields, interaction.FieldPauseEndsWithMessage)
+	}
+	if m.solved_at != nil {
+		fields = append(fields, interaction.FieldSolvedAt)
+	}
 	if m.closed_at != nil {
 		fields = append(fields, interaction.FieldClosedAt)
+	}
+	if m.closed_by != nil {
+		fields = append(fields, interaction.FieldClosedBy)
 	}
 	if m.closed_by_id != nil {
 		fields = append(fields, interaction.FieldClosedByID)
 	}
 	if m.close_reason != nil {
 		fields = append(fields, interaction.FieldCloseReason)
+	}
+	if m.closed_while_paused != nil {
+		fields = append(fields, interaction.FieldClosedWhilePaused)
+	}
+	if m.managed != nil {
+		fields = append(fields, interaction.FieldManaged)
+	}
+	if m.listed != nil {
+		fields = append(fields, interaction.FieldListed)
+	}
+	if m.reopened_at != nil {
+		fields = append(fields, interaction.FieldReopenedAt)
 	}
 	return fields
 }
@@ -13214,12 +14212,50 @@ func (m *InteractionMutation) Field(name string) (ent.Value, bool) {
 		return m.Preview()
 	case interaction.FieldLastMessageAt:
 		return m.LastMessageAt()
+	case interaction.FieldLastMessageDirection:
+		return m.LastMessageDirection()
+	case interaction.FieldSubject:
+		return m.Subject()
+	case interaction.FieldPriority:
+		return m.Priority()
+	case interaction.FieldSubStatus:
+		return m.SubStatus()
+	case interaction.FieldPreviousID:
+		return m.PreviousID()
+	case interaction.FieldChangedByID:
+		return m.ChangedByID()
+	case interaction.FieldWaitingSince:
+		return m.WaitingSince()
+	case interaction.FieldFirstResponseAt:
+		return m.FirstResponseAt()
+	case interaction.FieldPausedAt:
+		return m.PausedAt()
+	case interaction.FieldPausedUntil:
+		return m.PausedUntil()
+	case interaction.FieldPauseReason:
+		return m.PauseReason()
+	case interaction.FieldPauseNote:
+		return m.PauseNote()
+	case interaction.FieldPauseEndsWithMessage:
+		return m.PauseEndsWithMessage()
+	case interaction.FieldSolvedAt:
+		return m.SolvedAt()
 	case interaction.FieldClosedAt:
 		return m.ClosedAt()
+	case interaction.FieldClosedBy:
+		return m.ClosedBy()
 	case interaction.FieldClosedByID:
 		return m.ClosedByID()
 	case interaction.FieldCloseReason:
 		return m.CloseReason()
+	case interaction.FieldClosedWhilePaused:
+		return m.ClosedWhilePaused()
+	case interaction.FieldManaged:
+		return m.Managed()
+	case interaction.FieldListed:
+		return m.Listed()
+	case interaction.FieldReopenedAt:
+		return m.ReopenedAt()
 	}
 	return nil, false
 }
@@ -13261,12 +14297,50 @@ func (m *InteractionMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldPreview(ctx)
 	case interaction.FieldLastMessageAt:
 		return m.OldLastMessageAt(ctx)
+	case interaction.FieldLastMessageDirection:
+		return m.OldLastMessageDirection(ctx)
+	case interaction.FieldSubject:
+		return m.OldSubject(ctx)
+	case interaction.FieldPriority:
+		return m.OldPriority(ctx)
+	case interaction.FieldSubStatus:
+		return m.OldSubStatus(ctx)
+	case interaction.FieldPreviousID:
+		return m.OldPreviousID(ctx)
+	case interaction.FieldChangedByID:
+		return m.OldChangedByID(ctx)
+	case interaction.FieldWaitingSince:
+		return m.OldWaitingSince(ctx)
+	case interaction.FieldFirstResponseAt:
+		return m.OldFirstResponseAt(ctx)
+	case interaction.FieldPausedAt:
+		return m.OldPausedAt(ctx)
+	case interaction.FieldPausedUntil:
+		return m.OldPausedUntil(ctx)
+	case interaction.FieldPauseReason:
+		return m.OldPauseReason(ctx)
+	case interaction.FieldPauseNote:
+		return m.OldPauseNote(ctx)
+	case interaction.FieldPauseEndsWithMessage:
+		return m.OldPauseEndsWithMessage(ctx)
+	case interaction.FieldSolvedAt:
+		return m.OldSolvedAt(ctx)
 	case interaction.FieldClosedAt:
 		return m.OldClosedAt(ctx)
+	case interaction.FieldClosedBy:
+		return m.OldClosedBy(ctx)
 	case interaction.FieldClosedByID:
 		return m.OldClosedByID(ctx)
 	case interaction.FieldCloseReason:
 		return m.OldCloseReason(ctx)
+	case interaction.FieldClosedWhilePaused:
+		return m.OldClosedWhilePaused(ctx)
+	case interaction.FieldManaged:
+		return m.OldManaged(ctx)
+	case interaction.FieldListed:
+		return m.OldListed(ctx)
+	case interaction.FieldReopenedAt:
+		return m.OldReopenedAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown Interaction field %s", name)
 }
@@ -13388,12 +14462,117 @@ func (m *InteractionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastMessageAt(v)
 		return nil
+	case interaction.FieldLastMessageDirection:
+		v, ok := value.(interaction.LastMessageDirection)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastMessageDirection(v)
+		return nil
+	case interaction.FieldSubject:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSubject(v)
+		return nil
+	case interaction.FieldPriority:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPriority(v)
+		return nil
+	case interaction.FieldSubStatus:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSubStatus(v)
+		return nil
+	case interaction.FieldPreviousID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPreviousID(v)
+		return nil
+	case interaction.FieldChangedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChangedByID(v)
+		return nil
+	case interaction.FieldWaitingSince:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWaitingSince(v)
+		return nil
+	case interaction.FieldFirstResponseAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFirstResponseAt(v)
+		return nil
+	case interaction.FieldPausedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPausedAt(v)
+		return nil
+	case interaction.FieldPausedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPausedUntil(v)
+		return nil
+	case interaction.FieldPauseReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPauseReason(v)
+		return nil
+	case interaction.FieldPauseNote:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPauseNote(v)
+		return nil
+	case interaction.FieldPauseEndsWithMessage:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPauseEndsWithMessage(v)
+		return nil
+	case interaction.FieldSolvedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSolvedAt(v)
+		return nil
 	case interaction.FieldClosedAt:
 		v, ok := value.(time.Time)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetClosedAt(v)
+		return nil
+	case interaction.FieldClosedBy:
+		v, ok := value.(interaction.ClosedBy)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClosedBy(v)
 		return nil
 	case interaction.FieldClosedByID:
 		v, ok := value.(uuid.UUID)
@@ -13408,6 +14587,34 @@ func (m *InteractionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetCloseReason(v)
+		return nil
+	case interaction.FieldClosedWhilePaused:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClosedWhilePaused(v)
+		return nil
+	case interaction.FieldManaged:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetManaged(v)
+		return nil
+	case interaction.FieldListed:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetListed(v)
+		return nil
+	case interaction.FieldReopenedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReopenedAt(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Interaction field %s", name)
@@ -13426,6 +14633,9 @@ func (m *InteractionMutation) AddedFields() []string {
 	if m.addinbound != nil {
 		fields = append(fields, interaction.FieldInbound)
 	}
+	if m.addpriority != nil {
+		fields = append(fields, interaction.FieldPriority)
+	}
 	return fields
 }
 
@@ -13440,6 +14650,8 @@ func (m *InteractionMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedUnseen()
 	case interaction.FieldInbound:
 		return m.AddedInbound()
+	case interaction.FieldPriority:
+		return m.AddedPriority()
 	}
 	return nil, false
 }
@@ -13470,6 +14682,13 @@ func (m *InteractionMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddInbound(v)
 		return nil
+	case interaction.FieldPriority:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddPriority(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Interaction numeric field %s", name)
 }
@@ -13487,11 +14706,41 @@ func (m *InteractionMutation) ClearedFields() []string {
 	if m.FieldCleared(interaction.FieldAssignedAt) {
 		fields = append(fields, interaction.FieldAssignedAt)
 	}
+	if m.FieldCleared(interaction.FieldLastMessageDirection) {
+		fields = append(fields, interaction.FieldLastMessageDirection)
+	}
+	if m.FieldCleared(interaction.FieldPreviousID) {
+		fields = append(fields, interaction.FieldPreviousID)
+	}
+	if m.FieldCleared(interaction.FieldChangedByID) {
+		fields = append(fields, interaction.FieldChangedByID)
+	}
+	if m.FieldCleared(interaction.FieldWaitingSince) {
+		fields = append(fields, interaction.FieldWaitingSince)
+	}
+	if m.FieldCleared(interaction.FieldFirstResponseAt) {
+		fields = append(fields, interaction.FieldFirstResponseAt)
+	}
+	if m.FieldCleared(interaction.FieldPausedAt) {
+		fields = append(fields, interaction.FieldPausedAt)
+	}
+	if m.FieldCleared(interaction.FieldPausedUntil) {
+		fields = append(fields, interaction.FieldPausedUntil)
+	}
+	if m.FieldCleared(interaction.FieldSolvedAt) {
+		fields = append(fields, interaction.FieldSolvedAt)
+	}
 	if m.FieldCleared(interaction.FieldClosedAt) {
 		fields = append(fields, interaction.FieldClosedAt)
 	}
+	if m.FieldCleared(interaction.FieldClosedBy) {
+		fields = append(fields, interaction.FieldClosedBy)
+	}
 	if m.FieldCleared(interaction.FieldClosedByID) {
 		fields = append(fields, interaction.FieldClosedByID)
+	}
+	if m.FieldCleared(interaction.FieldReopenedAt) {
+		fields = append(fields, interaction.FieldReopenedAt)
 	}
 	return fields
 }
@@ -13516,11 +14765,41 @@ func (m *InteractionMutation) ClearField(name string) error {
 	case interaction.FieldAssignedAt:
 		m.ClearAssignedAt()
 		return nil
+	case interaction.FieldLastMessageDirection:
+		m.ClearLastMessageDirection()
+		return nil
+	case interaction.FieldPreviousID:
+		m.ClearPreviousID()
+		return nil
+	case interaction.FieldChangedByID:
+		m.ClearChangedByID()
+		return nil
+	case interaction.FieldWaitingSince:
+		m.ClearWaitingSince()
+		return nil
+	case interaction.FieldFirstResponseAt:
+		m.ClearFirstResponseAt()
+		return nil
+	case interaction.FieldPausedAt:
+		m.ClearPausedAt()
+		return nil
+	case interaction.FieldPausedUntil:
+		m.ClearPausedUntil()
+		return nil
+	case interaction.FieldSolvedAt:
+		m.ClearSolvedAt()
+		return nil
 	case interaction.FieldClosedAt:
 		m.ClearClosedAt()
 		return nil
+	case interaction.FieldClosedBy:
+		m.ClearClosedBy()
+		return nil
 	case interaction.FieldClosedByID:
 		m.ClearClosedByID()
+		return nil
+	case interaction.FieldReopenedAt:
+		m.ClearReopenedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Interaction nullable field %s", name)
@@ -13578,14 +14857,71 @@ func (m *InteractionMutation) ResetField(name string) error {
 	case interaction.FieldLastMessageAt:
 		m.ResetLastMessageAt()
 		return nil
+	case interaction.FieldLastMessageDirection:
+		m.ResetLastMessageDirection()
+		return nil
+	case interaction.FieldSubject:
+		m.ResetSubject()
+		return nil
+	case interaction.FieldPriority:
+		m.ResetPriority()
+		return nil
+	case interaction.FieldSubStatus:
+		m.ResetSubStatus()
+		return nil
+	case interaction.FieldPreviousID:
+		m.ResetPreviousID()
+		return nil
+	case interaction.FieldChangedByID:
+		m.ResetChangedByID()
+		return nil
+	case interaction.FieldWaitingSince:
+		m.ResetWaitingSince()
+		return nil
+	case interaction.FieldFirstResponseAt:
+		m.ResetFirstResponseAt()
+		return nil
+	case interaction.FieldPausedAt:
+		m.ResetPausedAt()
+		return nil
+	case interaction.FieldPausedUntil:
+		m.ResetPausedUntil()
+		return nil
+	case interaction.FieldPauseReason:
+		m.ResetPauseReason()
+		return nil
+	case interaction.FieldPauseNote:
+		m.ResetPauseNote()
+		return nil
+	case interaction.FieldPauseEndsWithMessage:
+		m.ResetPauseEndsWithMessage()
+		return nil
+	case interaction.FieldSolvedAt:
+		m.ResetSolvedAt()
+		return nil
 	case interaction.FieldClosedAt:
 		m.ResetClosedAt()
+		return nil
+	case interaction.FieldClosedBy:
+		m.ResetClosedBy()
 		return nil
 	case interaction.FieldClosedByID:
 		m.ResetClosedByID()
 		return nil
 	case interaction.FieldCloseReason:
 		m.ResetCloseReason()
+		return nil
+	case interaction.FieldClosedWhilePaused:
+		m.ResetClosedWhilePaused()
+		return nil
+	case interaction.FieldManaged:
+		m.ResetManaged()
+		return nil
+	case interaction.FieldListed:
+		m.ResetListed()
+		return nil
+	case interaction.FieldReopenedAt:
+		m.ResetReopenedAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Interaction field %s", name)

@@ -143,6 +143,7 @@ type Channel struct {
 	Fault           string       `json:"fault" maxLength:"500" doc:"Why the provider refuses the account; empty while it does not." example:""`
 	MaxSegments     int          `json:"max_segments" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message." example:"10"`
 	OnUnknown       string       `json:"on_unknown" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it: fail sends at most once, resend at least once."`
+	ReopenWithin    int          `json:"reopen_within_hours" format:"int32" minimum:"0" maximum:"8760" doc:"How many hours after it was closed a conversation can be opened again, by its next message or by reopenInteraction. 0: closing is permanent, and what the customer writes later begins a new conversation, which names the one before it." example:"0"`
 	InboundURL      string       `json:"inbound_url" maxLength:"2048" doc:"Where the provider has to send inbound messages. Empty where the operator configures that, and for callers who may not." example:"https://api.example.com/hooks/twilio/0aZ/inbound"`
 	StatusURL       string       `json:"status_url" maxLength:"2048" doc:"Where the provider has to send delivery reports, if it is not told with each message: Clickatell. Empty where the operator configures that." example:"https://api.example.com/hooks/clickatell/0aZ/status"`
 	Capabilities    Capabilities `json:"capabilities" doc:"What the channel can do."`
@@ -157,7 +158,7 @@ func (h handlers) channelView(ctx context.Context, c channels.Channel) Channel {
 	return Channel{
 		ID: c.ID, Kind: c.Kind, Provider: string(c.Provider), Name: c.Name, Address: c.Address, Status: c.Status,
 		NumberID: c.NumberID, CredentialsHint: c.CredentialsHint, Destination: destinationView(c.Destination), Restricted: c.Restricted, Blocked: c.Blocked, Fault: c.Fault, MaxSegments: c.MaxSegments,
-		OnUnknown: c.OnUnknown, InboundURL: c.InboundURL, StatusURL: c.StatusURL, Capabilities: capabilitiesView(c.Capabilities),
+		OnUnknown: c.OnUnknown, ReopenWithin: c.ReopenWithinHours, InboundURL: c.InboundURL, StatusURL: c.StatusURL, Capabilities: capabilitiesView(c.Capabilities),
 		ContactListID: c.ContactListID, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}
 }
@@ -189,6 +190,7 @@ type CreateChannel struct {
 	Credentials   Credentials `json:"credentials" writeOnly:"true" doc:"What the provider asks for."`
 	MaxSegments   int         `json:"max_segments,omitempty" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message; 10 if it is left out." example:"10"`
 	OnUnknown     string      `json:"on_unknown,omitempty" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it; fail if it is left out."`
+	ReopenWithin  int         `json:"reopen_within_hours,omitempty" format:"int32" minimum:"0" maximum:"8760" doc:"How many hours after it was closed a conversation can be opened again, by its next message or by reopenInteraction. 0: closing is permanent, and what the customer writes later begins a new conversation, which names the one before it." example:"0"`
 	ContactListID *uuid.UUID  `json:"contact_list_id,omitempty" nullable:"true" doc:"The contact list to which senders are added whom nobody knew; none if it is null or left out."`
 }
 
@@ -208,7 +210,7 @@ type ChannelCreated struct {
 func (in *CreateChannelInput) channel() channels.NewChannel {
 	return channels.NewChannel{
 		Name: in.Body.Name, Provider: provider.Name(in.Body.Provider), Address: in.Body.Address,
-		Credentials: in.Body.Credentials.byName(), MaxSegments: in.Body.MaxSegments, OnUnknown: in.Body.OnUnknown,
+		Credentials: in.Body.Credentials.byName(), MaxSegments: in.Body.MaxSegments, OnUnknown: in.Body.OnUnknown, ReopenWithinHours: in.Body.ReopenWithin,
 		ContactListID: in.Body.ContactListID,
 	}
 }
@@ -255,6 +257,7 @@ type UpdateChannel struct {
 	Status        op.Optional[string]    `json:"status,omitzero" nullable:"false" enum:"active,inactive" doc:"inactive channels receive and do not send."`
 	MaxSegments   op.Optional[int]       `json:"max_segments,omitzero" nullable:"false" format:"int32" minimum:"1" maximum:"20" doc:"Most SMS segments of one message." example:"10"`
 	OnUnknown     op.Optional[string]    `json:"on_unknown,omitzero" nullable:"false" enum:"fail,resend" doc:"What becomes of a message of which nobody can find out whether the provider took it."`
+	ReopenWithin  op.Optional[int]       `json:"reopen_within_hours,omitzero" nullable:"false" format:"int32" minimum:"0" maximum:"8760" doc:"How many hours after it was closed a conversation can be opened again, by its next message or by reopenInteraction. 0: closing is permanent, and what the customer writes later begins a new conversation, which names the one before it. It counts for what was closed before as well." example:"0"`
 	Destination   *Destination           `json:"destination,omitempty" doc:"Where inbound messages go. What is somebody's already stays his."`
 	ContactListID op.Optional[uuid.UUID] `json:"contact_list_id,omitzero" doc:"The contact list to which senders are added whom nobody knew from now on; null for none."`
 	Credentials   *Credentials           `json:"credentials,omitempty" writeOnly:"true" doc:"All credentials anew."`
@@ -270,7 +273,7 @@ type UpdateChannelInput struct {
 func (in *UpdateChannelInput) change() channels.Change {
 	c := channels.Change{
 		Name: in.Body.Name.Pointer(), Status: in.Body.Status.Pointer(), MaxSegments: in.Body.MaxSegments.Pointer(),
-		OnUnknown: in.Body.OnUnknown.Pointer(), Destination: in.Body.Destination.destination(),
+		OnUnknown: in.Body.OnUnknown.Pointer(), ReopenWithinHours: in.Body.ReopenWithin.Pointer(), Destination: in.Body.Destination.destination(),
 	}
 	if in.Body.ContactListID.Set {
 		c.ContactList = &channels.ContactListChoice{ID: in.Body.ContactListID.Pointer()}

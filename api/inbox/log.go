@@ -14,7 +14,7 @@ import (
 // LogEntry is one thing that happened to an interaction, as clients see it.
 type LogEntry struct {
 	ID        uuid.UUID  `json:"id" doc:"The entry."`
-	Kind      string     `json:"kind" maxLength:"40" doc:"What happened: started, queued, self_assigned, assigned, assigned_automatically, assigned_returning_customer, transferred, released, closed and others; new ones can come." example:"self_assigned"`
+	Kind      string     `json:"kind" maxLength:"40" doc:"What happened: started, queued, self_assigned, assigned, assigned_automatically, assigned_returning_customer, transferred, released, status_changed, paused, unpaused, closed, reopened, subject_changed and others; new ones can come." example:"self_assigned"`
 	Text      string     `json:"text" maxLength:"2000" doc:"The same in a sentence, with the names as they were then." example:"Ann assigned the conversation to themselves."`
 	ActorKind string     `json:"actor_kind" enum:"user,api_key,system,provider" doc:"Who did it."`
 	ActorID   *uuid.UUID `json:"actor_id" nullable:"true" doc:"The user or key; null for the system and for providers."`
@@ -31,6 +31,7 @@ type LogDetails struct {
 	From        string     `json:"from,omitempty" maxLength:"500" doc:"What it was." example:"open"`
 	To          string     `json:"to,omitempty" maxLength:"500" doc:"What it is." example:"solved"`
 	Comment     string     `json:"comment,omitempty" maxLength:"2000" doc:"What somebody said about it." example:"speaks French"`
+	Until       *time.Time `json:"until,omitempty" doc:"When it ends."`
 }
 
 func logEntryView(e interactions.LogEntry) LogEntry {

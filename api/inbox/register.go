@@ -50,6 +50,8 @@ func Register(s *op.Surface, c Config) {
 	h.registerInteractions(s)
 	h.registerReading(s)
 	h.registerTagging(s)
+	h.registerLife(s)
+	h.registerSettings(s)
 	h.registerMessages(s)
 	h.registerAttachments(s)
 }
@@ -58,7 +60,8 @@ func (h handlers) registerInteractions(s *op.Surface) {
 	op.Register(s, authz.InteractionsRead, op.Spec{
 		ID: "listInteractions", Method: http.MethodGet, Path: interactionsPath, Tag: InteractionsTag,
 		Summary: "List interactions",
-		Description: "Lists conversations, the latest message first. `view=active` is what is not closed, `view=all` is the full history. " +
+		Description: "Lists conversations, the latest message first. `view=active` is what is not closed, `view=assigned` the caller's own list, `view=closed` what is over, " +
+			"`view=missed` what was closed and never dealt with, and `view=all` the full history. " +
 			"Filters are joined by AND; a repeated parameter is OR." + ownOnly,
 	}, h.list)
 	op.Register(s, authz.InteractionsRead, op.Spec{
@@ -77,9 +80,10 @@ func (h handlers) registerInteractions(s *op.Surface) {
 	}, h.assign)
 	op.Register(s, authz.InteractionsClose, op.Spec{
 		ID: "closeInteraction", Method: http.MethodPost, Path: interactionPath + "/close", Tag: InteractionsTag,
-		Summary:     "Close an interaction",
-		Description: "Ends a conversation. It leaves the active view and stays in the history; what the customer writes later begins a new one." + ownOnly,
-		Codes:       []fault.Code{fault.CodeWrongState},
+		Summary: "Close an interaction",
+		Description: "Ends a conversation. It leaves the active view and stays in the history; what the customer writes later begins a new one, " +
+			"or opens it again where the channel says so (`reopen_within_hours`). Closed by others than an agent, it stays in its assignee's list until he hides it." + ownOnly,
+		Codes: []fault.Code{fault.CodeWrongState},
 	}, h.close)
 }
 

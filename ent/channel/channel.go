@@ -57,6 +57,8 @@ const (
 	FieldMaxSegments = "max_segments"
 	// FieldOnUnknown holds the string denoting the on_unknown field in the database.
 	FieldOnUnknown = "on_unknown"
+	// FieldReopenWithinHours holds the string denoting the reopen_within_hours field in the database.
+	FieldReopenWithinHours = "reopen_within_hours"
 	// FieldInboundCheckedAt holds the string denoting the inbound_checked_at field in the database.
 	FieldInboundCheckedAt = "inbound_checked_at"
 	// FieldDueAt holds the string denoting the due_at field in the database.
@@ -90,6 +92,7 @@ var Columns = []string{
 	FieldFault,
 	FieldMaxSegments,
 	FieldOnUnknown,
+	FieldReopenWithinHours,
 	FieldInboundCheckedAt,
 	FieldDueAt,
 }
@@ -117,6 +120,8 @@ var (
 	DefaultFault string
 	// DefaultMaxSegments holds the default value on creation for the "max_segments" field.
 	DefaultMaxSegments int
+	// DefaultReopenWithinHours holds the default value on creation for the "reopen_within_hours" field.
+	DefaultReopenWithinHours int
 )
 
 // Kind defines the type for the "kind" enum field.
@@ -332,6 +337,11 @@ func ByMaxSegments(opts ...sql.OrderTermOption) OrderOption {
 // ByOnUnknown orders the results by the on_unknown field.
 func ByOnUnknown(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOnUnknown, opts...).ToFunc()
+}
+
+// ByReopenWithinHours orders the results by the reopen_within_hours field.
+func ByReopenWithinHours(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReopenWithinHours, opts...).ToFunc()
 }
 
 // ByInboundCheckedAt orders the results by the inbound_checked_at field.

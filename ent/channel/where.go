@@ -145,6 +145,11 @@ func MaxSegments(v int) predicate.Channel {
 	return predicate.Channel(sql.FieldEQ(FieldMaxSegments, v))
 }
 
+// ReopenWithinHours applies equality check predicate on the "reopen_within_hours" field. It's identical to ReopenWithinHoursEQ.
+func ReopenWithinHours(v int) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldReopenWithinHours, v))
+}
+
 // InboundCheckedAt applies equality check predicate on the "inbound_checked_at" field. It's identical to InboundCheckedAtEQ.
 func InboundCheckedAt(v time.Time) predicate.Channel {
 	return predicate.Channel(sql.FieldEQ(FieldInboundCheckedAt, v))
@@ -1103,6 +1108,46 @@ func OnUnknownIn(vs ...OnUnknown) predicate.Channel {
 // OnUnknownNotIn applies the NotIn predicate on the "on_unknown" field.
 func OnUnknownNotIn(vs ...OnUnknown) predicate.Channel {
 	return predicate.Channel(sql.FieldNotIn(FieldOnUnknown, vs...))
+}
+
+// ReopenWithinHoursEQ applies the EQ predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursEQ(v int) predicate.Channel {
+	return predicate.Channel(sql.FieldEQ(FieldReopenWithinHours, v))
+}
+
+// ReopenWithinHoursNEQ applies the NEQ predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursNEQ(v int) predicate.Channel {
+	return predicate.Channel(sql.FieldNEQ(FieldReopenWithinHours, v))
+}
+
+// ReopenWithinHoursIn applies the In predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursIn(vs ...int) predicate.Channel {
+	return predicate.Channel(sql.FieldIn(FieldReopenWithinHours, vs...))
+}
+
+// ReopenWithinHoursNotIn applies the NotIn predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursNotIn(vs ...int) predicate.Channel {
+	return predicate.Channel(sql.FieldNotIn(FieldReopenWithinHours, vs...))
+}
+
+// ReopenWithinHoursGT applies the GT predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursGT(v int) predicate.Channel {
+	return predicate.Channel(sql.FieldGT(FieldReopenWithinHours, v))
+}
+
+// ReopenWithinHoursGTE applies the GTE predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursGTE(v int) predicate.Channel {
+	return predicate.Channel(sql.FieldGTE(FieldReopenWithinHours, v))
+}
+
+// ReopenWithinHoursLT applies the LT predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursLT(v int) predicate.Channel {
+	return predicate.Channel(sql.FieldLT(FieldReopenWithinHours, v))
+}
+
+// ReopenWithinHoursLTE applies the LTE predicate on the "reopen_within_hours" field.
+func ReopenWithinHoursLTE(v int) predicate.Channel {
+	return predicate.Channel(sql.FieldLTE(FieldReopenWithinHours, v))
 }
 
 // InboundCheckedAtEQ applies the EQ predicate on the "inbound_checked_at" field.

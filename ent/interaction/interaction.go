@@ -45,12 +45,50 @@ const (
 	FieldPreview = "preview"
 	// FieldLastMessageAt holds the string denoting the last_message_at field in the database.
 	FieldLastMessageAt = "last_message_at"
+	// FieldLastMessageDirection holds the string denoting the last_message_direction field in the database.
+	FieldLastMessageDirection = "last_message_direction"
+	// FieldSubject holds the string denoting the subject field in the database.
+	FieldSubject = "subject"
+	// FieldPriority holds the string denoting the priority field in the database.
+	FieldPriority = "priority"
+	// FieldSubStatus holds the string denoting the sub_status field in the database.
+	FieldSubStatus = "sub_status"
+	// FieldPreviousID holds the string denoting the previous_id field in the database.
+	FieldPreviousID = "previous_id"
+	// FieldChangedByID holds the string denoting the changed_by_id field in the database.
+	FieldChangedByID = "changed_by_id"
+	// FieldWaitingSince holds the string denoting the waiting_since field in the database.
+	FieldWaitingSince = "waiting_since"
+	// FieldFirstResponseAt holds the string denoting the first_response_at field in the database.
+	FieldFirstResponseAt = "first_response_at"
+	// FieldPausedAt holds the string denoting the paused_at field in the database.
+	FieldPausedAt = "paused_at"
+	// FieldPausedUntil holds the string denoting the paused_until field in the database.
+	FieldPausedUntil = "paused_until"
+	// FieldPauseReason holds the string denoting the pause_reason field in the database.
+	FieldPauseReason = "pause_reason"
+	// FieldPauseNote holds the string denoting the pause_note field in the database.
+	FieldPauseNote = "pause_note"
+	// FieldPauseEndsWithMessage holds the string denoting the pause_ends_with_message field in the database.
+	FieldPauseEndsWithMessage = "pause_ends_with_message"
+	// FieldSolvedAt holds the string denoting the solved_at field in the database.
+	FieldSolvedAt = "solved_at"
 	// FieldClosedAt holds the string denoting the closed_at field in the database.
 	FieldClosedAt = "closed_at"
+	// FieldClosedBy holds the string denoting the closed_by field in the database.
+	FieldClosedBy = "closed_by"
 	// FieldClosedByID holds the string denoting the closed_by_id field in the database.
 	FieldClosedByID = "closed_by_id"
 	// FieldCloseReason holds the string denoting the close_reason field in the database.
 	FieldCloseReason = "close_reason"
+	// FieldClosedWhilePaused holds the string denoting the closed_while_paused field in the database.
+	FieldClosedWhilePaused = "closed_while_paused"
+	// FieldManaged holds the string denoting the managed field in the database.
+	FieldManaged = "managed"
+	// FieldListed holds the string denoting the listed field in the database.
+	FieldListed = "listed"
+	// FieldReopenedAt holds the string denoting the reopened_at field in the database.
+	FieldReopenedAt = "reopened_at"
 	// Table holds the table name of the interaction in the database.
 	Table = "interactions"
 )
@@ -74,9 +112,28 @@ var Columns = []string{
 	FieldAssignedAt,
 	FieldPreview,
 	FieldLastMessageAt,
+	FieldLastMessageDirection,
+	FieldSubject,
+	FieldPriority,
+	FieldSubStatus,
+	FieldPreviousID,
+	FieldChangedByID,
+	FieldWaitingSince,
+	FieldFirstResponseAt,
+	FieldPausedAt,
+	FieldPausedUntil,
+	FieldPauseReason,
+	FieldPauseNote,
+	FieldPauseEndsWithMessage,
+	FieldSolvedAt,
 	FieldClosedAt,
+	FieldClosedBy,
 	FieldClosedByID,
 	FieldCloseReason,
+	FieldClosedWhilePaused,
+	FieldManaged,
+	FieldListed,
+	FieldReopenedAt,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -98,8 +155,26 @@ var (
 	DefaultInbound int
 	// DefaultPreview holds the default value on creation for the "preview" field.
 	DefaultPreview string
+	// DefaultSubject holds the default value on creation for the "subject" field.
+	DefaultSubject string
+	// DefaultPriority holds the default value on creation for the "priority" field.
+	DefaultPriority int
+	// DefaultSubStatus holds the default value on creation for the "sub_status" field.
+	DefaultSubStatus string
+	// DefaultPauseReason holds the default value on creation for the "pause_reason" field.
+	DefaultPauseReason string
+	// DefaultPauseNote holds the default value on creation for the "pause_note" field.
+	DefaultPauseNote string
+	// DefaultPauseEndsWithMessage holds the default value on creation for the "pause_ends_with_message" field.
+	DefaultPauseEndsWithMessage bool
 	// DefaultCloseReason holds the default value on creation for the "close_reason" field.
 	DefaultCloseReason string
+	// DefaultClosedWhilePaused holds the default value on creation for the "closed_while_paused" field.
+	DefaultClosedWhilePaused bool
+	// DefaultManaged holds the default value on creation for the "managed" field.
+	DefaultManaged bool
+	// DefaultListed holds the default value on creation for the "listed" field.
+	DefaultListed bool
 )
 
 // Status defines the type for the "status" enum field.
@@ -125,6 +200,55 @@ func StatusValidator(s Status) error {
 		return nil
 	default:
 		return fmt.Errorf("interaction: invalid enum value for status field: %q", s)
+	}
+}
+
+// LastMessageDirection defines the type for the "last_message_direction" enum field.
+type LastMessageDirection string
+
+// LastMessageDirection values.
+const (
+	LastMessageDirectionInbound  LastMessageDirection = "inbound"
+	LastMessageDirectionOutbound LastMessageDirection = "outbound"
+)
+
+func (lmd LastMessageDirection) String() string {
+	return string(lmd)
+}
+
+// LastMessageDirectionValidator is a validator for the "last_message_direction" field enum values. It is called by the builders before save.
+func LastMessageDirectionValidator(lmd LastMessageDirection) error {
+	switch lmd {
+	case LastMessageDirectionInbound, LastMessageDirectionOutbound:
+		return nil
+	default:
+		return fmt.Errorf("interaction: invalid enum value for last_message_direction field: %q", lmd)
+	}
+}
+
+// ClosedBy defines the type for the "closed_by" enum field.
+type ClosedBy string
+
+// ClosedBy values.
+const (
+	ClosedByAgent      ClosedBy = "agent"
+	ClosedByCustomer   ClosedBy = "customer"
+	ClosedBySupervisor ClosedBy = "supervisor"
+	ClosedBySystem     ClosedBy = "system"
+	ClosedBySurvey     ClosedBy = "survey"
+)
+
+func (cb ClosedBy) String() string {
+	return string(cb)
+}
+
+// ClosedByValidator is a validator for the "closed_by" field enum values. It is called by the builders before save.
+func ClosedByValidator(cb ClosedBy) error {
+	switch cb {
+	case ClosedByAgent, ClosedByCustomer, ClosedBySupervisor, ClosedBySystem, ClosedBySurvey:
+		return nil
+	default:
+		return fmt.Errorf("interaction: invalid enum value for closed_by field: %q", cb)
 	}
 }
 
@@ -216,9 +340,84 @@ func ByLastMessageAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastMessageAt, opts...).ToFunc()
 }
 
+// ByLastMessageDirection orders the results by the last_message_direction field.
+func ByLastMessageDirection(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLastMessageDirection, opts...).ToFunc()
+}
+
+// BySubject orders the results by the subject field.
+func BySubject(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSubject, opts...).ToFunc()
+}
+
+// ByPriority orders the results by the priority field.
+func ByPriority(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPriority, opts...).ToFunc()
+}
+
+// BySubStatus orders the results by the sub_status field.
+func BySubStatus(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSubStatus, opts...).ToFunc()
+}
+
+// ByPreviousID orders the results by the previous_id field.
+func ByPreviousID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPreviousID, opts...).ToFunc()
+}
+
+// ByChangedByID orders the results by the changed_by_id field.
+func ByChangedByID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldChangedByID, opts...).ToFunc()
+}
+
+// ByWaitingSince orders the results by the waiting_since field.
+func ByWaitingSince(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldWaitingSince, opts...).ToFunc()
+}
+
+// ByFirstResponseAt orders the results by the first_response_at field.
+func ByFirstResponseAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFirstResponseAt, opts...).ToFunc()
+}
+
+// ByPausedAt orders the results by the paused_at field.
+func ByPausedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPausedAt, opts...).ToFunc()
+}
+
+// ByPausedUntil orders the results by the paused_until field.
+func ByPausedUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPausedUntil, opts...).ToFunc()
+}
+
+// ByPauseReason orders the results by the pause_reason field.
+func ByPauseReason(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPauseReason, opts...).ToFunc()
+}
+
+// ByPauseNote orders the results by the pause_note field.
+func ByPauseNote(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPauseNote, opts...).ToFunc()
+}
+
+// ByPauseEndsWithMessage orders the results by the pause_ends_with_message field.
+func ByPauseEndsWithMessage(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPauseEndsWithMessage, opts...).ToFunc()
+}
+
+// BySolvedAt orders the results by the solved_at field.
+func BySolvedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSolvedAt, opts...).ToFunc()
+}
+
 // ByClosedAt orders the results by the closed_at field.
 func ByClosedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldClosedAt, opts...).ToFunc()
+}
+
+// ByClosedBy orders the results by the closed_by field.
+func ByClosedBy(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClosedBy, opts...).ToFunc()
 }
 
 // ByClosedByID orders the results by the closed_by_id field.
@@ -229,4 +428,24 @@ func ByClosedByID(opts ...sql.OrderTermOption) OrderOption {
 // ByCloseReason orders the results by the close_reason field.
 func ByCloseReason(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCloseReason, opts...).ToFunc()
+}
+
+// ByClosedWhilePaused orders the results by the closed_while_paused field.
+func ByClosedWhilePaused(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClosedWhilePaused, opts...).ToFunc()
+}
+
+// ByManaged orders the results by the managed field.
+func ByManaged(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldManaged, opts...).ToFunc()
+}
+
+// ByListed orders the results by the listed field.
+func ByListed(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldListed, opts...).ToFunc()
+}
+
+// ByReopenedAt orders the results by the reopened_at field.
+func ByReopenedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReopenedAt, opts...).ToFunc()
 }

@@ -130,6 +130,71 @@ func LastMessageAt(v time.Time) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldLastMessageAt, v))
 }
 
+// Subject applies equality check predicate on the "subject" field. It's identical to SubjectEQ.
+func Subject(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldSubject, v))
+}
+
+// Priority applies equality check predicate on the "priority" field. It's identical to PriorityEQ.
+func Priority(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPriority, v))
+}
+
+// SubStatus applies equality check predicate on the "sub_status" field. It's identical to SubStatusEQ.
+func SubStatus(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldSubStatus, v))
+}
+
+// PreviousID applies equality check predicate on the "previous_id" field. It's identical to PreviousIDEQ.
+func PreviousID(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPreviousID, v))
+}
+
+// ChangedByID applies equality check predicate on the "changed_by_id" field. It's identical to ChangedByIDEQ.
+func ChangedByID(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldChangedByID, v))
+}
+
+// WaitingSince applies equality check predicate on the "waiting_since" field. It's identical to WaitingSinceEQ.
+func WaitingSince(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldWaitingSince, v))
+}
+
+// FirstResponseAt applies equality check predicate on the "first_response_at" field. It's identical to FirstResponseAtEQ.
+func FirstResponseAt(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldFirstResponseAt, v))
+}
+
+// PausedAt applies equality check predicate on the "paused_at" field. It's identical to PausedAtEQ.
+func PausedAt(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPausedAt, v))
+}
+
+// PausedUntil applies equality check predicate on the "paused_until" field. It's identical to PausedUntilEQ.
+func PausedUntil(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPausedUntil, v))
+}
+
+// PauseReason applies equality check predicate on the "pause_reason" field. It's identical to PauseReasonEQ.
+func PauseReason(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPauseReason, v))
+}
+
+// PauseNote applies equality check predicate on the "pause_note" field. It's identical to PauseNoteEQ.
+func PauseNote(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPauseNote, v))
+}
+
+// PauseEndsWithMessage applies equality check predicate on the "pause_ends_with_message" field. It's identical to PauseEndsWithMessageEQ.
+func PauseEndsWithMessage(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPauseEndsWithMessage, v))
+}
+
+// SolvedAt applies equality check predicate on the "solved_at" field. It's identical to SolvedAtEQ.
+func SolvedAt(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldSolvedAt, v))
+}
+
 // ClosedAt applies equality check predicate on the "closed_at" field. It's identical to ClosedAtEQ.
 func ClosedAt(v time.Time) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldClosedAt, v))
@@ -143,6 +208,26 @@ func ClosedByID(v uuid.UUID) predicate.Interaction {
 // CloseReason applies equality check predicate on the "close_reason" field. It's identical to CloseReasonEQ.
 func CloseReason(v string) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldCloseReason, v))
+}
+
+// ClosedWhilePaused applies equality check predicate on the "closed_while_paused" field. It's identical to ClosedWhilePausedEQ.
+func ClosedWhilePaused(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldClosedWhilePaused, v))
+}
+
+// Managed applies equality check predicate on the "managed" field. It's identical to ManagedEQ.
+func Managed(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldManaged, v))
+}
+
+// Listed applies equality check predicate on the "listed" field. It's identical to ListedEQ.
+func Listed(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldListed, v))
+}
+
+// ReopenedAt applies equality check predicate on the "reopened_at" field. It's identical to ReopenedAtEQ.
+func ReopenedAt(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldReopenedAt, v))
 }
 
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
@@ -815,6 +900,696 @@ func LastMessageAtLTE(v time.Time) predicate.Interaction {
 	return predicate.Interaction(sql.FieldLTE(FieldLastMessageAt, v))
 }
 
+// LastMessageDirectionEQ applies the EQ predicate on the "last_message_direction" field.
+func LastMessageDirectionEQ(v LastMessageDirection) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldLastMessageDirection, v))
+}
+
+// LastMessageDirectionNEQ applies the NEQ predicate on the "last_message_direction" field.
+func LastMessageDirectionNEQ(v LastMessageDirection) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldLastMessageDirection, v))
+}
+
+// LastMessageDirectionIn applies the In predicate on the "last_message_direction" field.
+func LastMessageDirectionIn(vs ...LastMessageDirection) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldLastMessageDirection, vs...))
+}
+
+// LastMessageDirectionNotIn applies the NotIn predicate on the "last_message_direction" field.
+func LastMessageDirectionNotIn(vs ...LastMessageDirection) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldLastMessageDirection, vs...))
+}
+
+// LastMessageDirectionIsNil applies the IsNil predicate on the "last_message_direction" field.
+func LastMessageDirectionIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldLastMessageDirection))
+}
+
+// LastMessageDirectionNotNil applies the NotNil predicate on the "last_message_direction" field.
+func LastMessageDirectionNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldLastMessageDirection))
+}
+
+// SubjectEQ applies the EQ predicate on the "subject" field.
+func SubjectEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldSubject, v))
+}
+
+// SubjectNEQ applies the NEQ predicate on the "subject" field.
+func SubjectNEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldSubject, v))
+}
+
+// SubjectIn applies the In predicate on the "subject" field.
+func SubjectIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldSubject, vs...))
+}
+
+// SubjectNotIn applies the NotIn predicate on the "subject" field.
+func SubjectNotIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldSubject, vs...))
+}
+
+// SubjectGT applies the GT predicate on the "subject" field.
+func SubjectGT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldSubject, v))
+}
+
+// SubjectGTE applies the GTE predicate on the "subject" field.
+func SubjectGTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldSubject, v))
+}
+
+// SubjectLT applies the LT predicate on the "subject" field.
+func SubjectLT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldSubject, v))
+}
+
+// SubjectLTE applies the LTE predicate on the "subject" field.
+func SubjectLTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldSubject, v))
+}
+
+// SubjectContains applies the Contains predicate on the "subject" field.
+func SubjectContains(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContains(FieldSubject, v))
+}
+
+// SubjectHasPrefix applies the HasPrefix predicate on the "subject" field.
+func SubjectHasPrefix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasPrefix(FieldSubject, v))
+}
+
+// SubjectHasSuffix applies the HasSuffix predicate on the "subject" field.
+func SubjectHasSuffix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasSuffix(FieldSubject, v))
+}
+
+// SubjectEqualFold applies the EqualFold predicate on the "subject" field.
+func SubjectEqualFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEqualFold(FieldSubject, v))
+}
+
+// SubjectContainsFold applies the ContainsFold predicate on the "subject" field.
+func SubjectContainsFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContainsFold(FieldSubject, v))
+}
+
+// PriorityEQ applies the EQ predicate on the "priority" field.
+func PriorityEQ(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPriority, v))
+}
+
+// PriorityNEQ applies the NEQ predicate on the "priority" field.
+func PriorityNEQ(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldPriority, v))
+}
+
+// PriorityIn applies the In predicate on the "priority" field.
+func PriorityIn(vs ...int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldPriority, vs...))
+}
+
+// PriorityNotIn applies the NotIn predicate on the "priority" field.
+func PriorityNotIn(vs ...int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldPriority, vs...))
+}
+
+// PriorityGT applies the GT predicate on the "priority" field.
+func PriorityGT(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldPriority, v))
+}
+
+// PriorityGTE applies the GTE predicate on the "priority" field.
+func PriorityGTE(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldPriority, v))
+}
+
+// PriorityLT applies the LT predicate on the "priority" field.
+func PriorityLT(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldPriority, v))
+}
+
+// PriorityLTE applies the LTE predicate on the "priority" field.
+func PriorityLTE(v int) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldPriority, v))
+}
+
+// SubStatusEQ applies the EQ predicate on the "sub_status" field.
+func SubStatusEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldSubStatus, v))
+}
+
+// SubStatusNEQ applies the NEQ predicate on the "sub_status" field.
+func SubStatusNEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldSubStatus, v))
+}
+
+// SubStatusIn applies the In predicate on the "sub_status" field.
+func SubStatusIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldSubStatus, vs...))
+}
+
+// SubStatusNotIn applies the NotIn predicate on the "sub_status" field.
+func SubStatusNotIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldSubStatus, vs...))
+}
+
+// SubStatusGT applies the GT predicate on the "sub_status" field.
+func SubStatusGT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldSubStatus, v))
+}
+
+// SubStatusGTE applies the GTE predicate on the "sub_status" field.
+func SubStatusGTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldSubStatus, v))
+}
+
+// SubStatusLT applies the LT predicate on the "sub_status" field.
+func SubStatusLT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldSubStatus, v))
+}
+
+// SubStatusLTE applies the LTE predicate on the "sub_status" field.
+func SubStatusLTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldSubStatus, v))
+}
+
+// SubStatusContains applies the Contains predicate on the "sub_status" field.
+func SubStatusContains(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContains(FieldSubStatus, v))
+}
+
+// SubStatusHasPrefix applies the HasPrefix predicate on the "sub_status" field.
+func SubStatusHasPrefix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasPrefix(FieldSubStatus, v))
+}
+
+// SubStatusHasSuffix applies the HasSuffix predicate on the "sub_status" field.
+func SubStatusHasSuffix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasSuffix(FieldSubStatus, v))
+}
+
+// SubStatusEqualFold applies the EqualFold predicate on the "sub_status" field.
+func SubStatusEqualFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEqualFold(FieldSubStatus, v))
+}
+
+// SubStatusContainsFold applies the ContainsFold predicate on the "sub_status" field.
+func SubStatusContainsFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContainsFold(FieldSubStatus, v))
+}
+
+// PreviousIDEQ applies the EQ predicate on the "previous_id" field.
+func PreviousIDEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPreviousID, v))
+}
+
+// PreviousIDNEQ applies the NEQ predicate on the "previous_id" field.
+func PreviousIDNEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldPreviousID, v))
+}
+
+// PreviousIDIn applies the In predicate on the "previous_id" field.
+func PreviousIDIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldPreviousID, vs...))
+}
+
+// PreviousIDNotIn applies the NotIn predicate on the "previous_id" field.
+func PreviousIDNotIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldPreviousID, vs...))
+}
+
+// PreviousIDGT applies the GT predicate on the "previous_id" field.
+func PreviousIDGT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldPreviousID, v))
+}
+
+// PreviousIDGTE applies the GTE predicate on the "previous_id" field.
+func PreviousIDGTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldPreviousID, v))
+}
+
+// PreviousIDLT applies the LT predicate on the "previous_id" field.
+func PreviousIDLT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldPreviousID, v))
+}
+
+// PreviousIDLTE applies the LTE predicate on the "previous_id" field.
+func PreviousIDLTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldPreviousID, v))
+}
+
+// PreviousIDIsNil applies the IsNil predicate on the "previous_id" field.
+func PreviousIDIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldPreviousID))
+}
+
+// PreviousIDNotNil applies the NotNil predicate on the "previous_id" field.
+func PreviousIDNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldPreviousID))
+}
+
+// ChangedByIDEQ applies the EQ predicate on the "changed_by_id" field.
+func ChangedByIDEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldChangedByID, v))
+}
+
+// ChangedByIDNEQ applies the NEQ predicate on the "changed_by_id" field.
+func ChangedByIDNEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldChangedByID, v))
+}
+
+// ChangedByIDIn applies the In predicate on the "changed_by_id" field.
+func ChangedByIDIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldChangedByID, vs...))
+}
+
+// ChangedByIDNotIn applies the NotIn predicate on the "changed_by_id" field.
+func ChangedByIDNotIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldChangedByID, vs...))
+}
+
+// ChangedByIDGT applies the GT predicate on the "changed_by_id" field.
+func ChangedByIDGT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldChangedByID, v))
+}
+
+// ChangedByIDGTE applies the GTE predicate on the "changed_by_id" field.
+func ChangedByIDGTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldChangedByID, v))
+}
+
+// ChangedByIDLT applies the LT predicate on the "changed_by_id" field.
+func ChangedByIDLT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldChangedByID, v))
+}
+
+// ChangedByIDLTE applies the LTE predicate on the "changed_by_id" field.
+func ChangedByIDLTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldChangedByID, v))
+}
+
+// ChangedByIDIsNil applies the IsNil predicate on the "changed_by_id" field.
+func ChangedByIDIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldChangedByID))
+}
+
+// ChangedByIDNotNil applies the NotNil predicate on the "changed_by_id" field.
+func ChangedByIDNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldChangedByID))
+}
+
+// WaitingSinceEQ applies the EQ predicate on the "waiting_since" field.
+func WaitingSinceEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldWaitingSince, v))
+}
+
+// WaitingSinceNEQ applies the NEQ predicate on the "waiting_since" field.
+func WaitingSinceNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldWaitingSince, v))
+}
+
+// WaitingSinceIn applies the In predicate on the "waiting_since" field.
+func WaitingSinceIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldWaitingSince, vs...))
+}
+
+// WaitingSinceNotIn applies the NotIn predicate on the "waiting_since" field.
+func WaitingSinceNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldWaitingSince, vs...))
+}
+
+// WaitingSinceGT applies the GT predicate on the "waiting_since" field.
+func WaitingSinceGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldWaitingSince, v))
+}
+
+// WaitingSinceGTE applies the GTE predicate on the "waiting_since" field.
+func WaitingSinceGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldWaitingSince, v))
+}
+
+// WaitingSinceLT applies the LT predicate on the "waiting_since" field.
+func WaitingSinceLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldWaitingSince, v))
+}
+
+// WaitingSinceLTE applies the LTE predicate on the "waiting_since" field.
+func WaitingSinceLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldWaitingSince, v))
+}
+
+// WaitingSinceIsNil applies the IsNil predicate on the "waiting_since" field.
+func WaitingSinceIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldWaitingSince))
+}
+
+// WaitingSinceNotNil applies the NotNil predicate on the "waiting_since" field.
+func WaitingSinceNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldWaitingSince))
+}
+
+// FirstResponseAtEQ applies the EQ predicate on the "first_response_at" field.
+func FirstResponseAtEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldFirstResponseAt, v))
+}
+
+// FirstResponseAtNEQ applies the NEQ predicate on the "first_response_at" field.
+func FirstResponseAtNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldFirstResponseAt, v))
+}
+
+// FirstResponseAtIn applies the In predicate on the "first_response_at" field.
+func FirstResponseAtIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldFirstResponseAt, vs...))
+}
+
+// FirstResponseAtNotIn applies the NotIn predicate on the "first_response_at" field.
+func FirstResponseAtNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldFirstResponseAt, vs...))
+}
+
+// FirstResponseAtGT applies the GT predicate on the "first_response_at" field.
+func FirstResponseAtGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldFirstResponseAt, v))
+}
+
+// FirstResponseAtGTE applies the GTE predicate on the "first_response_at" field.
+func FirstResponseAtGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldFirstResponseAt, v))
+}
+
+// FirstResponseAtLT applies the LT predicate on the "first_response_at" field.
+func FirstResponseAtLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldFirstResponseAt, v))
+}
+
+// FirstResponseAtLTE applies the LTE predicate on the "first_response_at" field.
+func FirstResponseAtLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldFirstResponseAt, v))
+}
+
+// FirstResponseAtIsNil applies the IsNil predicate on the "first_response_at" field.
+func FirstResponseAtIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldFirstResponseAt))
+}
+
+// FirstResponseAtNotNil applies the NotNil predicate on the "first_response_at" field.
+func FirstResponseAtNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldFirstResponseAt))
+}
+
+// PausedAtEQ applies the EQ predicate on the "paused_at" field.
+func PausedAtEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPausedAt, v))
+}
+
+// PausedAtNEQ applies the NEQ predicate on the "paused_at" field.
+func PausedAtNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldPausedAt, v))
+}
+
+// PausedAtIn applies the In predicate on the "paused_at" field.
+func PausedAtIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldPausedAt, vs...))
+}
+
+// PausedAtNotIn applies the NotIn predicate on the "paused_at" field.
+func PausedAtNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldPausedAt, vs...))
+}
+
+// PausedAtGT applies the GT predicate on the "paused_at" field.
+func PausedAtGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldPausedAt, v))
+}
+
+// PausedAtGTE applies the GTE predicate on the "paused_at" field.
+func PausedAtGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldPausedAt, v))
+}
+
+// PausedAtLT applies the LT predicate on the "paused_at" field.
+func PausedAtLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldPausedAt, v))
+}
+
+// PausedAtLTE applies the LTE predicate on the "paused_at" field.
+func PausedAtLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldPausedAt, v))
+}
+
+// PausedAtIsNil applies the IsNil predicate on the "paused_at" field.
+func PausedAtIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldPausedAt))
+}
+
+// PausedAtNotNil applies the NotNil predicate on the "paused_at" field.
+func PausedAtNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldPausedAt))
+}
+
+// PausedUntilEQ applies the EQ predicate on the "paused_until" field.
+func PausedUntilEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPausedUntil, v))
+}
+
+// PausedUntilNEQ applies the NEQ predicate on the "paused_until" field.
+func PausedUntilNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldPausedUntil, v))
+}
+
+// PausedUntilIn applies the In predicate on the "paused_until" field.
+func PausedUntilIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldPausedUntil, vs...))
+}
+
+// PausedUntilNotIn applies the NotIn predicate on the "paused_until" field.
+func PausedUntilNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldPausedUntil, vs...))
+}
+
+// PausedUntilGT applies the GT predicate on the "paused_until" field.
+func PausedUntilGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldPausedUntil, v))
+}
+
+// PausedUntilGTE applies the GTE predicate on the "paused_until" field.
+func PausedUntilGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldPausedUntil, v))
+}
+
+// PausedUntilLT applies the LT predicate on the "paused_until" field.
+func PausedUntilLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldPausedUntil, v))
+}
+
+// PausedUntilLTE applies the LTE predicate on the "paused_until" field.
+func PausedUntilLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldPausedUntil, v))
+}
+
+// PausedUntilIsNil applies the IsNil predicate on the "paused_until" field.
+func PausedUntilIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldPausedUntil))
+}
+
+// PausedUntilNotNil applies the NotNil predicate on the "paused_until" field.
+func PausedUntilNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldPausedUntil))
+}
+
+// PauseReasonEQ applies the EQ predicate on the "pause_reason" field.
+func PauseReasonEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPauseReason, v))
+}
+
+// PauseReasonNEQ applies the NEQ predicate on the "pause_reason" field.
+func PauseReasonNEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldPauseReason, v))
+}
+
+// PauseReasonIn applies the In predicate on the "pause_reason" field.
+func PauseReasonIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldPauseReason, vs...))
+}
+
+// PauseReasonNotIn applies the NotIn predicate on the "pause_reason" field.
+func PauseReasonNotIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldPauseReason, vs...))
+}
+
+// PauseReasonGT applies the GT predicate on the "pause_reason" field.
+func PauseReasonGT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldPauseReason, v))
+}
+
+// PauseReasonGTE applies the GTE predicate on the "pause_reason" field.
+func PauseReasonGTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldPauseReason, v))
+}
+
+// PauseReasonLT applies the LT predicate on the "pause_reason" field.
+func PauseReasonLT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldPauseReason, v))
+}
+
+// PauseReasonLTE applies the LTE predicate on the "pause_reason" field.
+func PauseReasonLTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldPauseReason, v))
+}
+
+// PauseReasonContains applies the Contains predicate on the "pause_reason" field.
+func PauseReasonContains(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContains(FieldPauseReason, v))
+}
+
+// PauseReasonHasPrefix applies the HasPrefix predicate on the "pause_reason" field.
+func PauseReasonHasPrefix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasPrefix(FieldPauseReason, v))
+}
+
+// PauseReasonHasSuffix applies the HasSuffix predicate on the "pause_reason" field.
+func PauseReasonHasSuffix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasSuffix(FieldPauseReason, v))
+}
+
+// PauseReasonEqualFold applies the EqualFold predicate on the "pause_reason" field.
+func PauseReasonEqualFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEqualFold(FieldPauseReason, v))
+}
+
+// PauseReasonContainsFold applies the ContainsFold predicate on the "pause_reason" field.
+func PauseReasonContainsFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContainsFold(FieldPauseReason, v))
+}
+
+// PauseNoteEQ applies the EQ predicate on the "pause_note" field.
+func PauseNoteEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPauseNote, v))
+}
+
+// PauseNoteNEQ applies the NEQ predicate on the "pause_note" field.
+func PauseNoteNEQ(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldPauseNote, v))
+}
+
+// PauseNoteIn applies the In predicate on the "pause_note" field.
+func PauseNoteIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldPauseNote, vs...))
+}
+
+// PauseNoteNotIn applies the NotIn predicate on the "pause_note" field.
+func PauseNoteNotIn(vs ...string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldPauseNote, vs...))
+}
+
+// PauseNoteGT applies the GT predicate on the "pause_note" field.
+func PauseNoteGT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldPauseNote, v))
+}
+
+// PauseNoteGTE applies the GTE predicate on the "pause_note" field.
+func PauseNoteGTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldPauseNote, v))
+}
+
+// PauseNoteLT applies the LT predicate on the "pause_note" field.
+func PauseNoteLT(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldPauseNote, v))
+}
+
+// PauseNoteLTE applies the LTE predicate on the "pause_note" field.
+func PauseNoteLTE(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldPauseNote, v))
+}
+
+// PauseNoteContains applies the Contains predicate on the "pause_note" field.
+func PauseNoteContains(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContains(FieldPauseNote, v))
+}
+
+// PauseNoteHasPrefix applies the HasPrefix predicate on the "pause_note" field.
+func PauseNoteHasPrefix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasPrefix(FieldPauseNote, v))
+}
+
+// PauseNoteHasSuffix applies the HasSuffix predicate on the "pause_note" field.
+func PauseNoteHasSuffix(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldHasSuffix(FieldPauseNote, v))
+}
+
+// PauseNoteEqualFold applies the EqualFold predicate on the "pause_note" field.
+func PauseNoteEqualFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEqualFold(FieldPauseNote, v))
+}
+
+// PauseNoteContainsFold applies the ContainsFold predicate on the "pause_note" field.
+func PauseNoteContainsFold(v string) predicate.Interaction {
+	return predicate.Interaction(sql.FieldContainsFold(FieldPauseNote, v))
+}
+
+// PauseEndsWithMessageEQ applies the EQ predicate on the "pause_ends_with_message" field.
+func PauseEndsWithMessageEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldPauseEndsWithMessage, v))
+}
+
+// PauseEndsWithMessageNEQ applies the NEQ predicate on the "pause_ends_with_message" field.
+func PauseEndsWithMessageNEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldPauseEndsWithMessage, v))
+}
+
+// SolvedAtEQ applies the EQ predicate on the "solved_at" field.
+func SolvedAtEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldSolvedAt, v))
+}
+
+// SolvedAtNEQ applies the NEQ predicate on the "solved_at" field.
+func SolvedAtNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldSolvedAt, v))
+}
+
+// SolvedAtIn applies the In predicate on the "solved_at" field.
+func SolvedAtIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldSolvedAt, vs...))
+}
+
+// SolvedAtNotIn applies the NotIn predicate on the "solved_at" field.
+func SolvedAtNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldSolvedAt, vs...))
+}
+
+// SolvedAtGT applies the GT predicate on the "solved_at" field.
+func SolvedAtGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldSolvedAt, v))
+}
+
+// SolvedAtGTE applies the GTE predicate on the "solved_at" field.
+func SolvedAtGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldSolvedAt, v))
+}
+
+// SolvedAtLT applies the LT predicate on the "solved_at" field.
+func SolvedAtLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldSolvedAt, v))
+}
+
+// SolvedAtLTE applies the LTE predicate on the "solved_at" field.
+func SolvedAtLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldSolvedAt, v))
+}
+
+// SolvedAtIsNil applies the IsNil predicate on the "solved_at" field.
+func SolvedAtIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldSolvedAt))
+}
+
+// SolvedAtNotNil applies the NotNil predicate on the "solved_at" field.
+func SolvedAtNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldSolvedAt))
+}
+
 // ClosedAtEQ applies the EQ predicate on the "closed_at" field.
 func ClosedAtEQ(v time.Time) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldClosedAt, v))
@@ -863,6 +1638,36 @@ func ClosedAtIsNil() predicate.Interaction {
 // ClosedAtNotNil applies the NotNil predicate on the "closed_at" field.
 func ClosedAtNotNil() predicate.Interaction {
 	return predicate.Interaction(sql.FieldNotNull(FieldClosedAt))
+}
+
+// ClosedByEQ applies the EQ predicate on the "closed_by" field.
+func ClosedByEQ(v ClosedBy) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldClosedBy, v))
+}
+
+// ClosedByNEQ applies the NEQ predicate on the "closed_by" field.
+func ClosedByNEQ(v ClosedBy) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldClosedBy, v))
+}
+
+// ClosedByIn applies the In predicate on the "closed_by" field.
+func ClosedByIn(vs ...ClosedBy) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldClosedBy, vs...))
+}
+
+// ClosedByNotIn applies the NotIn predicate on the "closed_by" field.
+func ClosedByNotIn(vs ...ClosedBy) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldClosedBy, vs...))
+}
+
+// ClosedByIsNil applies the IsNil predicate on the "closed_by" field.
+func ClosedByIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldClosedBy))
+}
+
+// ClosedByNotNil applies the NotNil predicate on the "closed_by" field.
+func ClosedByNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldClosedBy))
 }
 
 // ClosedByIDEQ applies the EQ predicate on the "closed_by_id" field.
@@ -978,6 +1783,86 @@ func CloseReasonEqualFold(v string) predicate.Interaction {
 // CloseReasonContainsFold applies the ContainsFold predicate on the "close_reason" field.
 func CloseReasonContainsFold(v string) predicate.Interaction {
 	return predicate.Interaction(sql.FieldContainsFold(FieldCloseReason, v))
+}
+
+// ClosedWhilePausedEQ applies the EQ predicate on the "closed_while_paused" field.
+func ClosedWhilePausedEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldClosedWhilePaused, v))
+}
+
+// ClosedWhilePausedNEQ applies the NEQ predicate on the "closed_while_paused" field.
+func ClosedWhilePausedNEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldClosedWhilePaused, v))
+}
+
+// ManagedEQ applies the EQ predicate on the "managed" field.
+func ManagedEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldManaged, v))
+}
+
+// ManagedNEQ applies the NEQ predicate on the "managed" field.
+func ManagedNEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldManaged, v))
+}
+
+// ListedEQ applies the EQ predicate on the "listed" field.
+func ListedEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldListed, v))
+}
+
+// ListedNEQ applies the NEQ predicate on the "listed" field.
+func ListedNEQ(v bool) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldListed, v))
+}
+
+// ReopenedAtEQ applies the EQ predicate on the "reopened_at" field.
+func ReopenedAtEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldReopenedAt, v))
+}
+
+// ReopenedAtNEQ applies the NEQ predicate on the "reopened_at" field.
+func ReopenedAtNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldReopenedAt, v))
+}
+
+// ReopenedAtIn applies the In predicate on the "reopened_at" field.
+func ReopenedAtIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldReopenedAt, vs...))
+}
+
+// ReopenedAtNotIn applies the NotIn predicate on the "reopened_at" field.
+func ReopenedAtNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldReopenedAt, vs...))
+}
+
+// ReopenedAtGT applies the GT predicate on the "reopened_at" field.
+func ReopenedAtGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldReopenedAt, v))
+}
+
+// ReopenedAtGTE applies the GTE predicate on the "reopened_at" field.
+func ReopenedAtGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldReopenedAt, v))
+}
+
+// ReopenedAtLT applies the LT predicate on the "reopened_at" field.
+func ReopenedAtLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldReopenedAt, v))
+}
+
+// ReopenedAtLTE applies the LTE predicate on the "reopened_at" field.
+func ReopenedAtLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldReopenedAt, v))
+}
+
+// ReopenedAtIsNil applies the IsNil predicate on the "reopened_at" field.
+func ReopenedAtIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldReopenedAt))
+}
+
+// ReopenedAtNotNil applies the NotNil predicate on the "reopened_at" field.
+func ReopenedAtNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldReopenedAt))
 }
 
 // And groups predicates with the AND operator between them.

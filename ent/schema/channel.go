@@ -37,6 +37,7 @@ func (Channel) Fields() []ent.Field {
 		field.Text("fault").Default("").Comment("why the provider refuses the account; empty while it does not"),
 		field.Int("max_segments").Default(10),
 		field.Enum("on_unknown").Values("fail", "resend").Default("fail").Comment("what becomes of a submission whose outcome cannot be found out"),
+		field.Int("reopen_within_hours").Default(0).Comment("how long a closed conversation can be opened again; 0: what is written later begins a new one"),
 		field.Time("inbound_checked_at").Optional().Nillable().Comment("how far the provider's list of received messages was read"),
 		field.Time("due_at").Optional().Nillable().Comment("when it is read next; nil where the provider has none"),
 	}

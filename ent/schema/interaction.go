@@ -30,9 +30,32 @@ func (Interaction) Fields() []ent.Field {
 		field.Time("assigned_at").Optional().Nillable().Comment("since when it is the present assignee's"),
 		field.Text("preview").Default("").Comment("start of the last message"),
 		field.Time("last_message_at"),
+		field.Enum("last_message_direction").Values("inbound", "outbound").Optional().Nillable(),
+
+		field.Text("subject").Default(""),
+		field.Int("priority").Default(0).Comment("what is higher is answered first"),
+		field.Text("sub_status").Default("").Comment("a key of the tenant's list; empty for none"),
+		field.UUID("previous_id", uuid.UUID{}).Optional().Nillable().Immutable().Comment("the conversation with the same address before this one"),
+		field.UUID("changed_by_id", uuid.UUID{}).Optional().Nillable().Comment("the user or key that changed it last; nil while nobody has"),
+
+		field.Time("waiting_since").Optional().Nillable().Comment("since when the customer has no answer"),
+		field.Time("first_response_at").Optional().Nillable().Comment("when the customer was answered first"),
+
+		field.Time("paused_at").Optional().Nillable().Comment("nil while it is not paused"),
+		field.Time("paused_until").Optional().Nillable(),
+		field.Text("pause_reason").Default("").Comment("a key of the tenant's list, as it was then"),
+		field.Text("pause_note").Default(""),
+		field.Bool("pause_ends_with_message").Default(false).Comment("the customer's next message ends the pause"),
+
+		field.Time("solved_at").Optional().Nillable(),
 		field.Time("closed_at").Optional().Nillable(),
+		field.Enum("closed_by").Values("agent", "customer", "supervisor", "system", "survey").Optional().Nillable(),
 		field.UUID("closed_by_id", uuid.UUID{}).Optional().Nillable().Comment("nil while open, and where the system closed it"),
 		field.Text("close_reason").Default(""),
+		field.Bool("closed_while_paused").Default(false).Comment("by an agent who was on a pause"),
+		field.Bool("managed").Default(false).Comment("somebody of the tenant has dealt with it; closed without, it is missed"),
+		field.Bool("listed").Default(true).Comment("it stands in the list of whose it is: until it is closed, or until he hides what others have closed"),
+		field.Time("reopened_at").Optional().Nillable(),
 	}
 }
 

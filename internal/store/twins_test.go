@@ -208,6 +208,13 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"id": id.New(), "channel_id": channel, "kind": "inbound", "event_key": "SM1", "payload": row{}, "raw": `\x01`,
 		"state": "pending", "received_at": testkit.Start,
 	})
+	put("interaction_timers", row{
+		"id": id.New(), "interaction_id": interaction, "kind": "pause", "due_at": testkit.Start, "created_at": testkit.Start,
+	})
+	put("inbox_settings", row{
+		"pause_reasons": []string{}, "sub_statuses": []string{}, "close_solved_after_hours": 0, "waiting_alert_minutes": 0,
+		"version": 1, "updated_at": testkit.Start,
+	})
 	put("interaction_log", row{
 		"id": id.New(), "interaction_id": interaction, "kind": "started", "text": "Conversation started.", "actor_kind": "system",
 		"details": row{}, "created_at": testkit.Start,

@@ -52,13 +52,14 @@ func Handlers(c Config) map[jobs.Kind]jobs.Handler {
 		}
 	}
 	return map[jobs.Kind]jobs.Handler{
-		jobs.Messages:       in(c.Interactions.HandleDue),
-		jobs.ProviderEvents: in(whetherOrNot(c.Intake.HandleDue)),
-		jobs.Attachments:    in(whetherOrNot(c.Attachments.HandleDue)),
-		jobs.Channels:       in(whetherOrNot(c.Intake.HandleChannel)),
-		jobs.Mails:          in(whetherOrNot(c.Mail.HandleDue)),
-		jobs.TenantPurges:   in(whetherOrNot(c.Purge.HandleDue)),
-		jobs.RouteRequests:  in(whetherOrNot(c.Routing.HandleDue)),
+		jobs.Messages:          in(c.Interactions.HandleDue),
+		jobs.ProviderEvents:    in(whetherOrNot(c.Intake.HandleDue)),
+		jobs.Attachments:       in(whetherOrNot(c.Attachments.HandleDue)),
+		jobs.Channels:          in(whetherOrNot(c.Intake.HandleChannel)),
+		jobs.Mails:             in(whetherOrNot(c.Mail.HandleDue)),
+		jobs.TenantPurges:      in(whetherOrNot(c.Purge.HandleDue)),
+		jobs.RouteRequests:     in(whetherOrNot(c.Routing.HandleDue)),
+		jobs.InteractionTimers: in(whetherOrNot(c.Interactions.HandleTimer)),
 	}
 }
 

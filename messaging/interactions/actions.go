@@ -8,6 +8,8 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/user"
 	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // Expectation is what a caller believes of an interaction when he acts on it.
@@ -30,8 +32,32 @@ func (e Expectation) check(row *ent.Interaction) error {
 	return nil
 }
 
-// act changes one interaction in a transaction and returns it as it then is.
+// act changes one interaction in a transaction and returns it as it then is. If
+// anything has changed, it is noted who did it (INT-43).
 func (s *Service) act(ctx context.Context, c Caller, interactionID uuid.UUID, e Expectation, change func(context.Context, *ent.Interaction) error) (Interaction, error) {
+	return s.touch(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+		if err := change(ctx, row); err != nil {
+			return err
+		}
+		return s.changedBy(ctx, row)
+	})
+}
+
+// changedBy notes the present actor as the one who changed an interaction last,
+// if its row is not any more what it was. It is no change of its own.
+func (s *Service) changedBy(ctx context.Context, before *ent.Interaction) error {
+	sc, err := scope.From(ctx)
+	if err != nil || sc.Actor.ID == uuid.Nil {
+		return err
+	}
+	_, err = store.Exec(ctx, `UPDATE interactions SET changed_by_id = $1
+		WHERE tenant_id = $2 AND id = $3 AND version <> $4 AND changed_by_id IS DISTINCT FROM $1`,
+		sc.Actor.ID, sc.TenantID, before.ID, before.Version)
+	return err
+}
+
+// touch is act for what is no change of the conversation itself, as reading it.
+func (s *Service) touch(ctx context.Context, c Caller, interactionID uuid.UUID, e Expectation, change func(context.Context, *ent.Interaction) error) (Interaction, error) {
 	var out Interaction
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		row, err := s.lock(ctx, c, interactionID)
@@ -74,32 +100,4 @@ func (s *Service) Assign(ctx context.Context, c Caller, interactionID, userID uu
 		_, err = s.give(ctx, row, &userID, how, "")
 		return err
 	})
-}
-
-// Close ends an interaction: it leaves the messages view and stays in the
-// history. What the customer writes later begins a new one. Faults:
-// CodeNotFound, CodeStale, CodeWrongState for a closed one.
-func (s *Service) Close(ctx context.Context, c Caller, interactionID uuid.UUID, reason string, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
-		return s.close(ctx, row, &c.UserID, reason)
-	})
-}
-
-// close ends a locked interaction; by is nil where the system does it.
-func (s *Service) close(ctx context.Context, row *ent.Interaction, by *uuid.UUID, reason string) error {
-	next, ok := Next(row.Status, ClosedBy)
-	if !ok {
-		return wrongState(row.Status)
-	}
-	err := row.Update().SetStatus(next).SetClosedAt(s.store.Now()).SetNillableClosedByID(by).SetCloseReason(reason).Exec(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.recordClose(ctx, row, by != nil, reason); err != nil {
-		return err
-	}
-	if err := s.moved(ctx, row.QueueID, row.AssigneeID); err != nil {
-		return err
-	}
-	return s.events.Publish(ctx, "interaction.closed", "interaction", row.ID, map[string]any{"reason": reason})
 }

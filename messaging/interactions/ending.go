@@ -32,7 +32,9 @@ func (s *Service) EndOn(ctx context.Context, channelID uuid.UUID, reason string)
 	now := s.store.Now()
 	closed, err := idsFrom(ctx, `
 		UPDATE interactions
-		SET status = 'closed', closed_at = $1, closed_by_id = NULL, close_reason = $2, updated_at = $1, version = version + 1
+		SET status = 'closed', closed_at = $1, closed_by = 'system', closed_by_id = NULL, close_reason = $2,
+		    listed = assignee_id IS NOT NULL, sub_status = '', waiting_since = NULL, paused_at = NULL, paused_until = NULL,
+		    pause_reason = '', pause_note = '', pause_ends_with_message = false, updated_at = $1, version = version + 1
 		WHERE tenant_id = $3 AND channel_id = $4 AND status <> 'closed'
 		RETURNING id`, now, reason, sc.TenantID, channelID)
 	if err != nil {

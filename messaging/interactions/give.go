@@ -78,10 +78,20 @@ func (h Handover) sentence(actor, from, to string) string {
 
 // give is the one way in which a locked interaction gets another assignee, or
 // none, in the running transaction: with the time, the participants, the log
-// and the event. It returns the row as it then is.
+// and the event. It returns the row as it then is, which is open where it has
+// somebody now (INT-14), and waits where it has nobody. Faults: CodeWrongState
+// for one that is solved or closed.
 func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID, how Handover, comment string) (*ent.Interaction, error) {
 	from := row.AssigneeID
-	update := row.Update()
+	action := GivenTo
+	if to == nil {
+		action = GivenBack
+	}
+	next, ok := Next(row.Status, action)
+	if !ok {
+		return nil, wrongState(row.Status)
+	}
+	update := row.Update().SetStatus(next)
 	if to == nil {
 		update.ClearAssigneeID().ClearAssignedAt()
 	} else {

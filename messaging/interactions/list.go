@@ -20,7 +20,13 @@ import (
 type Filter struct {
 	// Active leaves out what is closed: the messages view. Without it the list
 	// is the full history.
-	Active     bool
+	Active bool
+	// Closed leaves out all that is not; Missed all but what was closed before
+	// anybody has dealt with it.
+	Closed, Missed bool
+	// ListOf keeps to the list of a user's own: what is his and not closed, and
+	// what others have closed until he hides it.
+	ListOf     uuid.UUID
 	Statuses   []Status
 	ChannelIDs []uuid.UUID
 	ContactID  uuid.UUID
@@ -77,6 +83,15 @@ func (f Filter) conditions() []predicate.Interaction {
 	var out []predicate.Interaction
 	if f.Active {
 		out = append(out, interaction.StatusNEQ(Closed))
+	}
+	if f.Closed || f.Missed {
+		out = append(out, interaction.StatusEQ(Closed))
+	}
+	if f.Missed {
+		out = append(out, interaction.Managed(false))
+	}
+	if f.ListOf != uuid.Nil {
+		out = append(out, interaction.AssigneeID(f.ListOf), interaction.Listed(true))
 	}
 	if len(f.Statuses) > 0 {
 		out = append(out, interaction.StatusIn(f.Statuses...))

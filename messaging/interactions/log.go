@@ -26,6 +26,15 @@ const (
 	LogStarted LogKind = "started"
 	LogQueued  LogKind = "queued"
 	LogClosed  LogKind = "closed"
+
+	LogStatus      LogKind = "status_changed"
+	LogPaused      LogKind = "paused"
+	LogUnpaused    LogKind = "unpaused"
+	LogReopened    LogKind = "reopened"
+	LogSubject     LogKind = "subject_changed"
+	LogPriority    LogKind = "priority_changed"
+	LogSubStatus   LogKind = "sub_status_changed"
+	LogWaitingLong LogKind = "waiting_long"
 )
 
 // LogEntry is one thing that happened to an interaction.
@@ -50,6 +59,8 @@ type LogDetails struct {
 	To   string `json:"to,omitempty"`
 	// Comment is what somebody said about it.
 	Comment string `json:"comment,omitempty"`
+	// Until is when it ends.
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // enter writes down what happened to an interaction, in the running
@@ -190,17 +201,22 @@ func (s *Service) recordQueued(ctx context.Context, row *ent.Interaction) error 
 }
 
 // recordClose says that a conversation was closed, by whom, and in which queue.
-func (s *Service) recordClose(ctx context.Context, row *ent.Interaction, byPerson bool, reason string) error {
+func (s *Service) recordClose(ctx context.Context, row *ent.Interaction, end ending) error {
 	name, err := s.queueName(ctx, row.QueueID)
 	if err != nil {
 		return err
 	}
 	text := "Conversation closed"
-	if byPerson {
+	switch {
+	case end.party == ClosedByCustomer:
+		text += " by the customer"
+	case end.party == ClosedBySurvey:
+		text += " after the survey"
+	case end.by != nil:
 		text += " by " + actorName(ctx)
 	}
 	if name != "" {
 		text += " in queue " + name
 	}
-	return s.enter(ctx, row.ID, LogClosed, text+".", LogDetails{QueueID: row.QueueID, FromUserID: row.AssigneeID, Comment: reason})
+	return s.enter(ctx, row.ID, LogClosed, text+".", LogDetails{QueueID: row.QueueID, FromUserID: row.AssigneeID, To: string(end.party), Comment: end.reason})
 }

@@ -26,7 +26,7 @@ type marker struct {
 // interaction waits for an answer stays as it is (decisions C-17). Faults:
 // CodeNotFound, also for the message, CodeStale, CodeWrongState.
 func (s *Service) MarkRead(ctx context.Context, c Caller, interactionID uuid.UUID, upTo *uuid.UUID, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+	return s.touch(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
 		to, err := s.markerAt(ctx, row, upTo)
 		if err != nil {
 			return err
@@ -108,7 +108,7 @@ func (s *Service) readByWriting(ctx context.Context, row *ent.Interaction, messa
 // seen. Faults: CodeNotFound, also for the message, CodeStale, CodeConflict where
 // the customer has written nothing.
 func (s *Service) MarkUnread(ctx context.Context, c Caller, interactionID uuid.UUID, from *uuid.UUID, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+	return s.touch(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
 		to, err := s.markerBefore(ctx, row, from)
 		if err != nil {
 			return err

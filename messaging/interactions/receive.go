@@ -3,6 +3,7 @@ package interactions
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -47,11 +48,21 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 	if err := s.attachments.Expect(ctx, row.ID, mediaURLs(in)); err != nil {
 		return err
 	}
+	if err := s.heard(ctx, conversation, row); err != nil {
+		return err
+	}
+	return s.publishMessage(ctx, "message.received", row)
+}
+
+// heard notes a customer's message on its conversation. The first one without an
+// answer begins the waiting; the message ends a pause whose reason says so.
+func (s *Service) heard(ctx context.Context, conversation *ent.Interaction, row *ent.Message) error {
 	next, ok := Next(conversation.Status, Received)
 	if !ok {
 		return wrongState(conversation.Status)
 	}
-	update := conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).AddInbound(1).SetLastMessageAt(row.CreatedAt)
+	update := conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).AddInbound(1).
+		SetLastMessageAt(row.CreatedAt).SetLastMessageDirection(interaction.LastMessageDirectionInbound)
 	overtaken, err := s.store.Ent(ctx).Message.Query().
 		Where(message.InteractionID(conversation.ID), message.IDGT(row.ID)).Exist(ctx)
 	if err != nil {
@@ -60,31 +71,54 @@ func (s *Service) Receive(ctx context.Context, messageID, channelID uuid.UUID, i
 	if !overtaken {
 		update.SetPreview(preview(row.Body))
 	}
+	wakes := conversation.PausedAt != nil && conversation.PauseEndsWithMessage
+	if wakes {
+		update = unpaused(update)
+	}
+	if conversation.WaitingSince == nil {
+		update.SetWaitingSince(row.CreatedAt)
+	}
 	if err := update.Exec(ctx); err != nil {
 		return err
 	}
-	return s.publishMessage(ctx, "message.received", row)
+	if wakes {
+		if err := s.recordUnpause(ctx, conversation, "by_message", "Pause ended by the customer's message."); err != nil {
+			return err
+		}
+	}
+	if conversation.WaitingSince == nil {
+		return s.watchWaiting(ctx, conversation, row.CreatedAt)
+	}
+	return nil
 }
 
-// receivingConversation is the conversation that an inbound message joins: the
-// one that is not closed, or a new one, brought to where it belongs.
+// watchWaiting sets the timer that tells when a customer has waited for long,
+// where the tenant wants to know.
+func (s *Service) watchWaiting(ctx context.Context, conversation *ent.Interaction, since time.Time) error {
+	settings, err := s.settings(ctx)
+	if err != nil || settings.WaitingAlertMinutes == 0 {
+		return err
+	}
+	return s.setTimer(ctx, conversation, timerWaiting, since.Add(time.Duration(settings.WaitingAlertMinutes)*time.Minute))
+}
+
+// receivingConversation is the conversation that an inbound message joins,
+// brought to where it belongs: the one that is not closed, the last one where
+// the message opens it again, or a new one.
 func (s *Service) receivingConversation(ctx context.Context, through channels.Channel, address string) (*ent.Interaction, error) {
-	row, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.ChannelID(through.ID),
-		interaction.Address(address), interaction.StatusEQ(Solved)).ForUpdate().Only(ctx)
-	if err == nil {
-		if err := s.close(ctx, row, nil, solvedReason); err != nil {
-			return nil, err
-		}
-	} else if !ent.IsNotFound(err) {
+	row, err := s.joined(ctx, through, address)
+	if err != nil {
 		return nil, err
 	}
 	contactID, err := s.contacts.ForSender(ctx, through.ID, through.ContactListID, address)
 	if err != nil {
 		return nil, err
 	}
-	row, opened, err := s.conversation(ctx, through.ID, contactID, address)
-	if err != nil {
-		return nil, err
+	opened := row == nil
+	if opened {
+		if row, err = s.open(ctx, through.ID, contactID, address); err != nil {
+			return nil, err
+		}
 	}
 	before := row.QueueID
 	if row, err = s.route(ctx, through, row); err != nil {
@@ -97,6 +131,26 @@ func (s *Service) receivingConversation(ctx context.Context, through channels.Ch
 		return row, s.recordQueued(ctx, row)
 	}
 	return row, nil
+}
+
+// joined is the conversation that is there for a customer's message; nil where
+// the message begins a new one. What was solved is not revived: it is closed.
+func (s *Service) joined(ctx context.Context, through channels.Channel, address string) (*ent.Interaction, error) {
+	row, err := s.present(ctx, through.ID, address)
+	if err != nil {
+		return nil, err
+	}
+	if row != nil && row.Status == Solved {
+		return nil, s.close(ctx, row, bySystem(solvedReason))
+	}
+	if row != nil {
+		return row, nil
+	}
+	last, err := s.last(ctx, through.ID, address)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	return s.revived(ctx, through, last)
 }
 
 func (s *Service) insertInbound(ctx context.Context, messageID uuid.UUID, through channels.Channel, conversation *ent.Interaction, in provider.Inbound, recovered bool) (*ent.Message, error) {

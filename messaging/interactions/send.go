@@ -329,18 +329,55 @@ func (s *Service) conversation(ctx context.Context, channelID, contactID uuid.UU
 	if err := lockPair(ctx, channelID, address); err != nil {
 		return nil, false, err
 	}
-	row, err = s.store.Ent(ctx).Interaction.Query().
-		Where(interaction.ChannelID(channelID), interaction.Address(address), interaction.StatusNEQ(Closed)).
-		ForUpdate().Only(ctx)
-	if err == nil || !ent.IsNotFound(err) {
+	row, err = s.present(ctx, channelID, address)
+	if err != nil || row != nil {
 		return row, false, err
 	}
-	row, err = s.store.Ent(ctx).Interaction.Create().SetChannelID(channelID).SetContactID(contactID).
-		SetAddress(address).SetStatus(Open).SetNeedsReply(false).SetLastMessageAt(s.store.Now()).Save(ctx)
-	if err != nil {
-		return nil, false, err
+	row, err = s.open(ctx, channelID, contactID, address)
+	return row, err == nil, err
+}
+
+// present is the conversation with an address that is not closed, locked; nil
+// where there is none. The pair is locked.
+func (s *Service) present(ctx context.Context, channelID uuid.UUID, address string) (*ent.Interaction, error) {
+	row, err := s.store.Ent(ctx).Interaction.Query().
+		Where(interaction.ChannelID(channelID), interaction.Address(address), interaction.StatusNEQ(Closed)).
+		ForUpdate().Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, nil
 	}
-	return row, true, s.events.Publish(ctx, "interaction.opened", "interaction", row.ID, map[string]any{"channel_id": channelID})
+	return row, err
+}
+
+// last is the youngest conversation with an address, locked; nil where there is
+// none. The pair is locked.
+func (s *Service) last(ctx context.Context, channelID uuid.UUID, address string) (*ent.Interaction, error) {
+	row, err := s.store.Ent(ctx).Interaction.Query().
+		Where(interaction.ChannelID(channelID), interaction.Address(address)).
+		Order(ent.Desc(interaction.FieldID)).ForUpdate().First(ctx)
+	if ent.IsNotFound(err) {
+		return nil, nil
+	}
+	return row, err
+}
+
+// open begins a conversation, which knows the one before it. The pair is locked.
+func (s *Service) open(ctx context.Context, channelID, contactID uuid.UUID, address string) (*ent.Interaction, error) {
+	last, err := s.last(ctx, channelID, address)
+	if err != nil {
+		return nil, err
+	}
+	create := s.store.Ent(ctx).Interaction.Create().SetChannelID(channelID).SetContactID(contactID).
+		SetAddress(address).SetStatus(Open).SetNeedsReply(false).SetLastMessageAt(s.store.Now())
+	if last != nil {
+		create.SetPreviousID(last.ID)
+	}
+	row, err := create.Save(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return row, s.events.Publish(ctx, "interaction.opened", "interaction", row.ID,
+		map[string]any{"channel_id": channelID, "previous_id": row.PreviousID})
 }
 
 // begun is conversation for somebody of the tenant who writes first.
@@ -385,9 +422,7 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	if err != nil {
 		return Message{}, err
 	}
-	err = conversation.Update().SetStatus(next).SetNeedsReply(false).
-		SetPreview(preview(d.Body)).SetLastMessageAt(row.CreatedAt).Exec(ctx)
-	if err != nil {
+	if err := said(conversation, next, row).Exec(ctx); err != nil {
 		return Message{}, err
 	}
 	if err := s.readByWriting(ctx, conversation, row.ID); err != nil {
@@ -408,6 +443,21 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	out := messageView(row)
 	out.Attachments = pictures
 	return out, nil
+}
+
+// said notes a message of the tenant's on its conversation: somebody deals with
+// it, and the customer does not wait any more.
+func said(conversation *ent.Interaction, next Status, row *ent.Message) *ent.InteractionUpdateOne {
+	update := conversation.Update().SetStatus(next).SetNeedsReply(false).SetPreview(preview(row.Body)).
+		SetLastMessageAt(row.CreatedAt).SetLastMessageDirection(interaction.LastMessageDirectionOutbound).
+		SetManaged(true).ClearWaitingSince()
+	if conversation.NeedsReply && conversation.FirstResponseAt == nil {
+		update.SetFirstResponseAt(row.CreatedAt)
+	}
+	if row.SenderID != nil {
+		update.SetChangedByID(*row.SenderID)
+	}
+	return update
 }
 
 // checkDraft refuses what the channel could not carry, before the provider

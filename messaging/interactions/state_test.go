@@ -14,10 +14,18 @@ const conversations = `
 	         waiting_agent  open           waiting_customer  solved  closed
 	receive  waiting_agent  waiting_agent  waiting_agent     -       -
 	reply    open           open           waiting_customer  -       -
+	assign   open           open           waiting_customer  -       -
+	release  waiting_agent  waiting_agent  waiting_customer  -       -
+	wait     waiting_customer  waiting_customer  -           -       -
+	resume   open           -              open              -       -
+	pause    waiting_agent  open           waiting_customer  -       -
+	unpause  waiting_agent  open           waiting_customer  -       -
+	solve    solved         solved         solved            -       -
 	close    closed         closed         closed            closed  -
+	reopen   -              -              -                 -       open
 `
 
-// Covers: INT-01 INT-02
+// Covers: INT-01 INT-02 INT-13 INT-17
 func TestEveryPairOfStatusAndAction(t *testing.T) {
 	t.Parallel()
 	table := read(t, conversations)

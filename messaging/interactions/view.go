@@ -27,13 +27,48 @@ type Interaction struct {
 	QueueID       *uuid.UUID
 	Preview       string
 	LastMessageAt time.Time
-	ClosedAt      *time.Time
-	ClosedByID    *uuid.UUID
-	CloseReason   string
-	inbound       int
+	// LastMessageDirection is empty while there is none.
+	LastMessageDirection string
+
+	Subject   string
+	Priority  Priority
+	SubStatus string
+	// PreviousID is the conversation with the same address before this one.
+	PreviousID *uuid.UUID
+	// ChangedByID is the user or key that changed it last.
+	ChangedByID *uuid.UUID
+
+	// OpenSince is when it began, or was opened again; nil when it is over.
+	OpenSince *time.Time
+	// WaitingSince is since when the customer has no answer.
+	WaitingSince    *time.Time
+	FirstResponseAt *time.Time
+
+	Pause *Pause
+
+	SolvedAt    *time.Time
+	ClosedAt    *time.Time
+	ClosedBy    Party
+	ClosedByID  *uuid.UUID
+	CloseReason string
+	// Missed is closed without that anybody has dealt with it.
+	Missed bool
+	// Listed stands in the list of whose it is.
+	Listed     bool
+	ReopenedAt *time.Time
+	inbound    int
 	// Extras is what stands in other tables, and is different for everybody who
 	// asks.
 	Extras
+}
+
+// Pause is how a conversation lies aside.
+type Pause struct {
+	Reason          string
+	Note            string
+	Since           time.Time
+	Until           *time.Time
+	EndsWithMessage bool
 }
 
 // Message is one unit of an interaction.
@@ -69,13 +104,33 @@ type Message struct {
 }
 
 func interactionView(row *ent.Interaction) Interaction {
-	return Interaction{
+	out := Interaction{
 		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
 		ChannelID: row.ChannelID, ContactID: row.ContactID, Address: row.Address, Status: row.Status,
 		NeedsReply: row.NeedsReply, Unseen: row.Unseen, AssigneeID: row.AssigneeID, QueueID: row.QueueID, Preview: row.Preview,
-		LastMessageAt: row.LastMessageAt, ClosedAt: row.ClosedAt, ClosedByID: row.ClosedByID, CloseReason: row.CloseReason,
+		LastMessageAt: row.LastMessageAt, Subject: row.Subject, Priority: Priority(row.Priority), SubStatus: row.SubStatus,
+		PreviousID: row.PreviousID, ChangedByID: row.ChangedByID,
+		WaitingSince: row.WaitingSince, FirstResponseAt: row.FirstResponseAt,
+		SolvedAt: row.SolvedAt, ClosedAt: row.ClosedAt, ClosedByID: row.ClosedByID, CloseReason: row.CloseReason,
+		Missed: row.Status == Closed && !row.Managed, Listed: row.Listed && row.AssigneeID != nil, ReopenedAt: row.ReopenedAt,
 		inbound: row.Inbound,
 	}
+	if row.LastMessageDirection != nil {
+		out.LastMessageDirection = string(*row.LastMessageDirection)
+	}
+	if row.ClosedBy != nil {
+		out.ClosedBy = *row.ClosedBy
+	}
+	if row.PausedAt != nil {
+		out.Pause = &Pause{row.PauseReason, row.PauseNote, *row.PausedAt, row.PausedUntil, row.PauseEndsWithMessage}
+	}
+	if row.Status != Solved && row.Status != Closed {
+		out.OpenSince = &row.CreatedAt
+		if row.ReopenedAt != nil {
+			out.OpenSince = row.ReopenedAt
+		}
+	}
+	return out
 }
 
 func messageView(row *ent.Message) Message {
