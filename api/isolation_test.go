@@ -101,6 +101,15 @@ var withIDs = map[string]asked{
 		body["contact_list_id"] = ids["contact_list_id"]
 		return body
 	}},
+	"listPhrases": {}, "getPhrase": {}, "deletePhrase": {},
+	"createPhrase": {body: func(ids map[string]string) apitest.Body {
+		body := newPhrase("Hours")
+		body["department_ids"], body["channel_ids"] = []string{ids["department_ids"]}, []string{ids["channel_ids"]}
+		return body
+	}},
+	"updatePhrase": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"scope": "department", "department_ids": []string{ids["department_ids"]}, "channel_ids": []string{ids["channel_ids"]}}
+	}},
 	"getContactList": {}, "updateContactList": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveContactList": {},
 	"listContacts": {},
 	"getContact":   {}, "getInteraction": {}, "markInteractionRead": {body: func(ids map[string]string) apitest.Body {
@@ -191,6 +200,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
+		"phrase_id": w.phrase(t, n), "department_ids": w.department(t, n),
 		"department_id": w.department(t, n), "attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
 		"actor_id": n.boss.UserID.String(), "object_id": n.user, "act_as_id": w.acting(t, n),
 		"parent_id": n.parent.ID.String(), "tenant_id": n.ID.String(),
@@ -387,6 +397,7 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 			p.Receive(t, line, sim.Inbound{From: number(n), Body: "STOP", SID: fmt.Sprintf("SM%030d", 100+n)})
 			twin.Admin.Post(t, twin.Path("/api-keys"), apitest.Body{"name": "Key", "permissions": []string{"channels:read"}}).Want(t, http.StatusCreated)
 		}
+		twin.Admin.Post(t, twin.Path("/phrases"), newPhrase("Hours")).Want(t, http.StatusCreated)
 		sent := twin.Admin.Post(t, twin.Path("/messages"), apitest.Body{
 			"channel_id": line.ChannelID, "to": number(1), "body": fmt.Sprintf("same words %d", i), "client_message_id": "order-1",
 		}).Want(t, http.StatusCreated)

@@ -155,6 +155,11 @@ func contactListOf(t *testing.T, w *world, _ *caller, n *node) map[string]string
 	return map[string]string{"list_id": w.contactList(t, n)}
 }
 
+func phraseOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return map[string]string{"phrase_id": w.phrase(t, n)}
+}
+
 func userOf(_ *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"user_id": n.user}
 }
@@ -417,6 +422,15 @@ var matrix = map[string]rule{
 	"startActAs": {below: "OR", body: sends(apitest.Body{"reason": "a reason that will do"})},
 	"listActAs":  {own: "ORT", below: "OR"},
 	"endActAs":   {own: "ORT", below: "OR", prepare: actingAt},
+
+	"listPhrases": {own: "O" + people, below: "OR"},
+	"createPhrase": {own: "ORTM", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any {
+		return newPhrase("Hours")
+	}},
+	"getPhrase":       {own: "O" + people, below: "OR", prepare: phraseOf},
+	"updatePhrase":    {own: "ORTM", below: "OR", prepare: phraseOf, body: sends(apitest.Body{"title": "Renamed"})},
+	"deletePhrase":    {own: "ORTM", below: "OR", prepare: phraseOf},
+	"getPlaceholders": {own: "O" + people, below: "OR"},
 
 	"listContacts": {own: people},
 	"getContact":   {own: people, prepare: interactionOf},

@@ -145,6 +145,16 @@ func (w *world) queue(t *testing.T, n *node) string {
 	return n.boss.Post(t, n.Path("/queues"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")
 }
 
+// newPhrase is a body of createPhrase for everybody.
+func newPhrase(title string) apitest.Body {
+	return apitest.Body{"title": title, "content": "Hello {{contact.first_name|there}}, we are open until six.", "language": "en"}
+}
+
+func (w *world) phrase(t *testing.T, n *node) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/phrases"), newPhrase("Hours")).Want(t, http.StatusCreated).String(t, "id")
+}
+
 func (w *world) contactList(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Post(t, n.Path("/contact-lists"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")

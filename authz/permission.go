@@ -52,6 +52,8 @@ const (
 	ActAsRead         Permission = "act_as:read"
 	ActAsStart        Permission = "act_as:start"
 	ActAsEnd          Permission = "act_as:end"
+	PhrasesRead       Permission = "phrases:read"
+	PhrasesWrite      Permission = "phrases:write"
 )
 
 // Content of one tenant. These hold in the caller's own tenant only.
@@ -108,6 +110,7 @@ var administrative = map[string]bool{
 	"dispositions": true,
 	"audit":        true,
 	"act_as":       true,
+	"phrases":      true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
@@ -132,6 +135,7 @@ func Permissions() []Permission {
 		DispositionsRead, DispositionsWrite,
 		AuditRead,
 		ActAsRead, ActAsStart, ActAsEnd,
+		PhrasesRead, PhrasesWrite,
 
 		ContactsRead,
 		ContactListsRead, ContactListsWrite,

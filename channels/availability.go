@@ -60,6 +60,12 @@ func (s *Service) GetFor(ctx context.Context, v Viewer, channelID uuid.UUID) (Ch
 	return out, err
 }
 
+// AvailableIDs are the channels that a viewer may choose, in the running
+// transaction; those that were released are not among them.
+func (s *Service) AvailableIDs(ctx context.Context, v Viewer) ([]uuid.UUID, error) {
+	return s.store.Ent(ctx).Channel.Query().Where(channel.StatusNEQ(channel.StatusReleased), v.available()).IDs(ctx)
+}
+
 // Availability says who may choose a channel for sending.
 type Availability struct {
 	// Restricted is false where everybody may who may send at all.

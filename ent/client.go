@@ -32,6 +32,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
@@ -82,6 +83,8 @@ type Client struct {
 	Number *NumberClient
 	// OptOut is the client for interacting with the OptOut builders.
 	OptOut *OptOutClient
+	// Phrase is the client for interacting with the Phrase builders.
+	Phrase *PhraseClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
 	// ResellerProfile is the client for interacting with the ResellerProfile builders.
@@ -124,6 +127,7 @@ func (c *Client) init() {
 	c.Message = NewMessageClient(c.config)
 	c.Number = NewNumberClient(c.config)
 	c.OptOut = NewOptOutClient(c.config)
+	c.Phrase = NewPhraseClient(c.config)
 	c.Queue = NewQueueClient(c.config)
 	c.ResellerProfile = NewResellerProfileClient(c.config)
 	c.SenderID = NewSenderIDClient(c.config)
@@ -240,6 +244,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Message:         NewMessageClient(cfg),
 		Number:          NewNumberClient(cfg),
 		OptOut:          NewOptOutClient(cfg),
+		Phrase:          NewPhraseClient(cfg),
 		Queue:           NewQueueClient(cfg),
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
@@ -283,6 +288,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Message:         NewMessageClient(cfg),
 		Number:          NewNumberClient(cfg),
 		OptOut:          NewOptOutClient(cfg),
+		Phrase:          NewPhraseClient(cfg),
 		Queue:           NewQueueClient(cfg),
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
@@ -321,8 +327,8 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
 		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
-		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Queue,
-		c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
+		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Phrase,
+		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -334,8 +340,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
 		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
-		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Queue,
-		c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
+		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Phrase,
+		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -378,6 +384,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Number.mutate(ctx, m)
 	case *OptOutMutation:
 		return c.OptOut.mutate(ctx, m)
+	case *PhraseMutation:
+		return c.Phrase.mutate(ctx, m)
 	case *QueueMutation:
 		return c.Queue.mutate(ctx, m)
 	case *ResellerProfileMutation:
@@ -2658,6 +2666,139 @@ func (c *OptOutClient) mutate(ctx context.Context, m *OptOutMutation) (Value, er
 	}
 }
 
+// PhraseClient is a client for the Phrase schema.
+type PhraseClient struct {
+	config
+}
+
+// NewPhraseClient returns a client for the Phrase from the given config.
+func NewPhraseClient(c config) *PhraseClient {
+	return &PhraseClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `phrase.Hooks(f(g(h())))`.
+func (c *PhraseClient) Use(hooks ...Hook) {
+	c.hooks.Phrase = append(c.hooks.Phrase, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `phrase.Intercept(f(g(h())))`.
+func (c *PhraseClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Phrase = append(c.inters.Phrase, interceptors...)
+}
+
+// Create returns a builder for creating a Phrase entity.
+func (c *PhraseClient) Create() *PhraseCreate {
+	mutation := newPhraseMutation(c.config, OpCreate)
+	return &PhraseCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Phrase entities.
+func (c *PhraseClient) CreateBulk(builders ...*PhraseCreate) *PhraseCreateBulk {
+	return &PhraseCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PhraseClient) MapCreateBulk(slice any, setFunc func(*PhraseCreate, int)) *PhraseCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PhraseCreateBulk{err: fmt.Errorf("calling to PhraseClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PhraseCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PhraseCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Phrase.
+func (c *PhraseClient) Update() *PhraseUpdate {
+	mutation := newPhraseMutation(c.config, OpUpdate)
+	return &PhraseUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PhraseClient) UpdateOne(_m *Phrase) *PhraseUpdateOne {
+	mutation := newPhraseMutation(c.config, OpUpdateOne, withPhrase(_m))
+	return &PhraseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PhraseClient) UpdateOneID(id uuid.UUID) *PhraseUpdateOne {
+	mutation := newPhraseMutation(c.config, OpUpdateOne, withPhraseID(id))
+	return &PhraseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Phrase.
+func (c *PhraseClient) Delete() *PhraseDelete {
+	mutation := newPhraseMutation(c.config, OpDelete)
+	return &PhraseDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PhraseClient) DeleteOne(_m *Phrase) *PhraseDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PhraseClient) DeleteOneID(id uuid.UUID) *PhraseDeleteOne {
+	builder := c.Delete().Where(phrase.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PhraseDeleteOne{builder}
+}
+
+// Query returns a query builder for Phrase.
+func (c *PhraseClient) Query() *PhraseQuery {
+	return &PhraseQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePhrase},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Phrase entity by its id.
+func (c *PhraseClient) Get(ctx context.Context, id uuid.UUID) (*Phrase, error) {
+	return c.Query().Where(phrase.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PhraseClient) GetX(ctx context.Context, id uuid.UUID) *Phrase {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *PhraseClient) Hooks() []Hook {
+	return c.hooks.Phrase
+}
+
+// Interceptors returns the client interceptors.
+func (c *PhraseClient) Interceptors() []Interceptor {
+	return c.inters.Phrase
+}
+
+func (c *PhraseClient) mutate(ctx context.Context, m *PhraseMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PhraseCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PhraseUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PhraseUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PhraseDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Phrase mutation op: %q", m.Op())
+	}
+}
+
 // QueueClient is a client for the Queue schema.
 type QueueClient struct {
 	config
@@ -3594,14 +3735,14 @@ type (
 	hooks struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
 		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
-		InternalNote, Message, Number, OptOut, Queue, ResellerProfile, SenderID,
-		Session, Tag, Tenant, User []ent.Hook
+		InternalNote, Message, Number, OptOut, Phrase, Queue, ResellerProfile,
+		SenderID, Session, Tag, Tenant, User []ent.Hook
 	}
 	inters struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
 		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
-		InternalNote, Message, Number, OptOut, Queue, ResellerProfile, SenderID,
-		Session, Tag, Tenant, User []ent.Interceptor
+		InternalNote, Message, Number, OptOut, Phrase, Queue, ResellerProfile,
+		SenderID, Session, Tag, Tenant, User []ent.Interceptor
 	}
 )
 

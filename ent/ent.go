@@ -29,6 +29,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
@@ -113,6 +114,7 @@ func checkColumn(t, c string) error {
 			message.Table:         message.ValidColumn,
 			number.Table:          number.ValidColumn,
 			optout.Table:          optout.ValidColumn,
+			phrase.Table:          phrase.ValidColumn,
 			queue.Table:           queue.ValidColumn,
 			resellerprofile.Table: resellerprofile.ValidColumn,
 			senderid.Table:        senderid.ValidColumn,

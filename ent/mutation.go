@@ -30,6 +30,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/resellerprofile"
@@ -66,6 +67,7 @@ const (
 	TypeMessage         = "Message"
 	TypeNumber          = "Number"
 	TypeOptOut          = "OptOut"
+	TypePhrase          = "Phrase"
 	TypeQueue           = "Queue"
 	TypeResellerProfile = "ResellerProfile"
 	TypeSenderID        = "SenderID"
@@ -20279,6 +20281,1166 @@ func (m *OptOutMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *OptOutMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown OptOut edge %s", name)
+}
+
+// PhraseMutation represents an operation that mutates the Phrase nodes in the graph.
+type PhraseMutation struct {
+	config
+	op                  Op
+	typ                 string
+	id                  *uuid.UUID
+	created_at          *time.Time
+	updated_at          *time.Time
+	version             *int
+	addversion          *int
+	tenant_id           *uuid.UUID
+	title               *string
+	title_folded        *string
+	content             *string
+	content_folded      *string
+	language            *phrase.Language
+	scope               *phrase.Scope
+	channel_kinds       *[]string
+	appendchannel_kinds []string
+	uses                *int64
+	adduses             *int64
+	last_used_at        *time.Time
+	archived_at         *time.Time
+	clearedFields       map[string]struct{}
+	done                bool
+	oldValue            func(context.Context) (*Phrase, error)
+	predicates          []predicate.Phrase
+}
+
+var _ ent.Mutation = (*PhraseMutation)(nil)
+
+// phraseOption allows management of the mutation configuration using functional options.
+type phraseOption func(*PhraseMutation)
+
+// newPhraseMutation creates new mutation for the Phrase entity.
+func newPhraseMutation(c config, op Op, opts ...phraseOption) *PhraseMutation {
+	m := &PhraseMutation{
+		config:        c,
+		op:            op,
+		typ:           TypePhrase,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withPhraseID sets the ID field of the mutation.
+func withPhraseID(id uuid.UUID) phraseOption {
+	return func(m *PhraseMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Phrase
+		)
+		m.oldValue = func(ctx context.Context) (*Phrase, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Phrase.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withPhrase sets the old Phrase of the mutation.
+func withPhrase(node *Phrase) phraseOption {
+	return func(m *PhraseMutation) {
+		m.oldValue = func(context.Context) (*Phrase, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m PhraseMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m PhraseMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Phrase entities.
+func (m *PhraseMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *PhraseMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *PhraseMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Phrase.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *PhraseMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *PhraseMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *PhraseMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *PhraseMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *PhraseMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *PhraseMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *PhraseMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *PhraseMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *PhraseMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *PhraseMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *PhraseMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *PhraseMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *PhraseMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *PhraseMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetTitle sets the "title" field.
+func (m *PhraseMutation) SetTitle(s string) {
+	m.title = &s
+}
+
+// Title returns the value of the "title" field in the mutation.
+func (m *PhraseMutation) Title() (r string, exists bool) {
+	v := m.title
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTitle returns the old "title" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldTitle(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTitle is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTitle requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTitle: %w", err)
+	}
+	return oldValue.Title, nil
+}
+
+// ResetTitle resets all changes to the "title" field.
+func (m *PhraseMutation) ResetTitle() {
+	m.title = nil
+}
+
+// SetTitleFolded sets the "title_folded" field.
+func (m *PhraseMutation) SetTitleFolded(s string) {
+	m.title_folded = &s
+}
+
+// TitleFolded returns the value of the "title_folded" field in the mutation.
+func (m *PhraseMutation) TitleFolded() (r string, exists bool) {
+	v := m.title_folded
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTitleFolded returns the old "title_folded" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldTitleFolded(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTitleFolded is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTitleFolded requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTitleFolded: %w", err)
+	}
+	return oldValue.TitleFolded, nil
+}
+
+// ResetTitleFolded resets all changes to the "title_folded" field.
+func (m *PhraseMutation) ResetTitleFolded() {
+	m.title_folded = nil
+}
+
+// SetContent sets the "content" field.
+func (m *PhraseMutation) SetContent(s string) {
+	m.content = &s
+}
+
+// Content returns the value of the "content" field in the mutation.
+func (m *PhraseMutation) Content() (r string, exists bool) {
+	v := m.content
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContent returns the old "content" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldContent(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContent: %w", err)
+	}
+	return oldValue.Content, nil
+}
+
+// ResetContent resets all changes to the "content" field.
+func (m *PhraseMutation) ResetContent() {
+	m.content = nil
+}
+
+// SetContentFolded sets the "content_folded" field.
+func (m *PhraseMutation) SetContentFolded(s string) {
+	m.content_folded = &s
+}
+
+// ContentFolded returns the value of the "content_folded" field in the mutation.
+func (m *PhraseMutation) ContentFolded() (r string, exists bool) {
+	v := m.content_folded
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContentFolded returns the old "content_folded" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldContentFolded(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContentFolded is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContentFolded requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContentFolded: %w", err)
+	}
+	return oldValue.ContentFolded, nil
+}
+
+// ResetContentFolded resets all changes to the "content_folded" field.
+func (m *PhraseMutation) ResetContentFolded() {
+	m.content_folded = nil
+}
+
+// SetLanguage sets the "language" field.
+func (m *PhraseMutation) SetLanguage(ph phrase.Language) {
+	m.language = &ph
+}
+
+// Language returns the value of the "language" field in the mutation.
+func (m *PhraseMutation) Language() (r phrase.Language, exists bool) {
+	v := m.language
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLanguage returns the old "language" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldLanguage(ctx context.Context) (v phrase.Language, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLanguage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLanguage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLanguage: %w", err)
+	}
+	return oldValue.Language, nil
+}
+
+// ResetLanguage resets all changes to the "language" field.
+func (m *PhraseMutation) ResetLanguage() {
+	m.language = nil
+}
+
+// SetScope sets the "scope" field.
+func (m *PhraseMutation) SetScope(ph phrase.Scope) {
+	m.scope = &ph
+}
+
+// Scope returns the value of the "scope" field in the mutation.
+func (m *PhraseMutation) Scope() (r phrase.Scope, exists bool) {
+	v := m.scope
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldScope returns the old "scope" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldScope(ctx context.Context) (v phrase.Scope, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldScope is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldScope requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldScope: %w", err)
+	}
+	return oldValue.Scope, nil
+}
+
+// ResetScope resets all changes to the "scope" field.
+func (m *PhraseMutation) ResetScope() {
+	m.scope = nil
+}
+
+// SetChannelKinds sets the "channel_kinds" field.
+func (m *PhraseMutation) SetChannelKinds(s []string) {
+	m.channel_kinds = &s
+	m.appendchannel_kinds = nil
+}
+
+// ChannelKinds returns the value of the "channel_kinds" field in the mutation.
+func (m *PhraseMutation) ChannelKinds() (r []string, exists bool) {
+	v := m.channel_kinds
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChannelKinds returns the old "channel_kinds" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldChannelKinds(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChannelKinds is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChannelKinds requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChannelKinds: %w", err)
+	}
+	return oldValue.ChannelKinds, nil
+}
+
+// AppendChannelKinds adds s to the "channel_kinds" field.
+func (m *PhraseMutation) AppendChannelKinds(s []string) {
+	m.appendchannel_kinds = append(m.appendchannel_kinds, s...)
+}
+
+// AppendedChannelKinds returns the list of values that were appended to the "channel_kinds" field in this mutation.
+func (m *PhraseMutation) AppendedChannelKinds() ([]string, bool) {
+	if len(m.appendchannel_kinds) == 0 {
+		return nil, false
+	}
+	return m.appendchannel_kinds, true
+}
+
+// ResetChannelKinds resets all changes to the "channel_kinds" field.
+func (m *PhraseMutation) ResetChannelKinds() {
+	m.channel_kinds = nil
+	m.appendchannel_kinds = nil
+}
+
+// SetUses sets the "uses" field.
+func (m *PhraseMutation) SetUses(i int64) {
+	m.uses = &i
+	m.adduses = nil
+}
+
+// Uses returns the value of the "uses" field in the mutation.
+func (m *PhraseMutation) Uses() (r int64, exists bool) {
+	v := m.uses
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUses returns the old "uses" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldUses(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUses is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUses requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUses: %w", err)
+	}
+	return oldValue.Uses, nil
+}
+
+// AddUses adds i to the "uses" field.
+func (m *PhraseMutation) AddUses(i int64) {
+	if m.adduses != nil {
+		*m.adduses += i
+	} else {
+		m.adduses = &i
+	}
+}
+
+// AddedUses returns the value that was added to the "uses" field in this mutation.
+func (m *PhraseMutation) AddedUses() (r int64, exists bool) {
+	v := m.adduses
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUses resets all changes to the "uses" field.
+func (m *PhraseMutation) ResetUses() {
+	m.uses = nil
+	m.adduses = nil
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (m *PhraseMutation) SetLastUsedAt(t time.Time) {
+	m.last_used_at = &t
+}
+
+// LastUsedAt returns the value of the "last_used_at" field in the mutation.
+func (m *PhraseMutation) LastUsedAt() (r time.Time, exists bool) {
+	v := m.last_used_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastUsedAt returns the old "last_used_at" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldLastUsedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastUsedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastUsedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastUsedAt: %w", err)
+	}
+	return oldValue.LastUsedAt, nil
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (m *PhraseMutation) ClearLastUsedAt() {
+	m.last_used_at = nil
+	m.clearedFields[phrase.FieldLastUsedAt] = struct{}{}
+}
+
+// LastUsedAtCleared returns if the "last_used_at" field was cleared in this mutation.
+func (m *PhraseMutation) LastUsedAtCleared() bool {
+	_, ok := m.clearedFields[phrase.FieldLastUsedAt]
+	return ok
+}
+
+// ResetLastUsedAt resets all changes to the "last_used_at" field.
+func (m *PhraseMutation) ResetLastUsedAt() {
+	m.last_used_at = nil
+	delete(m.clearedFields, phrase.FieldLastUsedAt)
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (m *PhraseMutation) SetArchivedAt(t time.Time) {
+	m.archived_at = &t
+}
+
+// ArchivedAt returns the value of the "archived_at" field in the mutation.
+func (m *PhraseMutation) ArchivedAt() (r time.Time, exists bool) {
+	v := m.archived_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchivedAt returns the old "archived_at" field's value of the Phrase entity.
+// If the Phrase object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PhraseMutation) OldArchivedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchivedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchivedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchivedAt: %w", err)
+	}
+	return oldValue.ArchivedAt, nil
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (m *PhraseMutation) ClearArchivedAt() {
+	m.archived_at = nil
+	m.clearedFields[phrase.FieldArchivedAt] = struct{}{}
+}
+
+// ArchivedAtCleared returns if the "archived_at" field was cleared in this mutation.
+func (m *PhraseMutation) ArchivedAtCleared() bool {
+	_, ok := m.clearedFields[phrase.FieldArchivedAt]
+	return ok
+}
+
+// ResetArchivedAt resets all changes to the "archived_at" field.
+func (m *PhraseMutation) ResetArchivedAt() {
+	m.archived_at = nil
+	delete(m.clearedFields, phrase.FieldArchivedAt)
+}
+
+// Where appends a list predicates to the PhraseMutation builder.
+func (m *PhraseMutation) Where(ps ...predicate.Phrase) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the PhraseMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *PhraseMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Phrase, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *PhraseMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *PhraseMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Phrase).
+func (m *PhraseMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *PhraseMutation) Fields() []string {
+	fields := make([]string, 0, 14)
+	if m.created_at != nil {
+		fields = append(fields, phrase.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, phrase.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, phrase.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, phrase.FieldTenantID)
+	}
+	if m.title != nil {
+		fields = append(fields, phrase.FieldTitle)
+	}
+	if m.title_folded != nil {
+		fields = append(fields, phrase.FieldTitleFolded)
+	}
+	if m.content != nil {
+		fields = append(fields, phrase.FieldContent)
+	}
+	if m.content_folded != nil {
+		fields = append(fields, phrase.FieldContentFolded)
+	}
+	if m.language != nil {
+		fields = append(fields, phrase.FieldLanguage)
+	}
+	if m.scope != nil {
+		fields = append(fields, phrase.FieldScope)
+	}
+	if m.channel_kinds != nil {
+		fields = append(fields, phrase.FieldChannelKinds)
+	}
+	if m.uses != nil {
+		fields = append(fields, phrase.FieldUses)
+	}
+	if m.last_used_at != nil {
+		fields = append(fields, phrase.FieldLastUsedAt)
+	}
+	if m.archived_at != nil {
+		fields = append(fields, phrase.FieldArchivedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *PhraseMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case phrase.FieldCreatedAt:
+		return m.CreatedAt()
+	case phrase.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case phrase.FieldVersion:
+		return m.Version()
+	case phrase.FieldTenantID:
+		return m.TenantID()
+	case phrase.FieldTitle:
+		return m.Title()
+	case phrase.FieldTitleFolded:
+		return m.TitleFolded()
+	case phrase.FieldContent:
+		return m.Content()
+	case phrase.FieldContentFolded:
+		return m.ContentFolded()
+	case phrase.FieldLanguage:
+		return m.Language()
+	case phrase.FieldScope:
+		return m.Scope()
+	case phrase.FieldChannelKinds:
+		return m.ChannelKinds()
+	case phrase.FieldUses:
+		return m.Uses()
+	case phrase.FieldLastUsedAt:
+		return m.LastUsedAt()
+	case phrase.FieldArchivedAt:
+		return m.ArchivedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *PhraseMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case phrase.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case phrase.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case phrase.FieldVersion:
+		return m.OldVersion(ctx)
+	case phrase.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case phrase.FieldTitle:
+		return m.OldTitle(ctx)
+	case phrase.FieldTitleFolded:
+		return m.OldTitleFolded(ctx)
+	case phrase.FieldContent:
+		return m.OldContent(ctx)
+	case phrase.FieldContentFolded:
+		return m.OldContentFolded(ctx)
+	case phrase.FieldLanguage:
+		return m.OldLanguage(ctx)
+	case phrase.FieldScope:
+		return m.OldScope(ctx)
+	case phrase.FieldChannelKinds:
+		return m.OldChannelKinds(ctx)
+	case phrase.FieldUses:
+		return m.OldUses(ctx)
+	case phrase.FieldLastUsedAt:
+		return m.OldLastUsedAt(ctx)
+	case phrase.FieldArchivedAt:
+		return m.OldArchivedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Phrase field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PhraseMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case phrase.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case phrase.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case phrase.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case phrase.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case phrase.FieldTitle:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTitle(v)
+		return nil
+	case phrase.FieldTitleFolded:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTitleFolded(v)
+		return nil
+	case phrase.FieldContent:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContent(v)
+		return nil
+	case phrase.FieldContentFolded:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContentFolded(v)
+		return nil
+	case phrase.FieldLanguage:
+		v, ok := value.(phrase.Language)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLanguage(v)
+		return nil
+	case phrase.FieldScope:
+		v, ok := value.(phrase.Scope)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetScope(v)
+		return nil
+	case phrase.FieldChannelKinds:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChannelKinds(v)
+		return nil
+	case phrase.FieldUses:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUses(v)
+		return nil
+	case phrase.FieldLastUsedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastUsedAt(v)
+		return nil
+	case phrase.FieldArchivedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchivedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Phrase field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *PhraseMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, phrase.FieldVersion)
+	}
+	if m.adduses != nil {
+		fields = append(fields, phrase.FieldUses)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *PhraseMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case phrase.FieldVersion:
+		return m.AddedVersion()
+	case phrase.FieldUses:
+		return m.AddedUses()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PhraseMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case phrase.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case phrase.FieldUses:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUses(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Phrase numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *PhraseMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(phrase.FieldLastUsedAt) {
+		fields = append(fields, phrase.FieldLastUsedAt)
+	}
+	if m.FieldCleared(phrase.FieldArchivedAt) {
+		fields = append(fields, phrase.FieldArchivedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *PhraseMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *PhraseMutation) ClearField(name string) error {
+	switch name {
+	case phrase.FieldLastUsedAt:
+		m.ClearLastUsedAt()
+		return nil
+	case phrase.FieldArchivedAt:
+		m.ClearArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Phrase nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *PhraseMutation) ResetField(name string) error {
+	switch name {
+	case phrase.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case phrase.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case phrase.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case phrase.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case phrase.FieldTitle:
+		m.ResetTitle()
+		return nil
+	case phrase.FieldTitleFolded:
+		m.ResetTitleFolded()
+		return nil
+	case phrase.FieldContent:
+		m.ResetContent()
+		return nil
+	case phrase.FieldContentFolded:
+		m.ResetContentFolded()
+		return nil
+	case phrase.FieldLanguage:
+		m.ResetLanguage()
+		return nil
+	case phrase.FieldScope:
+		m.ResetScope()
+		return nil
+	case phrase.FieldChannelKinds:
+		m.ResetChannelKinds()
+		return nil
+	case phrase.FieldUses:
+		m.ResetUses()
+		return nil
+	case phrase.FieldLastUsedAt:
+		m.ResetLastUsedAt()
+		return nil
+	case phrase.FieldArchivedAt:
+		m.ResetArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Phrase field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *PhraseMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *PhraseMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *PhraseMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *PhraseMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *PhraseMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *PhraseMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *PhraseMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Phrase unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *PhraseMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Phrase edge %s", name)
 }
 
 // QueueMutation represents an operation that mutates the Queue nodes in the graph.

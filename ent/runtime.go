@@ -20,6 +20,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/schema"
@@ -387,6 +388,23 @@ func init() {
 	optoutDescKeyword := optoutFields[3].Descriptor()
 	// optout.DefaultKeyword holds the default value on creation for the keyword field.
 	optout.DefaultKeyword = optoutDescKeyword.Default.(string)
+	phraseMixin := schema.Phrase{}.Mixin()
+	phraseMixinFields0 := phraseMixin[0].Fields()
+	_ = phraseMixinFields0
+	phraseFields := schema.Phrase{}.Fields()
+	_ = phraseFields
+	// phraseDescVersion is the schema descriptor for version field.
+	phraseDescVersion := phraseMixinFields0[3].Descriptor()
+	// phrase.DefaultVersion holds the default value on creation for the version field.
+	phrase.DefaultVersion = phraseDescVersion.Default.(int)
+	// phraseDescChannelKinds is the schema descriptor for channel_kinds field.
+	phraseDescChannelKinds := phraseFields[6].Descriptor()
+	// phrase.DefaultChannelKinds holds the default value on creation for the channel_kinds field.
+	phrase.DefaultChannelKinds = phraseDescChannelKinds.Default.([]string)
+	// phraseDescUses is the schema descriptor for uses field.
+	phraseDescUses := phraseFields[7].Descriptor()
+	// phrase.DefaultUses holds the default value on creation for the uses field.
+	phrase.DefaultUses = phraseDescUses.Default.(int64)
 	queueMixin := schema.Queue{}.Mixin()
 	queueMixinFields0 := queueMixin[0].Fields()
 	_ = queueMixinFields0

@@ -48,6 +48,8 @@ type Tx struct {
 	Number *NumberClient
 	// OptOut is the client for interacting with the OptOut builders.
 	OptOut *OptOutClient
+	// Phrase is the client for interacting with the Phrase builders.
+	Phrase *PhraseClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
 	// ResellerProfile is the client for interacting with the ResellerProfile builders.
@@ -210,6 +212,7 @@ func (tx *Tx) init() {
 	tx.Message = NewMessageClient(tx.config)
 	tx.Number = NewNumberClient(tx.config)
 	tx.OptOut = NewOptOutClient(tx.config)
+	tx.Phrase = NewPhraseClient(tx.config)
 	tx.Queue = NewQueueClient(tx.config)
 	tx.ResellerProfile = NewResellerProfileClient(tx.config)
 	tx.SenderID = NewSenderIDClient(tx.config)

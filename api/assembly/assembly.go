@@ -23,6 +23,7 @@ import (
 	"github.com/trellishq/trellis/api/ingress"
 	apilabels "github.com/trellishq/trellis/api/labels"
 	"github.com/trellishq/trellis/api/op"
+	apiphrases "github.com/trellishq/trellis/api/phrases"
 	apiqueues "github.com/trellishq/trellis/api/queues"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 	"github.com/trellishq/trellis/authz"
@@ -49,6 +50,7 @@ import (
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
 	"github.com/trellishq/trellis/messaging/labels"
+	"github.com/trellishq/trellis/messaging/phrases"
 	"github.com/trellishq/trellis/messaging/queues"
 	"github.com/trellishq/trellis/messaging/routing"
 	"github.com/trellishq/trellis/tenants"
@@ -204,6 +206,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	lines := channels.New(channels.Config{Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL})
 	known := contacts.New(c.Store, log)
 	wishes := consent.New(c.Store, log)
+	texts := phrases.New(c.Store, log, lines)
 	pictures := attachments.New(attachments.Config{
 		Store: c.Store, Events: log, Channels: lines, Media: media, Meter: tree, Log: c.Log,
 		Links: attachments.NewLinks(c.Keyring.DeriveAll("media links"), c.PublicURL),
@@ -254,6 +257,9 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		},
 	})
 	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
+	apiphrases.Register(p.Surface, apiphrases.Config{Phrases: texts, Viewer: func(ctx context.Context) phrases.Viewer {
+		return phrases.Viewer{UserID: callerOf(ctx).UserID, All: people.May(ctx, authz.PhrasesWrite)}
+	}})
 	apiqueues.Register(p.Surface, waiting)
 	apilabels.Register(p.Surface, labels.New(c.Store, log))
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})

@@ -9,6 +9,7 @@ import (
 	"github.com/trellishq/trellis/api/ingress"
 	apilabels "github.com/trellishq/trellis/api/labels"
 	"github.com/trellishq/trellis/api/op"
+	apiphrases "github.com/trellishq/trellis/api/phrases"
 	apiqueues "github.com/trellishq/trellis/api/queues"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 )
@@ -35,6 +36,7 @@ func tags() []op.Tag {
 		{Name: apichannels.NumbersTag, Description: "The operator's telephone numbers and their way down the tree."},
 		{Name: apichannels.Tag, Description: "A tenant's connections to the outside."},
 		{Name: apicontacts.Tag, Description: "The people outside, and their wish to be left alone."},
+		{Name: apiphrases.Tag, Description: "Texts that are prepared for answers, with placeholders."},
 		{Name: apiqueues.Tag, Description: "Places where conversations wait, and who answers there."},
 		{Name: apilabels.Tag, Description: "Words by which a tenant sorts its conversations: tags, and what they came to."},
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},

@@ -111,6 +111,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeWrongState:          means("The thing is in a state in which this cannot be done; current_status names it.", fault.Conflict),
 	fault.CodeBadSignature:        means("The signature does not belong to the request.", fault.Unauthenticated, fault.Forbidden),
 	fault.CodeChannelMismatch:     means("The request names a channel other than the one it came by.", fault.Invalid, fault.Conflict, fault.Forbidden),
+	fault.CodeUnknownPlaceholder:  means("A prepared text asks for a value that nobody knows; errors names each placeholder and its place.", fault.Invalid),
 }
 
 // codesByStatus sorts codes into the responses that carry them.

@@ -213,6 +213,18 @@ func (f OptOutFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, erro
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OptOutMutation", m)
 }
 
+// The PhraseFunc type is an adapter to allow the use of ordinary
+// function as Phrase mutator.
+type PhraseFunc func(context.Context, *ent.PhraseMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PhraseFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PhraseMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PhraseMutation", m)
+}
+
 // The QueueFunc type is an adapter to allow the use of ordinary
 // function as Queue mutator.
 type QueueFunc func(context.Context, *ent.QueueMutation) (ent.Value, error)

@@ -25,6 +25,7 @@ import (
 	"github.com/trellishq/trellis/ent/message"
 	"github.com/trellishq/trellis/ent/number"
 	"github.com/trellishq/trellis/ent/optout"
+	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/resellerprofile"
@@ -550,6 +551,33 @@ func (f TraverseOptOut) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.OptOutQuery", q)
 }
 
+// The PhraseFunc type is an adapter to allow the use of ordinary function as a Querier.
+type PhraseFunc func(context.Context, *ent.PhraseQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f PhraseFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.PhraseQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.PhraseQuery", q)
+}
+
+// The TraversePhrase type is an adapter to allow the use of ordinary function as Traverser.
+type TraversePhrase func(context.Context, *ent.PhraseQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraversePhrase) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraversePhrase) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.PhraseQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.PhraseQuery", q)
+}
+
 // The QueueFunc type is an adapter to allow the use of ordinary function as a Querier.
 type QueueFunc func(context.Context, *ent.QueueQuery) (ent.Value, error)
 
@@ -776,6 +804,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.NumberQuery, predicate.Number, number.OrderOption]{typ: ent.TypeNumber, tq: q}, nil
 	case *ent.OptOutQuery:
 		return &query[*ent.OptOutQuery, predicate.OptOut, optout.OrderOption]{typ: ent.TypeOptOut, tq: q}, nil
+	case *ent.PhraseQuery:
+		return &query[*ent.PhraseQuery, predicate.Phrase, phrase.OrderOption]{typ: ent.TypePhrase, tq: q}, nil
 	case *ent.QueueQuery:
 		return &query[*ent.QueueQuery, predicate.Queue, queue.OrderOption]{typ: ent.TypeQueue, tq: q}, nil
 	case *ent.ResellerProfileQuery:

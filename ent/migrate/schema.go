@@ -639,6 +639,37 @@ var (
 			},
 		},
 	}
+	// PhrasesColumns holds the columns for the "phrases" table.
+	PhrasesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "title", Type: field.TypeString, Size: 2147483647},
+		{Name: "title_folded", Type: field.TypeString, Size: 2147483647},
+		{Name: "content", Type: field.TypeString, Size: 2147483647},
+		{Name: "content_folded", Type: field.TypeString, Size: 2147483647},
+		{Name: "language", Type: field.TypeEnum, Enums: []string{"en", "de", "es", "fr", "it", "pt-BR"}},
+		{Name: "scope", Type: field.TypeEnum, Enums: []string{"global", "department", "channel"}},
+		{Name: "channel_kinds", Type: field.TypeJSON, Default: schema.Expr("'[]'::jsonb")},
+		{Name: "uses", Type: field.TypeInt64, Default: 0},
+		{Name: "last_used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+	}
+	// PhrasesTable holds the schema information for the "phrases" table.
+	PhrasesTable = &schema.Table{
+		Name:       "phrases",
+		Columns:    PhrasesColumns,
+		PrimaryKey: []*schema.Column{PhrasesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "phrase_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{PhrasesColumns[4], PhrasesColumns[0]},
+			},
+		},
+	}
 	// QueuesColumns holds the columns for the "queues" table.
 	QueuesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -914,6 +945,7 @@ var (
 		MessagesTable,
 		NumbersTable,
 		OptOutsTable,
+		PhrasesTable,
 		QueuesTable,
 		ResellerProfilesTable,
 		SenderIdsTable,

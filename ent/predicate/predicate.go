@@ -57,6 +57,9 @@ type Number func(*sql.Selector)
 // OptOut is the predicate function for optout builders.
 type OptOut func(*sql.Selector)
 
+// Phrase is the predicate function for phrase builders.
+type Phrase func(*sql.Selector)
+
 // Queue is the predicate function for queue builders.
 type Queue func(*sql.Selector)
 

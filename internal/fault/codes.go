@@ -78,6 +78,7 @@ const (
 	CodeWrongState          Code = "wrong_state"
 	CodeBadSignature        Code = "invalid_signature"
 	CodeChannelMismatch     Code = "channel_mismatch"
+	CodeUnknownPlaceholder  Code = "unknown_placeholder"
 )
 
 // Codes lists every code, for the enum of the API document.
@@ -140,5 +141,6 @@ func Codes() []Code {
 		CodeWrongState,
 		CodeBadSignature,
 		CodeChannelMismatch,
+		CodeUnknownPlaceholder,
 	}
 }

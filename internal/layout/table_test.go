@@ -39,6 +39,7 @@ var layers = []layer{
 
 	// Conversations: imports go up this list only.
 	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/labels", "messaging/queues"}},
+	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/phrases", "messaging/queues"}},
 	{packages: []string{"messaging/attachments"}},
 	{packages: []string{"messaging/interactions"}},
 	{packages: []string{"messaging/routing"}},
@@ -173,7 +174,7 @@ var libraries = []library{
 	{path: "golang.org/x/oauth2", by: []string{"internal/oidc"}},
 	{path: "golang.org/x/sync", by: []string{"jobs"}},
 	{path: "golang.org/x/text", by: []string{
-		"channels/provider/segments", "identity", "messaging/consent", "tenants",
+		"channels/provider/segments", "identity", "messaging/consent", "messaging/phrases", "tenants",
 	}},
 	{path: "pgregory.net/rapid", tests: anybody},
 }

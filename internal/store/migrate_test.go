@@ -126,6 +126,7 @@ var appendOnly = []string{
 // is no history and refers to nobody may go; keys of idempotency and mails are over after a while.
 var erasable = map[string][]string{
 	store.RoleApp: {
+		"phrase_channels", "phrase_departments", "phrase_grams",
 		"interaction_drafts", "interaction_tags", "interaction_viewers", "note_mentions",
 		"brand_hosts", "brand_logos", "channel_members", "custom_roles", "departments", "department_members", "queue_managers", "queue_members", "route_requests", "sender_ids", "user_avatars",
 	},

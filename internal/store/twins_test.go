@@ -167,6 +167,14 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"id": channel, "contact_list_id": list, "kind": "sms", "provider": "sim", "name": "Desk", "address": phone,
 		"credentials": `\x01`, "hook_token": "channel-" + mark,
 	})
+	phrase := id.New()
+	entity("phrases", row{
+		"id": phrase, "title": "Hours", "title_folded": "hours", "content": "Until six.", "content_folded": "until six.",
+		"language": "en", "scope": "department",
+	})
+	put("phrase_departments", row{"phrase_id": phrase, "department_id": department, "created_at": testkit.Start})
+	put("phrase_channels", row{"phrase_id": phrase, "channel_id": channel, "created_at": testkit.Start})
+	put("phrase_grams", row{"phrase_id": phrase, "gram": "hou", "created_at": testkit.Start})
 	put("channel_members", row{"channel_id": channel, "user_id": user, "created_at": testkit.Start})
 	entity("contacts", row{"id": contact, "name": "Bob", "channel_id": channel})
 	put("contact_list_members", row{"list_id": list, "contact_id": contact, "created_at": testkit.Start})

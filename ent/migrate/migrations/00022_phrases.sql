@@ -1,0 +1,69 @@
+-- +goose Up
+-- create "phrases" table
+CREATE TABLE "phrases" ("id" uuid NOT NULL, "created_at" timestamptz NOT NULL, "updated_at" timestamptz NOT NULL, "version" bigint NOT NULL DEFAULT 1, "tenant_id" uuid NOT NULL, "title" text NOT NULL, "title_folded" text NOT NULL, "content" text NOT NULL, "content_folded" text NOT NULL, "language" character varying NOT NULL, "scope" character varying NOT NULL, "channel_kinds" jsonb NOT NULL DEFAULT '[]', "uses" bigint NOT NULL DEFAULT 0, "last_used_at" timestamptz NULL, "archived_at" timestamptz NULL, PRIMARY KEY ("id"));
+-- create index "phrase_tenant_id_id" to table: "phrases"
+CREATE UNIQUE INDEX "phrase_tenant_id_id" ON "phrases" ("tenant_id", "id");
+
+-- Prepared texts: for whom they are, and by what they are found. Department and
+-- channel are present facts, which the audit log has the past of. A phrase loses
+-- a department that is deleted; one that has none left is seen by those alone
+-- who write phrases.
+ALTER TABLE phrases ADD CONSTRAINT h_phrases_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id);
+CREATE TABLE phrase_departments (
+    tenant_id     uuid NOT NULL,
+    phrase_id     uuid NOT NULL,
+    department_id uuid NOT NULL,
+    created_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, phrase_id, department_id),
+    CONSTRAINT h_phrase_departments_phrase FOREIGN KEY (tenant_id, phrase_id) REFERENCES phrases (tenant_id, id),
+    CONSTRAINT h_phrase_departments_department FOREIGN KEY (tenant_id, department_id) REFERENCES departments (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX h_phrase_departments_department ON phrase_departments (tenant_id, department_id);
+CREATE TABLE phrase_channels (
+    tenant_id  uuid NOT NULL,
+    phrase_id  uuid NOT NULL,
+    channel_id uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, phrase_id, channel_id),
+    CONSTRAINT h_phrase_channels_phrase FOREIGN KEY (tenant_id, phrase_id) REFERENCES phrases (tenant_id, id),
+    CONSTRAINT h_phrase_channels_channel FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id)
+);
+CREATE INDEX h_phrase_channels_channel ON phrase_channels (tenant_id, channel_id);
+
+-- Every stretch of three characters of title and content. Row level security
+-- lets an index serve only comparisons that leak nothing: not LIKE, and not the
+-- operators of pg_trgm.
+CREATE TABLE phrase_grams (
+    tenant_id uuid NOT NULL,
+    phrase_id uuid NOT NULL,
+    gram      text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, phrase_id, gram),
+    CONSTRAINT h_phrase_grams_phrase FOREIGN KEY (tenant_id, phrase_id) REFERENCES phrases (tenant_id, id)
+);
+CREATE UNIQUE INDEX h_phrase_grams_gram ON phrase_grams (tenant_id, gram text_pattern_ops, phrase_id);
+
+-- +goose StatementBegin
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['phrases', 'phrase_departments', 'phrase_channels', 'phrase_grams'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+        EXECUTE format($f$CREATE POLICY tenant ON %I TO trellis_app
+            USING (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)
+            WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid)$f$, t);
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+GRANT SELECT, INSERT, UPDATE ON phrases TO trellis_app;
+GRANT SELECT, INSERT, DELETE ON phrase_departments, phrase_channels, phrase_grams TO trellis_app;
+SELECT h_open_purge();
+
+-- +goose Down
+DROP TABLE phrase_grams, phrase_channels, phrase_departments;
+-- reverse: create index "phrase_tenant_id_id" to table: "phrases"
+DROP INDEX "phrase_tenant_id_id";
+-- reverse: create "phrases" table
+DROP TABLE "phrases";
