@@ -470,6 +470,7 @@ var matrix = map[string]rule{
 	"hideInteraction":     {own: people, prepare: interactionThat("status = 'closed', closed_at = updated_at"), body: sends(apitest.Body{})},
 	"reopenInteraction":   {own: "RTM", prepare: reopenable, body: sends(apitest.Body{})},
 	"getInboxSettings":    {own: people},
+	"downloadTranscript":  {own: people, prepare: interactionOf},
 	"updateInboxSettings": {own: "ORT", below: "OR", body: sends(apitest.Body{"waiting_alert_minutes": 0})},
 	"assignInteraction": {
 		own: "RTM", prepare: interactionOf,

@@ -52,6 +52,7 @@ func Register(s *op.Surface, c Config) {
 	h.registerTagging(s)
 	h.registerLife(s)
 	h.registerSettings(s)
+	h.registerTranscript(s)
 	h.registerMessages(s)
 	h.registerAttachments(s)
 }

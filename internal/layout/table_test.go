@@ -38,8 +38,9 @@ var layers = []layer{
 	{packages: []string{"channels/numbers"}},
 
 	// Conversations: imports go up this list only.
-	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/labels", "messaging/queues"}},
-	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/phrases", "messaging/queues"}},
+	{packages: []string{
+		"messaging/contacts", "messaging/consent", "messaging/labels", "messaging/phrases", "messaging/queues", "messaging/transcript",
+	}},
 	{packages: []string{"messaging/attachments"}},
 	{packages: []string{"messaging/interactions"}},
 	{packages: []string{"messaging/routing"}},

@@ -11,7 +11,7 @@ ALTER TABLE messages NO FORCE ROW LEVEL SECURITY;
 UPDATE interactions i SET
     last_message_direction = CASE WHEN i.needs_reply THEN 'inbound' ELSE coalesce((
         SELECT m.direction FROM messages m WHERE m.tenant_id = i.tenant_id AND m.interaction_id = i.id ORDER BY m.id DESC LIMIT 1), 'outbound') END,
-    waiting_since = CASE WHEN i.needs_reply THEN i.last_message_at END,
+    waiting_since = CASE WHEN i.needs_reply AND i.status NOT IN ('solved', 'closed') THEN i.last_message_at END,
     first_response_at = (SELECT min(m.created_at) FROM messages m
         WHERE m.tenant_id = i.tenant_id AND m.interaction_id = i.id AND m.direction = 'outbound'
           AND EXISTS (SELECT FROM messages q WHERE q.tenant_id = m.tenant_id AND q.interaction_id = m.interaction_id AND q.direction = 'inbound' AND q.id < m.id)),

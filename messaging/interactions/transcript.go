@@ -1,0 +1,225 @@
+package interactions
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent"
+	"github.com/trellishq/trellis/ent/apikey"
+	"github.com/trellishq/trellis/ent/contact"
+	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/user"
+	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/messaging/transcript"
+)
+
+// Transcript is all that was said and that happened in an interaction, to be
+// written down once, page by page.
+type Transcript struct {
+	Head transcript.Head
+	// Language and Zone are the tenant's.
+	Language string
+	Zone     *time.Location
+
+	feeds []*feed
+}
+
+// Transcript begins a transcript of an interaction that the caller may see, and
+// notes that he takes it. Faults: CodeNotFound.
+func (s *Service) Transcript(ctx context.Context, c Caller, interactionID uuid.UUID, format transcript.Format) (*Transcript, error) {
+	out := &Transcript{}
+	out.feeds = s.feeds(c, interactionID, &out.Head)
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		q, err := s.visible(ctx, c)
+		if err != nil {
+			return err
+		}
+		row, err := q.Where(interaction.ID(interactionID)).Only(ctx)
+		if ent.IsNotFound(err) {
+			return fault.Missing("interaction")
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.headOf(ctx, row, out); err != nil {
+			return err
+		}
+		return s.events.Publish(ctx, "interaction.downloaded", "interaction", row.ID, map[string]any{"format": format})
+	})
+	return out, err
+}
+
+// headOf fills in what is said of a conversation as a whole.
+func (s *Service) headOf(ctx context.Context, row *ent.Interaction, out *Transcript) error {
+	here, err := s.store.Ent(ctx).Tenant.Get(ctx, row.TenantID)
+	if err != nil {
+		return err
+	}
+	through, err := s.channels.Get(ctx, row.ChannelID)
+	if err != nil {
+		return err
+	}
+	customer, err := s.store.Ent(ctx).Contact.Query().Where(contact.ID(row.ContactID)).Select(contact.FieldName).String(ctx)
+	if err != nil && !ent.IsNotFound(err) {
+		return err
+	}
+	waits, err := s.queueName(ctx, row.QueueID)
+	if err != nil {
+		return err
+	}
+	_, assignee, err := s.names(ctx, nil, row.AssigneeID)
+	if err != nil {
+		return err
+	}
+	if out.Zone, err = time.LoadLocation(here.TimeZone); err != nil {
+		out.Zone = time.UTC
+	}
+	out.Language = here.Language
+	out.Head = transcript.Head{
+		ID: row.ID, Subject: row.Subject, Status: string(row.Status), Channel: through.Name, Address: through.Address,
+		Customer: customer, From: row.Address, Queue: waits, Assignee: assignee,
+		Started: row.CreatedAt, Closed: row.ClosedAt, Reason: row.CloseReason, TimeZone: out.Zone.String(),
+	}
+	if row.ClosedBy != nil {
+		out.Head.ClosedBy = string(*row.ClosedBy)
+	}
+	return nil
+}
+
+// WriteTo writes the transcript, the oldest first. Each page is read with the
+// caller's rights as they are by then: a transcript that may not be read to its
+// end breaks off.
+func (t *Transcript) WriteTo(ctx context.Context, w transcript.Writer) error {
+	if err := w.Head(t.Head); err != nil {
+		return err
+	}
+	for {
+		var next *feed
+		for _, f := range t.feeds {
+			there, err := f.fill(ctx)
+			if err != nil {
+				return err
+			}
+			// Of two at the same time the earlier feed's comes first.
+			if there && (next == nil || f.buffer[0].At.Before(next.buffer[0].At)) {
+				next = f
+			}
+		}
+		if next == nil {
+			return w.Close()
+		}
+		if err := w.Line(next.buffer[0]); err != nil {
+			return err
+		}
+		next.buffer = next.buffer[1:]
+	}
+}
+
+// feed is a part of a transcript that is read page by page, in its own order.
+type feed struct {
+	page   func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error)
+	buffer []transcript.Line
+	after  uuid.UUID
+	done   bool
+}
+
+// feedPage is how many lines are read at once.
+const feedPage = 200
+
+// fill reads the next page where the last one is used up, and tells whether
+// there is a line.
+func (f *feed) fill(ctx context.Context) (bool, error) {
+	if len(f.buffer) == 0 && !f.done {
+		page, err := f.page(ctx, f.after)
+		if err != nil {
+			return false, err
+		}
+		if f.done = len(page) < feedPage; len(page) > 0 {
+			f.buffer, f.after = page, page[len(page)-1].ID
+		}
+	}
+	return len(f.buffer) > 0, nil
+}
+
+// feeds are what a transcript is made of: what happened, and what was said.
+func (s *Service) feeds(c Caller, interactionID uuid.UUID, head *transcript.Head) []*feed {
+	return []*feed{
+		{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error) {
+			return s.eventLines(ctx, c, interactionID, after)
+		}},
+		{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error) {
+			return s.messageLines(ctx, c, interactionID, after, head.Customer)
+		}},
+	}
+}
+
+func (s *Service) eventLines(ctx context.Context, c Caller, interactionID, after uuid.UUID) ([]transcript.Line, error) {
+	entries, err := s.Log(ctx, c, interactionID, after, true, feedPage)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]transcript.Line, len(entries))
+	for i, e := range entries {
+		out[i] = transcript.Line{ID: e.ID, At: e.CreatedAt, Kind: transcript.Event, Text: e.Text}
+	}
+	return out, nil
+}
+
+// messageLines are what was said, by the customer under his name if he has one.
+func (s *Service) messageLines(ctx context.Context, c Caller, interactionID, after uuid.UUID, customer string) ([]transcript.Line, error) {
+	messages, err := s.Messages(ctx, c, interactionID, after, true, feedPage)
+	if err != nil {
+		return nil, err
+	}
+	var ids []uuid.UUID
+	for _, m := range messages {
+		if m.SenderID != nil {
+			ids = append(ids, *m.SenderID)
+		}
+	}
+	authors, err := s.authors(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]transcript.Line, len(messages))
+	for i, m := range messages {
+		out[i] = transcript.Line{ID: m.ID, At: m.CreatedAt, Kind: transcript.Received, Author: cmp.Or(customer, m.From), Text: m.Body}
+		if m.Direction == "outbound" {
+			out[i].Kind, out[i].Status, out[i].Author = transcript.Sent, string(m.Status), m.From
+			if m.SenderID != nil && authors[*m.SenderID] != "" {
+				out[i].Author = authors[*m.SenderID]
+			}
+		}
+		for _, a := range m.Attachments {
+			out[i].Pictures = append(out[i].Pictures, transcript.Picture{Name: a.Name, ContentType: a.ContentType, Bytes: a.Size})
+		}
+	}
+	return out, nil
+}
+
+// authors are the names of users and keys of the tenant. Who is from above has
+// none here: what he wrote stands under the number.
+func (s *Service) authors(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error) {
+	out := map[uuid.UUID]string{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	err := s.store.Read(ctx, func(ctx context.Context) error {
+		people, err := s.store.Ent(ctx).User.Query().Where(user.IDIn(ids...)).Select(user.FieldID, user.FieldName).All(ctx)
+		if err != nil {
+			return err
+		}
+		for _, p := range people {
+			out[p.ID] = p.Name
+		}
+		keys, err := s.store.Ent(ctx).APIKey.Query().Where(apikey.IDIn(ids...)).Select(apikey.FieldID, apikey.FieldName).All(ctx)
+		for _, k := range keys {
+			out[k.ID] = k.Name
+		}
+		return err
+	})
+	return out, err
+}
