@@ -150,6 +150,69 @@ func labelled(*testing.T, *world, *caller, *node, map[string]string) any {
 	return apitest.Body{"name": uuid.NewString(), "color": "#d32f2f"}
 }
 
+// onDuty is the caller at work in a queue; the name of a colleague stands in
+// user_id.
+func onDuty(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	return w.shift(t, n, c.UserID.String(), "available")
+}
+
+func offDuty(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	return w.shift(t, n, c.UserID.String(), "logged_off")
+}
+
+func pausing(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	return w.shift(t, n, c.UserID.String(), "paused")
+}
+
+func outOfQueue(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := onDuty(t, w, c, n)
+	w.Tamper(t, "UPDATE queue_members SET logged_out_at = created_at WHERE queue_id = $1", ids["queue_id"])
+	return ids
+}
+
+// colleague is another at work.
+func colleague(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return w.shift(t, n, n.user, "available")
+}
+
+func pausingColleague(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	return w.shift(t, n, n.user, "paused")
+}
+
+func colleagueOutOfQueue(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := colleague(t, w, c, n)
+	w.Tamper(t, "UPDATE queue_members SET logged_out_at = created_at WHERE queue_id = $1", ids["queue_id"])
+	return ids
+}
+
+// managerOf is an agent or manager, whom the operator has none of.
+func managerOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	if n.parent == nil {
+		w.Tamper(t, "UPDATE users SET role = 'manager' WHERE id = $1", n.user)
+	}
+	return map[string]string{"user_id": n.user}
+}
+
+func auxCode(code int) func(*testing.T, *world, *caller, *node) map[string]string {
+	return func(*testing.T, *world, *caller, *node) map[string]string {
+		return map[string]string{"code": fmt.Sprint(code)}
+	}
+}
+
+func newAuxCode(t *testing.T, _ *world, _ *caller, n *node) map[string]string {
+	t.Helper()
+	made := n.boss.Post(t, n.Path("/aux-codes"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated)
+	return map[string]string{"code": fmt.Sprint(made.Int(t, "code"))}
+}
+
 func contactListOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	t.Helper()
 	return map[string]string{"list_id": w.contactList(t, n)}
@@ -414,6 +477,38 @@ var matrix = map[string]rule{
 	"getDisposition":     {own: "ORTMAU", below: "OR", prepare: dispositionOf},
 	"updateDisposition":  {own: "ORT", below: "OR", prepare: dispositionOf, body: sends(apitest.Body{"color": "#ffffff"})},
 	"archiveDisposition": {own: "ORT", below: "OR", prepare: dispositionOf},
+
+	"listAgents":           {own: "RTMA"},
+	"getAgent":             {own: "RTMA", prepare: userOf},
+	"listQueueStaffing":    {own: "RTMA"},
+	"listAgentLog":         {own: "RTM", prepare: userOf},
+	"getMyAgent":           {own: "RTMA"},
+	"startMyAgentSession":  {own: "RTMA", prepare: offDuty},
+	"endMyAgentSession":    {own: "RTMA", prepare: onDuty},
+	"pauseMyAgentSession":  {own: "RTMA", prepare: onDuty, body: sends(apitest.Body{"aux_code": 2})},
+	"resumeMyAgentSession": {own: "RTMA", prepare: pausing},
+
+	"sendAgentHeartbeat": {own: "RTMA", prepare: onDuty},
+	"endMyQueueLogin":    {own: "RTMA", prepare: onDuty, body: sends(apitest.Body{"confirm": true, "aux_code": 2})},
+	"startMyQueueLogin":  {own: "RTMA", prepare: outOfQueue},
+
+	"endAgentSession":      {own: "RTM", prepare: colleague},
+	"pauseAgentSession":    {own: "RTM", prepare: colleague, body: sends(apitest.Body{})},
+	"resumeAgentSession":   {own: "RTM", prepare: pausingColleague},
+	"endAgentQueueLogin":   {own: "RTM", prepare: colleague, body: sends(apitest.Body{})},
+	"startAgentQueueLogin": {own: "RTM", prepare: colleagueOutOfQueue},
+
+	"listAuxCodes": {own: "ORTMA", below: "OR"},
+	"getAuxCode":   {own: "ORTMA", below: "OR", prepare: auxCode(2)},
+	"createAuxCode": {own: "ORT", below: "OR", body: func(*testing.T, *world, *caller, *node, map[string]string) any {
+		return apitest.Body{"name": uuid.NewString()}
+	}},
+	"updateAuxCode":       {own: "ORT", below: "OR", prepare: auxCode(4), body: sends(apitest.Body{"name": "Meetings"})},
+	"deleteAuxCode":       {own: "ORT", below: "OR", prepare: newAuxCode},
+	"getAgentSettings":    {own: "ORTMA", below: "OR"},
+	"updateAgentSettings": {own: "ORT", below: "OR", body: sends(apitest.Body{"max_units": 12})},
+	"getAgentCapacity":    {own: "ORTMA", below: "OR", prepare: managerOf},
+	"updateAgentCapacity": {own: "ORT", below: "OR", prepare: managerOf, body: sends(apitest.Body{"max_units": 8})},
 
 	"listAuditEntries":   {own: "ORT", below: "OR"},
 	"exportAuditEntries": {own: "ORT", below: "OR"},

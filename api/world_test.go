@@ -155,6 +155,28 @@ func (w *world) phrase(t *testing.T, n *node) string {
 	return n.boss.Post(t, n.Path("/phrases"), newPhrase("Hours")).Want(t, http.StatusCreated).String(t, "id")
 }
 
+// shift puts somebody into a queue of his own and, past every rule, into a state
+// at work.
+func (w *world) shift(t *testing.T, n *node, userID, state string) map[string]string {
+	t.Helper()
+	ids := map[string]string{"queue_id": w.queue(t, n), "user_id": userID}
+	now := w.Clock.Now()
+	w.Tamper(t, `INSERT INTO queue_members (tenant_id, queue_id, user_id, created_at) VALUES ($1, $2, $3, $4)`, n.ID, ids["queue_id"], userID, now)
+	w.Tamper(t, `UPDATE agent_sessions SET state = 'logged_off', ended_at = $2, ended_reason = 'forced', due_at = NULL, pause_code = NULL WHERE user_id = $1 AND ended_at IS NULL`, userID, now)
+	if state == "logged_off" {
+		return ids
+	}
+	var code *int
+	if state == "paused" {
+		w.Tamper(t, `INSERT INTO aux_codes (tenant_id, code, name, created_at, updated_at) VALUES ($1, 2, 'Lunch', $2, $2) ON CONFLICT DO NOTHING`, n.ID, now)
+		code = new(int)
+		*code = 2
+	}
+	w.Tamper(t, `INSERT INTO agent_sessions (id, tenant_id, user_id, state, state_since, pause_code, strategy, logged_in_at, seen_at, due_at)
+		VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, 'inbound', $4, $4, $4)`, n.ID, userID, state, now, code)
+	return ids
+}
+
 func (w *world) contactList(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Post(t, n.Path("/contact-lists"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")

@@ -54,6 +54,9 @@ const (
 	ActAsEnd          Permission = "act_as:end"
 	PhrasesRead       Permission = "phrases:read"
 	PhrasesWrite      Permission = "phrases:write"
+	// Aux codes, and how the work of agents is measured.
+	AgentSettingsRead  Permission = "agent_settings:read"
+	AgentSettingsWrite Permission = "agent_settings:write"
 )
 
 // Content of one tenant. These hold in the caller's own tenant only.
@@ -78,6 +81,10 @@ const (
 	NotesRead       Permission = "notes:read"
 	NotesWrite      Permission = "notes:write"
 	NotesSecret     Permission = "notes:secret"
+	// To see who is at work, to work oneself, and to pause others and log them off.
+	AgentsRead      Permission = "agents:read"
+	AgentsWork      Permission = "agents:work"
+	AgentsSupervise Permission = "agents:supervise"
 )
 
 // Departments, and with them the modules that users have.
@@ -111,6 +118,8 @@ var administrative = map[string]bool{
 	"audit":        true,
 	"act_as":       true,
 	"phrases":      true,
+
+	"agent_settings": true,
 }
 
 // Permissions lists every permission that a role can have, in the order of
@@ -133,6 +142,7 @@ func Permissions() []Permission {
 		QueuesRead, QueuesWrite,
 		TagsRead, TagsWrite,
 		DispositionsRead, DispositionsWrite,
+		AgentSettingsRead, AgentSettingsWrite,
 		AuditRead,
 		ActAsRead, ActAsStart, ActAsEnd,
 		PhrasesRead, PhrasesWrite,
@@ -144,6 +154,7 @@ func Permissions() []Permission {
 		OptOutsRead,
 		InteractionsTag,
 		NotesRead, NotesWrite, NotesSecret,
+		AgentsRead, AgentsWork, AgentsSupervise,
 	}
 }
 

@@ -78,6 +78,15 @@ func (s *Service) setPresence(ctx context.Context, userID uuid.UUID, to Presence
 	return s.cfg.Log.Publish(ctx, "user.presence_changed", "user", userID, presenceData{to})
 }
 
+// leave shows a user as offline whose last session has ended, and tells those
+// for whom he was at work.
+func (s *Service) leave(ctx context.Context, userID uuid.UUID) error {
+	if err := s.setPresence(ctx, userID, Offline); err != nil || s.cfg.Left == nil {
+		return err
+	}
+	return s.cfg.Left(ctx, userID)
+}
+
 // noteSeen writes down that a user's client is still there. A row that somebody
 // works on is left alone: the next refresh comes.
 func (s *Service) noteSeen(ctx context.Context, userID uuid.UUID) error {

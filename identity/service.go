@@ -60,6 +60,9 @@ type Config struct {
 	// SecondFactor is how long those who administer others have to set up a second
 	// factor, where the platform asks for one; nil where it does not.
 	SecondFactor *time.Duration
+	// Left is told in the running transaction, under the scope of his tenant, that
+	// a user's last session has ended; nil where nobody wants to know.
+	Left func(ctx context.Context, userID uuid.UUID) error
 	// KeyLead is how long a new signing key is published before it signs, so
 	// that those who cache the JWKS know it: 1 hour.
 	KeyLead time.Duration

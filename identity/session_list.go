@@ -113,7 +113,7 @@ func (s *Service) leaveIfLast(ctx context.Context, userID uuid.UUID) error {
 	if others {
 		return nil
 	}
-	return s.setPresence(ctx, userID, Offline)
+	return s.leave(ctx, userID)
 }
 
 // endChallenges makes sign-ins void that wait for their second factor.

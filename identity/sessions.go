@@ -273,7 +273,7 @@ func (s *Service) endSessionsBut(ctx context.Context, userID, keep uuid.UUID, wh
 		return err
 	}
 	if keep == uuid.Nil {
-		if err := s.setPresence(ctx, userID, Offline); err != nil {
+		if err := s.leave(ctx, userID); err != nil {
 			return err
 		}
 	}

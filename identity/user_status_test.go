@@ -60,6 +60,10 @@ func TestEveryPermissionOnContentHasItsApplication(t *testing.T) {
 	apart := map[authz.Permission]string{
 		authz.OptOutsRead:   "administration of consent",
 		authz.PresenceWrite: "about the user himself",
+
+		authz.AgentsRead:      "serves all applications in which agents work",
+		authz.AgentsWork:      "as before",
+		authz.AgentsSupervise: "as before",
 	}
 	for _, permission := range authz.Permissions() {
 		if permission.Administrative() {

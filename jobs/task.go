@@ -29,6 +29,8 @@ const (
 	RouteRequests Kind = "route_requests"
 	// InteractionTimers: end a pause, close what was solved, tell who waits for long.
 	InteractionTimers Kind = "interaction_timers"
+	// AgentSessions: find out whether an agent at work is still there.
+	AgentSessions Kind = "agent_sessions"
 )
 
 // Queue is an asynq queue. There are few: a dequeue tries each in turn.
@@ -46,12 +48,12 @@ var weights = map[string]int{string(Critical): 6, string(Default): 2}
 // queues says how urgent each kind is.
 var queues = map[Kind]Queue{
 	Messages: Critical, ProviderEvents: Critical, Attachments: Default, Channels: Default, Mails: Default, TenantPurges: Default,
-	RouteRequests: Critical, InteractionTimers: Default,
+	RouteRequests: Critical, AgentSessions: Default, InteractionTimers: Default,
 }
 
 // Kinds lists all kinds, the urgent ones first.
 func Kinds() []Kind {
-	return []Kind{ProviderEvents, Messages, RouteRequests, Mails, Attachments, InteractionTimers, Channels, TenantPurges}
+	return []Kind{ProviderEvents, Messages, RouteRequests, Mails, Attachments, AgentSessions, InteractionTimers, Channels, TenantPurges}
 }
 
 // Task names one row that is due. Nothing else travels through Redis: no text,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	apiagents "github.com/trellishq/trellis/api/agents"
 	apiaudit "github.com/trellishq/trellis/api/audit"
 	apichannels "github.com/trellishq/trellis/api/channels"
 	apicontacts "github.com/trellishq/trellis/api/contacts"
@@ -44,6 +45,7 @@ import (
 	"github.com/trellishq/trellis/internal/telemetry"
 	"github.com/trellishq/trellis/jobs"
 	"github.com/trellishq/trellis/jobs/worker"
+	"github.com/trellishq/trellis/messaging/agents"
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/consent"
 	"github.com/trellishq/trellis/messaging/contacts"
@@ -122,6 +124,7 @@ type Platform struct {
 	Channels     *channels.Service
 	Interactions *interactions.Service
 	Intake       *intake.Service
+	Agents       *agents.Service
 	// Audit numbers the audit log; whoever works runs it.
 	Audit *audit.Chain
 
@@ -187,10 +190,13 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		return nil, err
 	}
 	groups := departments.New(c.Store, log)
+	waiting := queues.New(c.Store, log, waker.Wake)
+	staff := agents.New(agents.Config{Store: c.Store, Events: log, Route: waiting.RouteSoonFor})
+	waiting.OnRemoved(staff.RemovedFromQueue)
 	people, err := identity.New(identity.Config{
 		Store: c.Store, Log: log, Tenants: tree, Departments: groups, Policy: policy, Keyring: c.Keyring,
 		Issuer: c.PublicURL, Audience: c.PublicURL, Passwords: c.Passwords, AccessLife: c.AccessTokenTTL,
-		Mail: letters, SecondFactor: c.SecondFactor, AppURL: c.Mail.AppURL,
+		Mail: letters, SecondFactor: c.SecondFactor, AppURL: c.Mail.AppURL, Left: staff.SignedOut,
 		SignOn: oidc.New(oidc.Config{Now: c.Store.Now, HTTP: httpx.New(httpx.Config{
 			// Without private networks there are no providers for trying things out.
 			Allow: c.EgressAllow, HTTPSOnly: len(c.EgressAllow) == 0, Timeout: 10 * time.Second, MaxResponseBytes: 1 << 20, MaxRedirects: 1,
@@ -214,7 +220,6 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 			Allow: c.EgressAllow, Timeout: 20 * time.Second, MaxResponseBytes: attachments.MaxBytes + 1, MaxRedirects: 3,
 		}),
 	})
-	waiting := queues.New(c.Store, log, waker.Wake)
 	conversations := interactions.New(interactions.Config{
 		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures, Queues: waiting, Meter: tree,
 		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
@@ -229,7 +234,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	})
 	p := &Platform{
 		Chores: []worker.Chore{{Name: "warning of passwords that expire", Do: people.WarnExpiring}},
-		Waker:  waker, Tenants: tree, Mail: letters, Identity: people, Channels: lines, Interactions: conversations, Intake: in, media: media,
+		Waker:  waker, Tenants: tree, Mail: letters, Identity: people, Channels: lines, Interactions: conversations, Intake: in, Agents: staff, media: media,
 		Audit: audit.NewChain(log.Trail(), c.Keyring.DeriveAll("audit heads")),
 		Handlers: worker.Handlers(worker.Config{
 			ScopeOf: func(ctx context.Context, tenantID uuid.UUID) (scope.Scope, bool, error) {
@@ -237,7 +242,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 				actor := scope.Actor{Kind: scope.ActorSystem}
 				return scope.Scope{TenantID: node.ID, Path: node.Path, Actor: actor}, node.Suspended(), err
 			},
-			Interactions: conversations, Intake: in, Attachments: pictures, Mail: letters,
+			Interactions: conversations, Intake: in, Attachments: pictures, Mail: letters, Agents: staff,
 			Purge:   purge.New(purge.Config{Store: c.Store, Tenants: tree, Numbers: inventory.ReturnAll, Files: media.Erase}),
 			Routing: routing.New(routing.Config{Store: c.Store, Queues: waiting}),
 		}),
@@ -262,6 +267,10 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 	}})
 	apiqueues.Register(p.Surface, waiting)
 	apilabels.Register(p.Surface, labels.New(c.Store, log))
+	apiagents.Register(p.Surface, apiagents.Config{
+		Agents:     staff,
+		Supervises: func(ctx context.Context) bool { return people.May(ctx, authz.AgentsSupervise) },
+	})
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
 	apiaudit.Register(p.Surface, apiaudit.Config{Trail: log.Trail(), MayGoOn: mayGoOn})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})

@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	apiagents "github.com/trellishq/trellis/api/agents"
 	apiaudit "github.com/trellishq/trellis/api/audit"
 	apichannels "github.com/trellishq/trellis/api/channels"
 	apicontacts "github.com/trellishq/trellis/api/contacts"
@@ -39,6 +40,7 @@ func tags() []op.Tag {
 		{Name: apiphrases.Tag, Description: "Texts that are prepared for answers, with placeholders."},
 		{Name: apiqueues.Tag, Description: "Places where conversations wait, and who answers there."},
 		{Name: apilabels.Tag, Description: "Words by which a tenant sorts its conversations: tags, and what they came to."},
+		{Name: apiagents.Tag, Description: "Who is at work, who pauses and why, and how much everybody can take."},
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
 		{Name: ingress.Tag, Description: "What providers call."},

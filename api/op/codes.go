@@ -112,6 +112,8 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeBadSignature:        means("The signature does not belong to the request.", fault.Unauthenticated, fault.Forbidden),
 	fault.CodeChannelMismatch:     means("The request names a channel other than the one it came by.", fault.Invalid, fault.Conflict, fault.Forbidden),
 	fault.CodeUnknownPlaceholder:  means("A prepared text asks for a value that nobody knows; errors names each placeholder and its place.", fault.Invalid),
+	fault.CodeInNoQueue:           means("Nobody logs in to work who is in no queue and no campaign.", fault.Conflict),
+	fault.CodeNotAtWork:           means("The agent is not logged in to work, or the session at work has ended; detail says why, and whether to log in again.", fault.Conflict),
 }
 
 // codesByStatus sorts codes into the responses that carry them.

@@ -50,6 +50,9 @@ func (f Fact) administrative(from scope.Origin) bool {
 		return true
 	case f.ObjectKind == "opt_out":
 		return f.Actor.Kind == scope.ActorUser || f.Actor.Kind == scope.ActorKey
+	case f.ObjectKind == "agent":
+		// Coming and going is everybody's own; what somebody else does to him is not.
+		return (f.Actor.Kind == scope.ActorUser || f.Actor.Kind == scope.ActorKey) && f.Actor.ID != f.ObjectID
 	default:
 		return !traffic[f.ObjectKind]
 	}

@@ -81,6 +81,12 @@ const (
 	CodeUnknownPlaceholder  Code = "unknown_placeholder"
 )
 
+// Codes of agents at work.
+const (
+	CodeInNoQueue Code = "agent_in_no_queue"
+	CodeNotAtWork Code = "agent_not_logged_in"
+)
+
 // Codes lists every code, for the enum of the API document.
 func Codes() []Code {
 	return []Code{
@@ -142,5 +148,6 @@ func Codes() []Code {
 		CodeBadSignature,
 		CodeChannelMismatch,
 		CodeUnknownPlaceholder,
+		CodeInNoQueue, CodeNotAtWork,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/trellishq/trellis/channels/provider/sandbox"
 	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/config"
+	"github.com/trellishq/trellis/messaging/agents"
 	"github.com/trellishq/trellis/messaging/interactions"
 	"github.com/trellishq/trellis/tenants/mail"
 )
@@ -147,6 +148,30 @@ func TestDocumentsHaveTheUsers(t *testing.T) {
 		table.WriteString("\n")
 	}
 	part(t, "state-machines.md", "users", drawing.String()+"```\n\n"+table.String())
+}
+
+func TestDocumentsHaveTheAgents(t *testing.T) {
+	var drawing, table strings.Builder
+	drawing.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> logged_off\n")
+	table.WriteString("| From |")
+	for _, action := range agents.Actions() {
+		fmt.Fprintf(&table, " %s |", action)
+	}
+	table.WriteString("\n|---|" + strings.Repeat("---|", len(agents.Actions())) + "\n")
+	for _, from := range agents.States() {
+		fmt.Fprintf(&table, "| `%s` |", from)
+		for _, action := range agents.Actions() {
+			to, ok := agents.Next(from, action)
+			if !ok {
+				table.WriteString(" refused |")
+				continue
+			}
+			fmt.Fprintf(&table, " `%s` |", to)
+			fmt.Fprintf(&drawing, "    %s --> %s: %s\n", from, to, action)
+		}
+		table.WriteString("\n")
+	}
+	part(t, "state-machines.md", "agents", drawing.String()+"```\n\n"+table.String())
 }
 
 // reports are all that a provider can say about a message.

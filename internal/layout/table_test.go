@@ -41,6 +41,10 @@ var layers = []layer{
 	{packages: []string{
 		"messaging/contacts", "messaging/consent", "messaging/labels", "messaging/phrases", "messaging/queues", "messaging/transcript",
 	}},
+	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/labels", "messaging/queues"}},
+	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/phrases", "messaging/queues"}},
+	{packages: []string{"messaging/contacts", "messaging/consent", "messaging/queues"}},
+	{packages: []string{"messaging/agents"}},
 	{packages: []string{"messaging/attachments"}},
 	{packages: []string{"messaging/interactions"}},
 	{packages: []string{"messaging/routing"}},

@@ -119,7 +119,7 @@ func TestMigrateHidesPasswords(t *testing.T) {
 // appendOnly tables are logs: rows come, and none is changed.
 var appendOnly = []string{
 	"interaction_dispositions",
-	"audit_chain", "audit_entries", "audit_pending", "events", "interaction_log", "interaction_participants", "message_status_events",
+	"agent_log", "audit_chain", "audit_entries", "audit_pending", "events", "interaction_log", "interaction_participants", "message_status_events",
 }
 
 // erasable are the rows that a role may delete: a new entry is a decision. What

@@ -25,6 +25,7 @@ type rawWalk struct {
 // decision: the reasons stand in the migration.
 var systemTables = []string{
 	"act_as_sessions",
+	"agent_sessions",
 	"api_keys",
 	"attachments",
 	"audit_chain",
@@ -257,6 +258,7 @@ var loose = map[string]string{
 	"act_as_sessions.home_id":     "the node above that the person is at home in",
 	"act_as_sessions.session_id":  "of a node above",
 	"act_as_sessions.user_id":     "of a node above",
+	"agent_log.actor_id":          "a user or a key",
 	"api_keys.creator_id":         "shown, and rights are read through the scoped client",
 	"attachments.uploader_id":     "a user or a key",
 	"audit_chain.entry_id":        "verifying looks for an entry that is gone",

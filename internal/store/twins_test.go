@@ -123,7 +123,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	t.Helper()
 	const phone, theirPhone = "+12025550100", "+12025550199"
 	user, channel, contact, interaction, message := id.New(), id.New(), id.New(), id.New(), id.New()
-	queue, list := id.New(), id.New()
+	queue, list, shift, aux := id.New(), id.New(), id.New(), 10+once
 	department := id.New()
 	put := func(table string, r row) {
 		t.Helper()
@@ -160,7 +160,20 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	entity("sender_ids", row{"name": "ACME"})
 	entity("queues", row{"id": queue, "name": "Orders"})
 	put("queue_managers", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start})
-	put("queue_members", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start})
+	put("aux_codes", row{"code": aux, "name": "Lunch", "version": 1, "created_at": testkit.Start, "updated_at": testkit.Start})
+	put("agent_settings", row{
+		"max_units": 10, "channels": row{}, "default_pause": aux, "version": 1, "created_at": testkit.Start, "updated_at": testkit.Start,
+	})
+	put("agent_capacities", row{"user_id": user, "channels": row{}, "version": 1, "created_at": testkit.Start, "updated_at": testkit.Start})
+	put("queue_members", row{"queue_id": queue, "user_id": user, "created_at": testkit.Start, "logged_out_at": testkit.Start, "logged_out_code": aux})
+	put("agent_sessions", row{
+		"id": shift, "user_id": user, "state": "paused", "state_since": testkit.Start, "pause_code": aux, "pause_name": "Lunch",
+		"strategy": "inbound", "logged_in_at": testkit.Start, "seen_at": testkit.Start, "due_at": testkit.Start, "ended_reason": "",
+	})
+	put("agent_log", row{
+		"id": id.New(), "user_id": user, "session_id": shift, "queue_id": queue, "action": "pause", "code": aux, "name": "Lunch",
+		"actor_kind": "system", "created_at": testkit.Start,
+	})
 	put("route_requests", row{"id": id.New(), "queue_id": queue, "due_at": testkit.Start, "created_at": testkit.Start})
 	entity("contact_lists", row{"id": list, "name": "New customers"})
 	entity("channels", row{

@@ -15,6 +15,7 @@ import (
 	"github.com/trellishq/trellis/internal/idempotency"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/jobs"
+	"github.com/trellishq/trellis/messaging/agents"
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/intake"
 	"github.com/trellishq/trellis/messaging/interactions"
@@ -35,6 +36,7 @@ type Config struct {
 	Mail         *mail.Service
 	Purge        *purge.Service
 	Routing      *routing.Service
+	Agents       *agents.Service
 }
 
 // Handlers are the handlers of all kinds of work.
@@ -60,6 +62,7 @@ func Handlers(c Config) map[jobs.Kind]jobs.Handler {
 		jobs.TenantPurges:      in(whetherOrNot(c.Purge.HandleDue)),
 		jobs.RouteRequests:     in(whetherOrNot(c.Routing.HandleDue)),
 		jobs.InteractionTimers: in(whetherOrNot(c.Interactions.HandleTimer)),
+		jobs.AgentSessions:     in(whetherOrNot(c.Agents.HandleDue)),
 	}
 }
 

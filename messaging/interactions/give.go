@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/internal/store"
+	"github.com/trellishq/trellis/messaging/agents"
 )
 
 // Handover says how an interaction came to somebody, or to nobody. It is the
@@ -103,6 +104,9 @@ func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID,
 	}
 	if to != nil {
 		if err := s.participates(ctx, row, *to); err != nil {
+			return nil, err
+		}
+		if err := agents.Assigned(ctx, s.store.Now(), *to); err != nil {
 			return nil, err
 		}
 	}

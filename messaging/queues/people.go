@@ -3,6 +3,7 @@ package queues
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -136,6 +137,9 @@ func (s *Service) setPeople(ctx context.Context, c crowd, queueID uuid.UUID, use
 			return err
 		}
 		if c == answering {
+			if err := s.warn(ctx, queueID, before, out); err != nil {
+				return err
+			}
 			if err := s.RouteSoon(ctx, queueID); err != nil {
 				return err
 			}
@@ -146,6 +150,15 @@ func (s *Service) setPeople(ctx context.Context, c crowd, queueID uuid.UUID, use
 		})
 	})
 	return out, err
+}
+
+// warn tells who answered in a queue before and does not any more.
+func (s *Service) warn(ctx context.Context, queueID uuid.UUID, before, after []uuid.UUID) error {
+	removed := slices.DeleteFunc(slices.Clone(before), func(userID uuid.UUID) bool { return slices.Contains(after, userID) })
+	if s.left == nil || len(removed) == 0 {
+		return nil
+	}
+	return s.left(ctx, queueID, removed)
 }
 
 // mayBe refuses everybody who cannot be of the crowd.

@@ -27,10 +27,20 @@ type Service struct {
 	store  *store.Store
 	events Log
 	wake   func()
+	// left is told who is taken out of a queue.
+	left func(ctx context.Context, queueID uuid.UUID, userIDs []uuid.UUID) error
 }
 
 // New returns the service; wake tells the dispatchers that a row is due.
-func New(s *store.Store, events Log, wake func()) *Service { return &Service{s, events, wake} }
+func New(s *store.Store, events Log, wake func()) *Service {
+	return &Service{store: s, events: events, wake: wake}
+}
+
+// OnRemoved is told, in the running transaction, who is taken out of a queue. It
+// is set before the service is used.
+func (s *Service) OnRemoved(f func(ctx context.Context, queueID uuid.UUID, userIDs []uuid.UUID) error) {
+	s.left = f
+}
 
 // Queue is a place where conversations wait for one of its members.
 type Queue struct {
