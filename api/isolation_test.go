@@ -204,6 +204,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
+		"id":             interaction,
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
 		"phrase_id": w.phrase(t, n), "department_ids": w.department(t, n),
 		"department_id": w.department(t, n), "attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),

@@ -543,9 +543,10 @@ var matrix = map[string]rule{
 		return apitest.Body{"channel_id": n.channel, "addresses": []string{"+15145550199"}}
 	}},
 
-	"listInteractions":    {own: people},
-	"getInteraction":      {own: people, prepare: interactionOf},
-	"markInteractionRead": {own: people, prepare: interactionOf},
+	"listInteractions":       {own: people},
+	"getInteractionCounters": {own: people},
+	"getInteraction":         {own: people, prepare: interactionOf},
+	"markInteractionRead":    {own: people, prepare: interactionOf},
 
 	"markInteractionUnread": {own: people, prepare: writtenByCustomer},
 	"getUnreadCount":        {own: people},

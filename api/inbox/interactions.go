@@ -77,61 +77,6 @@ func interactionView(i interactions.Interaction) Interaction {
 	return out
 }
 
-// ListInteractionsInput is the input of listInteractions.
-type ListInteractionsInput struct {
-	path.Tenant
-	op.Page
-	View       string    `query:"view" enum:"active,assigned,closed,missed,all" default:"active" doc:"active: what is not closed. assigned: the caller's own list, that is what is his and not closed, and what others have closed until he hides it. closed: what is over. missed: what was closed and never dealt with. all: the full history."`
-	Status     []string  `query:"status,explode" enum:"waiting_agent,open,waiting_customer,solved,closed" maxItems:"5" doc:"Only these statuses."`
-	ChannelID  []string  `query:"channel_id,explode" maxItems:"50" format:"uuid" doc:"Only these channels."`
-	ContactID  uuid.UUID `query:"contact_id" doc:"Only this person."`
-	AssigneeID uuid.UUID `query:"assignee_id" doc:"Only what is assigned to this user."`
-	QueueID    []string  `query:"queue_id,explode" maxItems:"50" format:"uuid" doc:"Only what came into these queues."`
-	Address    string    `query:"address" maxLength:"16" pattern:"^[+0-9A-Za-z ._-]*$" doc:"Only this number, short code or sender's name of the other side, in full." example:"+15145550199"`
-	Unseen     bool      `query:"unseen" doc:"Only interactions with messages that nobody has confirmed to have read."`
-	From       time.Time `query:"from" doc:"Only interactions whose last message is not older."`
-	Until      time.Time `query:"until" doc:"Only interactions whose last message is older."`
-}
-
-func (in *ListInteractionsInput) filter(caller interactions.Caller) interactions.Filter {
-	f := interactions.Filter{
-		Active: in.View == "active", Closed: in.View == "closed", Missed: in.View == "missed", ContactID: in.ContactID, AssigneeID: in.AssigneeID,
-		Unseen: in.Unseen, Address: in.Address, From: in.From, Until: in.Until,
-	}
-	if in.View == "assigned" {
-		f.ListOf = caller.UserID
-	}
-	for _, text := range in.ChannelID {
-		// The document's format has let nothing else through.
-		f.ChannelIDs = append(f.ChannelIDs, uuid.MustParse(text))
-	}
-	for _, text := range in.QueueID {
-		f.QueueIDs = append(f.QueueIDs, uuid.MustParse(text))
-	}
-	for _, s := range in.Status {
-		f.Statuses = append(f.Statuses, interactions.Status(s))
-	}
-	return f
-}
-
-func (h handlers) list(ctx context.Context, in *ListInteractionsInput) (*op.List[Interaction], error) {
-	after, err := op.After[interactions.Position](ctx, in.Page)
-	if err != nil {
-		return nil, err
-	}
-	if after == nil {
-		after = &interactions.Position{}
-	}
-	caller := h.Caller(ctx)
-	rows, err := h.Interactions.List(ctx, caller, in.filter(caller), *after, in.Fetch())
-	if err != nil {
-		return nil, err
-	}
-	return op.Listing(ctx, in.Page, rows, interactionView, func(i interactions.Interaction) interactions.Position {
-		return interactions.Position{LastMessageAt: i.LastMessageAt, ID: i.ID}
-	})
-}
-
 // InteractionPath names one interaction.
 type InteractionPath struct {
 	path.Tenant

@@ -61,10 +61,16 @@ func (h handlers) registerInteractions(s *op.Surface) {
 	op.Register(s, authz.InteractionsRead, op.Spec{
 		ID: "listInteractions", Method: http.MethodGet, Path: interactionsPath, Tag: InteractionsTag,
 		Summary: "List interactions",
-		Description: "Lists conversations, the latest message first. `view=active` is what is not closed, `view=assigned` the caller's own list, `view=closed` what is over, " +
-			"`view=missed` what was closed and never dealt with, and `view=all` the full history. " +
-			"Filters are joined by AND; a repeated parameter is OR." + ownOnly,
+		Description: "Lists conversations, the latest message first unless `sort` says otherwise. `view=active` is what is not closed, `view=assigned` the caller's own list, " +
+			"`view=closed` what is over, `view=missed` what was closed and never dealt with, and `view=all` the full history. " +
+			"Filters are joined by AND; a repeated parameter is OR. Each row has the names of what it is about." + ownOnly,
 	}, h.list)
+	op.Register(s, authz.InteractionsRead, op.Spec{
+		ID: "getInteractionCounters", Method: http.MethodGet, Path: interactionsPath + "/counters", Tag: InteractionsTag,
+		Summary: "Count interactions",
+		Description: "Counts what the caller sees, for the numbers beside the views of an inbox: what is his, what nobody has, each queue, each status, " +
+			"and what was closed today. The numbers are exact, and cost the same however many interactions there are.",
+	}, h.counters)
 	op.Register(s, authz.InteractionsRead, op.Spec{
 		ID: "getInteraction", Method: http.MethodGet, Path: interactionPath, Tag: InteractionsTag,
 		Summary: "Show an interaction", Description: "Shows one conversation; its messages are a list of their own." + ownOnly,

@@ -289,6 +289,11 @@ var loose = map[string]string{
 	"interaction_reads.user_id":         "a user, also of a node above, or a key",
 	"interaction_viewers.user_id":       "a user, also of a node above, or a key",
 	"internal_notes.author_id":          "a user or a key",
+
+	"interaction_counts.assignee_id": "written by a trigger from a row that is checked; the nil id for nobody",
+	"interaction_counts.channel_id":  "as assignee_id",
+	"interaction_counts.queue_id":    "as assignee_id",
+	"interaction_counts.tenant_id":   "as assignee_id",
 }
 
 // Walk returns what it found open.

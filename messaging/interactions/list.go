@@ -2,229 +2,204 @@ package interactions
 
 import (
 	"context"
-	"time"
+	"fmt"
+	"strings"
 
-	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
-	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/interaction"
-	"github.com/trellishq/trellis/ent/message"
-	"github.com/trellishq/trellis/ent/predicate"
-	"github.com/trellishq/trellis/internal/fault"
-	"github.com/trellishq/trellis/messaging/attachments"
+	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/scope"
 )
-
-// Filter chooses interactions; empty fields choose all.
-type Filter struct {
-	// Active leaves out what is closed: the messages view. Without it the list
-	// is the full history.
-	Active bool
-	// Closed leaves out all that is not; Missed all but what was closed before
-	// anybody has dealt with it.
-	Closed, Missed bool
-	// ListOf keeps to the list of a user's own: what is his and not closed, and
-	// what others have closed until he hides it.
-	ListOf     uuid.UUID
-	Statuses   []Status
-	ChannelIDs []uuid.UUID
-	ContactID  uuid.UUID
-	AssigneeID uuid.UUID
-	QueueIDs   []uuid.UUID
-	// Unseen keeps to what nobody has marked as read.
-	Unseen bool
-	// Address of the other side, whole.
-	Address string
-	// From and Until bound the last message; Until is exclusive.
-	From, Until time.Time
-}
 
 // Position is the place of an interaction in a list: after it the next page
 // begins. The zero Position is the start.
 type Position struct {
-	LastMessageAt time.Time `json:"t"`
-	ID            uuid.UUID `json:"i"`
+	// Keys are the values of the order's keys, as PostgreSQL writes them.
+	Keys []string  `json:"k"`
+	ID   uuid.UUID `json:"i"`
 }
 
-// List returns interactions behind a position, the latest message first.
-func (s *Service) List(ctx context.Context, c Caller, f Filter, after Position, limit int) ([]Interaction, error) {
-	var out []Interaction
+// Row is an interaction as a list shows it: with the names of what it is about.
+type Row struct {
+	Interaction
+	ContactName, ChannelName string
+	// QueueName and AssigneeName are nil where there is none.
+	QueueName, AssigneeName *string
+	Position                Position
+}
+
+// List returns interactions behind a position of an order.
+//
+// It is read in two steps: the ids of the page, from indexes alone where that is
+// possible, and then its rows, with the walls around each.
+func (s *Service) List(ctx context.Context, c Caller, f Filter, sort Sort, after Position, limit int) ([]Row, error) {
+	var out []Row
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		q, err := s.visible(ctx, c)
-		if err != nil {
+		places, err := s.page(ctx, c, f, sort, after, limit)
+		if err != nil || len(places) == 0 {
 			return err
 		}
-		q.Where(f.conditions()...)
-		if after.ID != uuid.Nil {
-			q.Where(behind(after))
-		}
-		rows, err := q.Order(ent.Desc(interaction.FieldLastMessageAt, interaction.FieldID)).Limit(limit).All(ctx)
-		for _, row := range rows {
-			out = append(out, interactionView(row))
-		}
-		if err != nil {
-			return err
-		}
-		return s.withExtras(ctx, c, out)
+		out, err = s.rows(ctx, c, places)
+		return err
 	})
 	return out, err
 }
 
-// behind is the keyset condition as one row comparison, which stays inside the
-// tenant's condition whatever else is added (rules C3-2).
-func behind(p Position) predicate.Interaction {
-	return func(s *entsql.Selector) {
-		s.Where(entsql.CompositeLT([]string{s.C(interaction.FieldLastMessageAt), s.C(interaction.FieldID)}, p.LastMessageAt, p.ID))
+// page finds the places of a page.
+func (s *Service) page(ctx context.Context, c Caller, f Filter, sort Sort, after Position, limit int) ([]Position, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return nil, err
 	}
+	reach, err := s.reach(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var q statement
+	common := append([]string{"i.tenant_id = " + q.bind(sc.TenantID)}, f.conditions(&q, c)...)
+	if channels := scope.Channels(ctx); len(channels) > 0 {
+		common = append(common, q.in("i.channel_id", channels))
+	}
+	o, direction, behind := sort.direction()
+	if after.ID != uuid.Nil {
+		common = append(common, o.after(&q, behind, after))
+	}
+	text := o.merge(common, o.branches(f, reach, reach.conditions(&q, f)), direction, q.bind(limit))
+	return positions(ctx, len(o.keys), text, q.args)
 }
 
-func (f Filter) conditions() []predicate.Interaction {
-	var out []predicate.Interaction
-	if f.Active {
-		out = append(out, interaction.StatusNEQ(Closed))
+// after is the keyset condition: one comparison of rows, which stays inside the
+// tenant's condition whatever else is added (rules C3-2).
+func (o ordering) after(q *statement, behind string, p Position) string {
+	var left, right []string
+	for n, k := range o.keys {
+		left, right = append(left, k.sql), append(right, q.bind(p.Keys[n])+"::"+k.kind)
 	}
-	if f.Closed || f.Missed {
-		out = append(out, interaction.StatusEQ(Closed))
+	return "(" + strings.Join(left, ", ") + ", i.id) " + behind + " (" + strings.Join(right, ", ") + ", " + q.bind(p.ID) + ")"
+}
+
+// branches are the conditions of the parts that a list is merged from. Each part
+// is the range of one index, in the list's order. Who sees everything has one in
+// the words of the order's own index; the others' indexes are those of whose a
+// conversation is, which leave out the closed ones themselves. Both conditions at
+// once would make the planner expect next to nothing.
+func (o ordering) branches(f Filter, r reach, conditions []string) []string {
+	parts := []string{viewConditions[f.View]}
+	if r.all && len(o.parts[f.View]) > 0 {
+		parts = o.parts[f.View]
 	}
-	if f.Missed {
-		out = append(out, interaction.Managed(false))
-	}
-	if f.ListOf != uuid.Nil {
-		out = append(out, interaction.AssigneeID(f.ListOf), interaction.Listed(true))
-	}
-	if len(f.Statuses) > 0 {
-		out = append(out, interaction.StatusIn(f.Statuses...))
-	}
-	if len(f.ChannelIDs) > 0 {
-		out = append(out, interaction.ChannelIDIn(f.ChannelIDs...))
-	}
-	if f.ContactID != uuid.Nil {
-		out = append(out, interaction.ContactID(f.ContactID))
-	}
-	if f.AssigneeID != uuid.Nil {
-		out = append(out, interaction.AssigneeID(f.AssigneeID))
-	}
-	if len(f.QueueIDs) > 0 {
-		out = append(out, interaction.QueueIDIn(f.QueueIDs...))
-	}
-	if f.Unseen {
-		out = append(out, interaction.UnseenGT(0))
-	}
-	if f.Address != "" {
-		out = append(out, interaction.Address(f.Address))
-	}
-	if !f.From.IsZero() {
-		out = append(out, interaction.LastMessageAtGTE(f.From))
-	}
-	if !f.Until.IsZero() {
-		out = append(out, interaction.LastMessageAtLT(f.Until))
+	var out []string
+	for _, condition := range conditions {
+		for _, part := range parts {
+			out = append(out, condition+" AND "+part)
+		}
 	}
 	return out
 }
 
-// Messages returns the messages of an interaction behind a given id, the newest
-// first unless oldestFirst. Faults: CodeNotFound.
-func (s *Service) Messages(ctx context.Context, c Caller, interactionID, after uuid.UUID, oldestFirst bool, limit int) ([]Message, error) {
-	var out []Message
-	err := s.store.Read(ctx, func(ctx context.Context) error {
-		seen, err := s.sees(ctx, c, interactionID)
-		if err != nil {
-			return err
-		}
-		if !seen {
-			return fault.Missing("interaction")
-		}
-		q := s.store.Ent(ctx).Message.Query().Where(message.InteractionID(interactionID))
-		order := ent.Desc(message.FieldID)
-		if oldestFirst {
-			order = ent.Asc(message.FieldID)
-		}
-		switch {
-		case after == uuid.Nil:
-		case oldestFirst:
-			q.Where(message.IDGT(after))
-		default:
-			q.Where(message.IDLT(after))
-		}
-		rows, err := q.Order(order).Limit(limit).All(ctx)
-		if err != nil {
-			return err
-		}
-		out, err = s.messageViews(ctx, rows)
-		return err
-	})
-	return out, err
-}
-
-// Message returns one message of an interaction that the caller may see.
-// Faults: CodeNotFound.
-func (s *Service) Message(ctx context.Context, c Caller, messageID uuid.UUID) (Message, error) {
-	var out Message
-	err := s.store.Read(ctx, func(ctx context.Context) error {
-		row, err := s.visibleMessage(ctx, c, messageID)
-		if err != nil {
-			return err
-		}
-		views, err := s.messageViews(ctx, []*ent.Message{row})
-		if err == nil {
-			out = views[0]
-		}
-		return err
-	})
-	return out, err
-}
-
-// Attachment returns a picture of a message that the caller may see, or one that
-// he has uploaded. Faults: CodeNotFound.
-func (s *Service) Attachment(ctx context.Context, c Caller, attachmentID uuid.UUID) (attachments.Attachment, error) {
-	var out attachments.Attachment
-	err := s.store.Read(ctx, func(ctx context.Context) error {
-		sc, err := scope.From(ctx)
-		if err != nil {
-			return err
-		}
-		found, err := s.attachments.Get(ctx, attachmentID)
-		if err != nil {
-			return err
-		}
-		if found.MessageID != nil {
-			_, err = s.visibleMessage(ctx, c, *found.MessageID)
-		} else if c.ownUploads(ctx) && (found.UploaderID == nil || *found.UploaderID != sc.Actor.ID) {
-			err = fault.Missing("attachment")
-		}
-		if fault.Is(err, fault.CodeNotFound) {
-			return fault.Missing("attachment")
-		}
-		out = found
-		return err
-	})
-	return out, err
-}
-
-func (s *Service) visibleMessage(ctx context.Context, c Caller, messageID uuid.UUID) (*ent.Message, error) {
-	row, err := s.store.Ent(ctx).Message.Get(ctx, messageID)
-	if ent.IsNotFound(err) {
-		return nil, fault.Missing("message")
+// merge is the statement that takes the first rows out of all parts.
+func (o ordering) merge(common, branches []string, direction, limit string) string {
+	var columns, inner, outer, texts []string
+	for n, k := range o.keys {
+		columns = append(columns, fmt.Sprintf("%s AS k%d", k.sql, n))
+		inner = append(inner, k.sql+direction)
+		outer = append(outer, fmt.Sprintf("page.k%d%s", n, direction))
+		texts = append(texts, fmt.Sprintf("page.k%d::text", n))
 	}
+	parts := make([]string, len(branches))
+	for n, condition := range branches {
+		parts[n] = fmt.Sprintf("(SELECT i.id, %s FROM interactions i WHERE %s AND %s ORDER BY %s, i.id%s LIMIT %s)",
+			strings.Join(columns, ", "), strings.Join(common, " AND "), condition, strings.Join(inner, ", "), direction, limit)
+	}
+	return fmt.Sprintf("SELECT page.id, %s FROM (%s) AS page ORDER BY %s, page.id%s LIMIT %s",
+		strings.Join(texts, ", "), strings.Join(parts, " UNION ALL "), strings.Join(outer, ", "), direction, limit)
+}
+
+func positions(ctx context.Context, keys int, text string, args []any) (out []Position, err error) {
+	rows, err := store.Query(ctx, text, args...)
 	if err != nil {
 		return nil, err
 	}
-	seen, err := s.sees(ctx, c, row.InteractionID)
-	if err == nil && !seen {
-		err = fault.Missing("message")
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		p := Position{Keys: make([]string, keys)}
+		dest := []any{&p.ID}
+		for n := range p.Keys {
+			dest = append(dest, &p.Keys[n])
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
 	}
-	return row, err
+	return out, rows.Err()
 }
 
-// StatusEvent is one delivery report, as it came.
-type StatusEvent struct {
-	ID         uuid.UUID
-	Attempt    int
-	Status     string
-	RawStatus  string
-	ErrorCode  string
-	Applied    bool
-	OccurredAt *time.Time
-	ReceivedAt time.Time
+// rows reads the interactions at some places, in their order.
+func (s *Service) rows(ctx context.Context, c Caller, places []Position) ([]Row, error) {
+	ids := make([]uuid.UUID, len(places))
+	for n, p := range places {
+		ids[n] = p.ID
+	}
+	found, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.IDIn(ids...)).All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page := make([]Interaction, len(found))
+	byID := make(map[uuid.UUID]*Interaction, len(found))
+	for n, row := range found {
+		page[n] = interactionView(row)
+		byID[row.ID] = &page[n]
+	}
+	if err := s.withExtras(ctx, c, page); err != nil {
+		return nil, err
+	}
+	names, err := namesOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Row, 0, len(places))
+	for _, p := range places {
+		shown, ok := byID[p.ID]
+		if !ok {
+			continue // behind a wall of which the statement did not know
+		}
+		row := names[p.ID]
+		row.Interaction, row.Position = *shown, p
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// namesOf reads what the interactions of a page are shown with.
+func namesOf(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Row, error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := store.Query(ctx, `
+		SELECT i.id, c.name, h.name, q.name, u.name
+		FROM interactions i
+		JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id
+		JOIN channels h ON h.tenant_id = i.tenant_id AND h.id = i.channel_id
+		LEFT JOIN queues q ON q.tenant_id = i.tenant_id AND q.id = i.queue_id
+		LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.assignee_id
+		WHERE i.tenant_id = $1 AND i.id = ANY ($2::uuid[])`, sc.TenantID, idArray(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := make(map[uuid.UUID]Row, len(ids))
+	for rows.Next() {
+		var (
+			id  uuid.UUID
+			row Row
+		)
+		if err := rows.Scan(&id, &row.ContactName, &row.ChannelName, &row.QueueName, &row.AssigneeName); err != nil {
+			return nil, err
+		}
+		out[id] = row
+	}
+	return out, rows.Err()
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/user"
-	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // route brings a conversation that is nobody's yet to where its channel's
@@ -55,11 +54,7 @@ func (s *Service) visible(ctx context.Context, c Caller) (*ent.InteractionQuery,
 	}
 	// Read apart, so that the list finds its rows by index (a subquery beside an
 	// OR does not).
-	sc, err := scope.From(ctx)
-	if err != nil {
-		return nil, err
-	}
-	queues, err := idsFrom(ctx, `SELECT queue_id FROM queue_members WHERE tenant_id = $1 AND user_id = $2`, sc.TenantID, c.UserID)
+	queues, err := queuesOf(ctx, c.UserID)
 	if err != nil {
 		return nil, err
 	}
