@@ -92,7 +92,7 @@ func (h handlers) showMine(ctx context.Context, me uuid.UUID, since time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	codes, err := h.Agents.Codes(ctx)
+	codes, err := h.Agents.Pauses(ctx, me)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,7 @@ func (h handlers) showMine(ctx context.Context, me uuid.UUID, since time.Time) (
 		out.Choices.Strategies = append(out.Choices.Strategies, string(strategy))
 	}
 	for _, c := range codes {
-		if c.Pause {
-			out.Choices.Pauses = append(out.Choices.Pauses, codeView(c))
-		}
+		out.Choices.Pauses = append(out.Choices.Pauses, codeView(c))
 	}
 	return &MineShown{out}, nil
 }

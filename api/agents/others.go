@@ -33,7 +33,7 @@ type ForcePauseInput struct {
 }
 
 func (h handlers) forcePause(ctx context.Context, in *ForcePauseInput) (*Shown, error) {
-	return h.after(ctx, in.UserID, func() error { return h.Agents.Pause(ctx, in.UserID, in.Body.AuxCode) })
+	return h.after(ctx, in.UserID, func() error { return h.Agents.PauseOther(ctx, in.UserID, in.Body.AuxCode) })
 }
 
 func (h handlers) forceResume(ctx context.Context, in *Path) (*Shown, error) {

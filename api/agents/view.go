@@ -103,7 +103,7 @@ type MyAgent struct {
 type AgentChoices struct {
 	Strategies []string  `json:"strategies" maxItems:"3" enum:"inbound" doc:"Working strategies." example:"[\"inbound\"]"`
 	States     []string  `json:"states" maxItems:"2" enum:"available,paused" doc:"Login states."`
-	Pauses     []AuxCode `json:"pauses" maxItems:"999" doc:"Reasons for a pause and for logging out of a queue."`
+	Pauses     []AuxCode `json:"pauses" maxItems:"999" doc:"Reasons for which he may pause. Without the function custom_pause it is the default one alone, without pause none."`
 }
 
 // AgentWarning is what somebody at work should know.

@@ -7,7 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/trellishq/trellis/ent/user"
 	"github.com/trellishq/trellis/events"
+	"github.com/trellishq/trellis/identity"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants"
@@ -144,6 +148,57 @@ func (s *Service) reason(ctx context.Context, code *int) (Code, error) {
 		}
 	}
 	return Code{}, fault.InvalidField(fault.CodeNotFound, "body.aux_code", "is no aux code of the tenant that is a reason for a pause", *code)
+}
+
+// ownReason is reason for somebody who pauses himself, as far as he is given
+// pauses. Faults: those of reason, CodeForbidden.
+func (s *Service) ownReason(ctx context.Context, userID uuid.UUID, code *int) (Code, error) {
+	reason, err := s.reason(ctx, code)
+	if err != nil {
+		return Code{}, err
+	}
+	pauses, others, err := s.givenPauses(ctx, userID)
+	switch {
+	case err != nil:
+		return Code{}, err
+	case !pauses:
+		return Code{}, fault.New(fault.Forbidden, fault.CodeForbidden, "Pauses are switched off for you.")
+	case !others && !reason.DefaultPause:
+		return Code{}, fault.New(fault.Forbidden, fault.CodeForbidden, "Pauses other than the default one are switched off for you.")
+	}
+	return reason, nil
+}
+
+// givenPauses tells whether a user may pause himself, and for which reasons.
+func (s *Service) givenPauses(ctx context.Context, userID uuid.UUID) (pauses, others bool, err error) {
+	off, err := s.store.Ent(ctx).User.Query().Where(user.ID(userID)).Select(user.FieldDisabledFunctions).Only(ctx)
+	if store.IsNotFound(err) {
+		return true, true, nil // nobody's rights are narrower than what he may do at all
+	}
+	if err != nil {
+		return false, false, err
+	}
+	pauses = !slices.Contains(off.DisabledFunctions, string(identity.Pause))
+	return pauses, pauses && !slices.Contains(off.DisabledFunctions, string(identity.CustomPause)), nil
+}
+
+// Pauses lists the reasons for which somebody may pause himself.
+func (s *Service) Pauses(ctx context.Context, userID uuid.UUID) ([]Code, error) {
+	var out []Code
+	err := s.store.Read(ctx, func(ctx context.Context) error {
+		all, err := s.codes(ctx)
+		if err != nil {
+			return err
+		}
+		pauses, others, err := s.givenPauses(ctx, userID)
+		for _, c := range all {
+			if c.DefaultPause && pauses || c.Pause && others {
+				out = append(out, c)
+			}
+		}
+		return err
+	})
+	return out, err
 }
 
 // materialize writes a code's row where it has none, and locks it: shared with

@@ -145,7 +145,7 @@ func (s *Service) LogIn(ctx context.Context, userID uuid.UUID, l Login) error {
 		var why *Code
 		if l.Paused {
 			action = LogInPaused
-			reason, err := s.reason(ctx, l.AuxCode)
+			reason, err := s.ownReason(ctx, userID, l.AuxCode)
 			if err != nil {
 				return err
 			}
@@ -235,10 +235,20 @@ func (s *Service) tell(ctx context.Context, kind string, userID uuid.UUID, t tol
 	return s.events.Publish(ctx, kind, "agent", userID, t)
 }
 
-// Pause keeps what is new away from somebody at work, in all his queues; what he
-// has goes on (C-37). A nil code is the default pause. Faults: CodeNotAtWork,
-// CodeNotFound for a reason that is none.
+// Pause keeps what is new away from the caller, in all his queues; what he has
+// goes on (C-37). A nil code is the default pause. Faults: CodeNotAtWork,
+// CodeNotFound for a reason that is none, CodeForbidden where the user is not
+// given pauses, or none but the default one.
 func (s *Service) Pause(ctx context.Context, userID uuid.UUID, code *int) error {
+	return s.pause(ctx, userID, func(ctx context.Context) (Code, error) { return s.ownReason(ctx, userID, code) })
+}
+
+// PauseOther is Pause of somebody else, whatever he is given himself.
+func (s *Service) PauseOther(ctx context.Context, userID uuid.UUID, code *int) error {
+	return s.pause(ctx, userID, func(ctx context.Context) (Code, error) { return s.reason(ctx, code) })
+}
+
+func (s *Service) pause(ctx context.Context, userID uuid.UUID, why func(context.Context) (Code, error)) error {
 	return s.store.InTx(ctx, func(ctx context.Context) error {
 		present, err := s.lock(ctx, userID)
 		if err != nil {
@@ -247,7 +257,7 @@ func (s *Service) Pause(ctx context.Context, userID uuid.UUID, code *int) error 
 		if present == nil {
 			return s.notAtWork(ctx, userID)
 		}
-		reason, err := s.reason(ctx, code)
+		reason, err := why(ctx)
 		if err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func (s State) words() string {
 // Strategy is what an agent works in during a session.
 type Strategy string
 
-// Inbound: he works in queues exclusively. There is no other strategy while
+// Inbound is to work in queues exclusively. There is no other strategy while
 // there are no campaigns.
 const Inbound Strategy = "inbound"
 
