@@ -25,10 +25,14 @@ func (s *scene) received(t *testing.T, from, body string) string {
 // does asks for an action on a conversation.
 func (s *scene) does(t *testing.T, c *apitest.Client, interaction, verb string, body apitest.Body, headers ...apitest.Header) *apitest.Response {
 	t.Helper()
+	path := s.at.Path("/interactions/%s/%s", interaction, verb)
+	if body == nil && verb != "close" {
+		return c.Post(t, path, nil, headers...)
+	}
 	if body == nil {
 		body = apitest.Body{}
 	}
-	return c.Post(t, s.at.Path("/interactions/%s/%s", interaction, verb), body, headers...)
+	return c.Post(t, path, body, headers...)
 }
 
 // gives assigns a conversation to somebody.
@@ -530,4 +534,46 @@ func TestInboxSettings(t *testing.T) {
 	}
 	s.manager.Patch(t, path, apitest.Body{"waiting_alert_minutes": 5}).WantProblem(t, http.StatusForbidden, "forbidden", "")
 	s.tree.Other.Admin.Get(t, path).WantProblem(t, http.StatusNotFound, "not_found", "")
+}
+
+// A pause does not touch what is running. What an agent closes during it is not
+// over for the customer: his next message opens it again, for somebody else.
+//
+// Covers: AGS-20 AGS-21
+func TestClosedDuringAPause(t *testing.T) {
+	t.Parallel()
+	s := twilio(t)
+	agent := s.at.Agent
+	orders := s.working(t, "Orders", agent)
+	s.leads(t, "queue", orders).Want(t, http.StatusOK)
+	id := s.received(t, number(1), "hello")
+	s.gives(t, id, agent)
+	before := s.received(t, number(2), "closed before the pause")
+	s.gives(t, before, agent)
+	s.does(t, agent, before, "close", nil).Want(t, http.StatusOK)
+	agent.Post(t, s.me("/pause"), nil).Want(t, http.StatusOK)
+	s.Receive(t, s.line, sim.Inbound{From: number(1), Body: "still there?"})
+	s.wantState(t, id, map[string]any{"assignee_id": agent.UserID.String(), "unseen": float64(2)})
+	// Another closes what is the agent's: that is no session of his any more.
+	byManager := s.received(t, number(3), "closed by the manager")
+	s.gives(t, byManager, agent)
+	s.does(t, s.manager, byManager, "close", nil).Want(t, http.StatusOK)
+	s.does(t, agent, id, "close", nil).Want(t, http.StatusOK)
+	s.wantState(t, id, map[string]any{"status": "closed", "missed": false, "listed": false})
+
+	if got := s.received(t, number(1), "one more thing"); got != id {
+		t.Errorf("the message began %s", got)
+	}
+	r := s.wantState(t, id, map[string]any{"status": "waiting_agent", "assignee_id": nil, "queue_id": orders, "closed_by": nil})
+	if r.Value(t, "reopened_at") == nil {
+		t.Errorf("nothing says that it was opened again: %s", r.Content)
+	}
+	for closed, from := range map[string]string{before: number(2), byManager: number(3)} {
+		s.wantState(t, s.received(t, from, "again"), map[string]any{"previous_id": closed})
+	}
+	// A day later it is another session.
+	s.gives(t, id, agent)
+	s.does(t, agent, id, "close", nil).Want(t, http.StatusOK)
+	s.Clock.Advance(24*time.Hour + time.Second)
+	s.wantState(t, s.received(t, number(1), "next day"), map[string]any{"previous_id": id})
 }

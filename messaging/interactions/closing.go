@@ -8,6 +8,7 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/messaging/agents"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -93,10 +94,14 @@ func (s *Service) close(ctx context.Context, row *ent.Interaction, end ending) e
 		return wrongState(row.Status)
 	}
 	managed := row.Managed || end.party == ClosedByAgent
-	err := unpaused(row.Update()).SetStatus(next).SetClosedAt(s.store.Now()).
+	whilePaused, err := closesWhilePaused(ctx, row, end)
+	if err != nil {
+		return err
+	}
+	err = unpaused(row.Update()).SetStatus(next).SetClosedAt(s.store.Now()).
 		SetClosedBy(end.party).SetNillableClosedByID(end.by).SetCloseReason(end.reason).
 		SetManaged(managed).SetListed(row.AssigneeID != nil && end.party != ClosedByAgent).
-		SetSubStatus("").ClearWaitingSince().Exec(ctx)
+		SetClosedWhilePaused(whilePaused).SetSubStatus("").ClearWaitingSince().Exec(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,6 +113,15 @@ func (s *Service) close(ctx context.Context, row *ent.Interaction, end ending) e
 	}
 	return s.events.Publish(ctx, "interaction.closed", "interaction", row.ID,
 		map[string]any{"reason": end.reason, "closed_by": end.party, "missed": !managed})
+}
+
+// closesWhilePaused tells whether an agent closes during a pause what is his: the
+// customer's next message then opens it again, for whoever is free (AGS-21).
+func closesWhilePaused(ctx context.Context, row *ent.Interaction, end ending) (bool, error) {
+	if end.party != ClosedByAgent || row.AssigneeID == nil {
+		return false, nil
+	}
+	return agents.IsPaused(ctx, *row.AssigneeID)
 }
 
 // Hide takes a conversation that others have closed out of the caller's list of
