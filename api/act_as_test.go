@@ -208,7 +208,7 @@ func TestWhatActAsCannotDo(t *testing.T) {
 
 // content tells whether a permission is about what a tenant's people say.
 func (n *node) content(permission string) bool {
-	for _, object := range []string{"interactions:", "contacts:", "contact_lists:", "opt_outs:"} {
+	for _, object := range []string{"interactions:", "contacts:", "contact_lists:", "opt_outs:", "staff_messages:", "staff_groups:"} {
 		if strings.HasPrefix(permission, object) {
 			return true
 		}

@@ -138,7 +138,22 @@ var withIDs = map[string]asked{
 	"previewMessage": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"body": "x", "channel_id": ids["channel_id"]}
 	}},
-	"getMessage": {}, "resendMessage": {}, "listMessageStatusEvents": {}, "getAttachment": {},
+	"sendPrivateMessage": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"body": "x", "attachment_ids": []string{ids["attachment_ids"]}}
+	}}, "sendStaffMessage": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"body": "x", "attachment_ids": []string{ids["attachment_ids"]}}
+	}},
+	"getStaffChat": {}, "listStaffChatMembers": {}, "listStaffMessages": {}, "markStaffChatRead": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"staff_message_id": ids["staff_message_id"]}
+	}},
+	"updateStaffMessage": {body: fixed(apitest.Body{"body": "y"})}, "deleteStaffMessage": {},
+	"createStaffGroup": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"name": "Group", "user_ids": []string{ids["user_ids"]}}
+	}},
+	"updateStaffGroup": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveStaffGroup": {},
+	"setStaffGroupMember":    {body: fixed(apitest.Body{"chat_role": "member", "read_only": true})},
+	"removeStaffGroupMember": {},
+	"getMessage":             {}, "resendMessage": {}, "listMessageStatusEvents": {}, "getAttachment": {},
 	"listInteractionLog": {},
 	"listTenants":        {by: byReseller},
 	"moveTenant": {
@@ -196,7 +211,9 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	interaction, message, contact := w.interaction(t, n, nil)
 	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", message)
 	key, _ := w.key(t, n, "channels:read")
+	chat, staffMessage := w.staffGroup(t, n)
 	return map[string]string{
+		"chat_id": chat, "staff_message_id": staffMessage,
 		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user, "member_id": n.user, "manager_id": n.user,
 		"tag_id": w.tag(t, n), "disposition_id": w.disposition(t, n),
 		"interaction_ids": interaction, "add_tag_ids": w.tag(t, n), "remove_tag_ids": w.tag(t, n),
@@ -394,10 +411,13 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 	conversations := make([]string, len(twins))
 	messages := make([]string, len(twins))
 	departments := make([]string, len(twins))
+	chats := make([]string, len(twins))
 	for i, twin := range twins {
 		line := p.TwilioLineAt(t, twin, address)
 		departments[i] = twin.Admin.Post(t, twin.Path("/departments"), apitest.Body{"name": "Desk"}).Want(t, http.StatusCreated).String(t, "id")
 		twin.Admin.Do(t, http.MethodPut, twin.Path("/departments/%s/members/%s", departments[i], twin.Agent.UserID), nil).Want(t, http.StatusNoContent)
+		chats[i] = twin.Admin.Post(t, twin.Path("/staff/%s/messages", twin.Agent.UserID), apitest.Body{"body": "hello"}).
+			Want(t, http.StatusCreated).String(t, "chat_id")
 		for n := range 3 {
 			p.Receive(t, line, sim.Inbound{From: number(n), Body: "hello", SID: fmt.Sprintf("SM%030d", n)})
 			p.Receive(t, line, sim.Inbound{From: number(n), Body: "STOP", SID: fmt.Sprintf("SM%030d", 100+n)})
@@ -419,6 +439,7 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 			path := fill(o.Path, map[string]string{
 				"tenant_id": twin.ID.String(), "interaction_id": conversations[i], "message_id": messages[i],
 				"user_id": twin.Admin.UserID.String(), "department_id": departments[i],
+				"chat_id": chats[i],
 			})
 			for _, query := range []string{"?limit=200", "?limit=1"} {
 				ids[i] = append(ids[i], allPages(t, twin.Admin, o, path, query)...)

@@ -574,6 +574,23 @@ var matrix = map[string]rule{
 			return apitest.Body{"user_id": n.boss.UserID}
 		},
 	},
+	"listStaff":              {own: people},
+	"listStaffChats":         {own: people},
+	"getUnreadStaffMessages": {own: people},
+	"getStaffChat":           {own: people, prepare: staffChatOf},
+	"listStaffChatMembers":   {own: people, prepare: staffChatOf},
+	"listStaffMessages":      {own: people, prepare: staffChatOf},
+	"sendPrivateMessage":     {own: people, prepare: userOf, body: sends(apitest.Body{"body": "hello"})},
+	"sendStaffMessage":       {own: people, prepare: staffChatOf, body: sends(apitest.Body{"body": "hello"})},
+	"updateStaffMessage":     {own: people, prepare: staffChatOf, body: sends(apitest.Body{"body": "hello again"})},
+	"deleteStaffMessage":     {own: people, prepare: staffChatOf},
+	"markStaffChatRead":      {own: people, prepare: staffChatOf},
+	"createStaffGroup":       {own: "RTM", body: sends(apitest.Body{"name": "Night shift", "user_ids": []string{}})},
+	"updateStaffGroup":       {own: "RTM", prepare: staffGroupOf, body: sends(apitest.Body{"name": "Day shift"})},
+	"archiveStaffGroup":      {own: "RTM", prepare: staffGroupOf},
+	"setStaffGroupMember":    {own: "RTM", prepare: staffGroupOf, body: sends(apitest.Body{"chat_role": "member", "read_only": true})},
+	"removeStaffGroupMember": {own: people, prepare: memberOf},
+
 	"listMessages":       {own: people, prepare: interactionOf},
 	"replyToInteraction": {own: people, prepare: interactionOf, body: sends(apitest.Body{"body": "answer"})},
 	"sendMessage": {own: "RTU", body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {

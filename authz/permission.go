@@ -62,6 +62,7 @@ const (
 // Content of one tenant. These hold in the caller's own tenant only.
 const (
 	ContactsRead       Permission = "contacts:read"
+	ContactsWrite      Permission = "contacts:write"
 	ContactListsRead   Permission = "contact_lists:read"
 	ContactListsWrite  Permission = "contact_lists:write"
 	InteractionsRead   Permission = "interactions:read"
@@ -74,6 +75,7 @@ const (
 	// but for closing it; InteractionsReopen to open a closed one.
 	InteractionsEdit   Permission = "interactions:edit"
 	InteractionsReopen Permission = "interactions:reopen"
+	InteractionsLink   Permission = "interactions:link"
 	OptOutsRead        Permission = "opt_outs:read"
 	// What colleagues tell each other in a conversation. Secret notes are for
 	// supervisors and the agent whose conversation it is.
@@ -85,6 +87,10 @@ const (
 	AgentsRead      Permission = "agents:read"
 	AgentsWork      Permission = "agents:work"
 	AgentsSupervise Permission = "agents:supervise"
+	// What colleagues write to one another is for those who take part.
+	StaffMessagesRead  Permission = "staff_messages:read"
+	StaffMessagesWrite Permission = "staff_messages:write"
+	StaffGroupsWrite   Permission = "staff_groups:write"
 )
 
 // Departments, and with them the modules that users have.
@@ -147,14 +153,16 @@ func Permissions() []Permission {
 		ActAsRead, ActAsStart, ActAsEnd,
 		PhrasesRead, PhrasesWrite,
 
-		ContactsRead,
+		ContactsRead, ContactsWrite,
 		ContactListsRead, ContactListsWrite,
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,
 		InteractionsEdit, InteractionsReopen,
+		InteractionsLink,
 		OptOutsRead,
 		InteractionsTag,
 		NotesRead, NotesWrite, NotesSecret,
 		AgentsRead, AgentsWork, AgentsSupervise,
+		StaffMessagesRead, StaffMessagesWrite, StaffGroupsWrite,
 	}
 }
 

@@ -30,6 +30,8 @@ type Attachment struct {
 	MessageID *uuid.UUID `json:"message_id,omitempty"`
 	// nil unless an internal note carries it
 	NoteID *uuid.UUID `json:"note_id,omitempty"`
+	// where colleagues send it to one another
+	StaffMessageID *uuid.UUID `json:"staff_message_id,omitempty"`
 	// Status holds the value of the "status" field.
 	Status attachment.Status `json:"status,omitempty"`
 	// Name holds the value of the "name" field.
@@ -64,7 +66,7 @@ func (*Attachment) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case attachment.FieldMessageID, attachment.FieldNoteID, attachment.FieldUploaderID:
+		case attachment.FieldMessageID, attachment.FieldNoteID, attachment.FieldStaffMessageID, attachment.FieldUploaderID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case attachment.FieldSha256:
 			values[i] = new([]byte)
@@ -134,6 +136,13 @@ func (_m *Attachment) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.NoteID = new(uuid.UUID)
 				*_m.NoteID = *value.S.(*uuid.UUID)
+			}
+		case attachment.FieldStaffMessageID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field staff_message_id", values[i])
+			} else if value.Valid {
+				_m.StaffMessageID = new(uuid.UUID)
+				*_m.StaffMessageID = *value.S.(*uuid.UUID)
 			}
 		case attachment.FieldStatus:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -270,6 +279,11 @@ func (_m *Attachment) String() string {
 	builder.WriteString(", ")
 	if v := _m.NoteID; v != nil {
 		builder.WriteString("note_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.StaffMessageID; v != nil {
+		builder.WriteString("staff_message_id=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

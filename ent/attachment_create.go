@@ -81,6 +81,20 @@ func (_c *AttachmentCreate) SetNillableNoteID(v *uuid.UUID) *AttachmentCreate {
 	return _c
 }
 
+// SetStaffMessageID sets the "staff_message_id" field.
+func (_c *AttachmentCreate) SetStaffMessageID(v uuid.UUID) *AttachmentCreate {
+	_c.mutation.SetStaffMessageID(v)
+	return _c
+}
+
+// SetNillableStaffMessageID sets the "staff_message_id" field if the given value is not nil.
+func (_c *AttachmentCreate) SetNillableStaffMessageID(v *uuid.UUID) *AttachmentCreate {
+	if v != nil {
+		_c.SetStaffMessageID(*v)
+	}
+	return _c
+}
+
 // SetStatus sets the "status" field.
 func (_c *AttachmentCreate) SetStatus(v attachment.Status) *AttachmentCreate {
 	_c.mutation.SetStatus(v)
@@ -437,6 +451,10 @@ func (_c *AttachmentCreate) createSpec() (*Attachment, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.NoteID(); ok {
 		_spec.SetField(attachment.FieldNoteID, field.TypeUUID, value)
 		_node.NoteID = &value
+	}
+	if value, ok := _c.mutation.StaffMessageID(); ok {
+		_spec.SetField(attachment.FieldStaffMessageID, field.TypeUUID, value)
+		_node.StaffMessageID = &value
 	}
 	if value, ok := _c.mutation.Status(); ok {
 		_spec.SetField(attachment.FieldStatus, field.TypeEnum, value)

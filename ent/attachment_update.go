@@ -105,6 +105,26 @@ func (_u *AttachmentUpdate) ClearNoteID() *AttachmentUpdate {
 	return _u
 }
 
+// SetStaffMessageID sets the "staff_message_id" field.
+func (_u *AttachmentUpdate) SetStaffMessageID(v uuid.UUID) *AttachmentUpdate {
+	_u.mutation.SetStaffMessageID(v)
+	return _u
+}
+
+// SetNillableStaffMessageID sets the "staff_message_id" field if the given value is not nil.
+func (_u *AttachmentUpdate) SetNillableStaffMessageID(v *uuid.UUID) *AttachmentUpdate {
+	if v != nil {
+		_u.SetStaffMessageID(*v)
+	}
+	return _u
+}
+
+// ClearStaffMessageID clears the value of the "staff_message_id" field.
+func (_u *AttachmentUpdate) ClearStaffMessageID() *AttachmentUpdate {
+	_u.mutation.ClearStaffMessageID()
+	return _u
+}
+
 // SetStatus sets the "status" field.
 func (_u *AttachmentUpdate) SetStatus(v attachment.Status) *AttachmentUpdate {
 	_u.mutation.SetStatus(v)
@@ -406,6 +426,12 @@ func (_u *AttachmentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.NoteIDCleared() {
 		_spec.ClearField(attachment.FieldNoteID, field.TypeUUID)
 	}
+	if value, ok := _u.mutation.StaffMessageID(); ok {
+		_spec.SetField(attachment.FieldStaffMessageID, field.TypeUUID, value)
+	}
+	if _u.mutation.StaffMessageIDCleared() {
+		_spec.ClearField(attachment.FieldStaffMessageID, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(attachment.FieldStatus, field.TypeEnum, value)
 	}
@@ -560,6 +586,26 @@ func (_u *AttachmentUpdateOne) SetNillableNoteID(v *uuid.UUID) *AttachmentUpdate
 // ClearNoteID clears the value of the "note_id" field.
 func (_u *AttachmentUpdateOne) ClearNoteID() *AttachmentUpdateOne {
 	_u.mutation.ClearNoteID()
+	return _u
+}
+
+// SetStaffMessageID sets the "staff_message_id" field.
+func (_u *AttachmentUpdateOne) SetStaffMessageID(v uuid.UUID) *AttachmentUpdateOne {
+	_u.mutation.SetStaffMessageID(v)
+	return _u
+}
+
+// SetNillableStaffMessageID sets the "staff_message_id" field if the given value is not nil.
+func (_u *AttachmentUpdateOne) SetNillableStaffMessageID(v *uuid.UUID) *AttachmentUpdateOne {
+	if v != nil {
+		_u.SetStaffMessageID(*v)
+	}
+	return _u
+}
+
+// ClearStaffMessageID clears the value of the "staff_message_id" field.
+func (_u *AttachmentUpdateOne) ClearStaffMessageID() *AttachmentUpdateOne {
+	_u.mutation.ClearStaffMessageID()
 	return _u
 }
 
@@ -893,6 +939,12 @@ func (_u *AttachmentUpdateOne) sqlSave(ctx context.Context) (_node *Attachment, 
 	}
 	if _u.mutation.NoteIDCleared() {
 		_spec.ClearField(attachment.FieldNoteID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.StaffMessageID(); ok {
+		_spec.SetField(attachment.FieldStaffMessageID, field.TypeUUID, value)
+	}
+	if _u.mutation.StaffMessageIDCleared() {
+		_spec.ClearField(attachment.FieldStaffMessageID, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Status(); ok {
 		_spec.SetField(attachment.FieldStatus, field.TypeEnum, value)

@@ -37,6 +37,8 @@ import (
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/staffchat"
+	"github.com/trellishq/trellis/ent/staffmessage"
 	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -93,6 +95,10 @@ type Client struct {
 	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
+	// StaffChat is the client for interacting with the StaffChat builders.
+	StaffChat *StaffChatClient
+	// StaffMessage is the client for interacting with the StaffMessage builders.
+	StaffMessage *StaffMessageClient
 	// Tag is the client for interacting with the Tag builders.
 	Tag *TagClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -132,6 +138,8 @@ func (c *Client) init() {
 	c.ResellerProfile = NewResellerProfileClient(c.config)
 	c.SenderID = NewSenderIDClient(c.config)
 	c.Session = NewSessionClient(c.config)
+	c.StaffChat = NewStaffChatClient(c.config)
+	c.StaffMessage = NewStaffMessageClient(c.config)
 	c.Tag = NewTagClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
 	c.User = NewUserClient(c.config)
@@ -249,6 +257,8 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
 		Session:         NewSessionClient(cfg),
+		StaffChat:       NewStaffChatClient(cfg),
+		StaffMessage:    NewStaffMessageClient(cfg),
 		Tag:             NewTagClient(cfg),
 		Tenant:          NewTenantClient(cfg),
 		User:            NewUserClient(cfg),
@@ -293,6 +303,8 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
 		Session:         NewSessionClient(cfg),
+		StaffChat:       NewStaffChatClient(cfg),
+		StaffMessage:    NewStaffMessageClient(cfg),
 		Tag:             NewTagClient(cfg),
 		Tenant:          NewTenantClient(cfg),
 		User:            NewUserClient(cfg),
@@ -328,7 +340,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
 		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
 		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Phrase,
-		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
+		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.StaffChat, c.StaffMessage,
+		c.Tag, c.Tenant, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -341,7 +354,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
 		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
 		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Phrase,
-		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.Tag, c.Tenant, c.User,
+		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.StaffChat, c.StaffMessage,
+		c.Tag, c.Tenant, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -394,6 +408,10 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.SenderID.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
+	case *StaffChatMutation:
+		return c.StaffChat.mutate(ctx, m)
+	case *StaffMessageMutation:
+		return c.StaffMessage.mutate(ctx, m)
 	case *TagMutation:
 		return c.Tag.mutate(ctx, m)
 	case *TenantMutation:
@@ -3331,6 +3349,272 @@ func (c *SessionClient) mutate(ctx context.Context, m *SessionMutation) (Value, 
 	}
 }
 
+// StaffChatClient is a client for the StaffChat schema.
+type StaffChatClient struct {
+	config
+}
+
+// NewStaffChatClient returns a client for the StaffChat from the given config.
+func NewStaffChatClient(c config) *StaffChatClient {
+	return &StaffChatClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `staffchat.Hooks(f(g(h())))`.
+func (c *StaffChatClient) Use(hooks ...Hook) {
+	c.hooks.StaffChat = append(c.hooks.StaffChat, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `staffchat.Intercept(f(g(h())))`.
+func (c *StaffChatClient) Intercept(interceptors ...Interceptor) {
+	c.inters.StaffChat = append(c.inters.StaffChat, interceptors...)
+}
+
+// Create returns a builder for creating a StaffChat entity.
+func (c *StaffChatClient) Create() *StaffChatCreate {
+	mutation := newStaffChatMutation(c.config, OpCreate)
+	return &StaffChatCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of StaffChat entities.
+func (c *StaffChatClient) CreateBulk(builders ...*StaffChatCreate) *StaffChatCreateBulk {
+	return &StaffChatCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *StaffChatClient) MapCreateBulk(slice any, setFunc func(*StaffChatCreate, int)) *StaffChatCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &StaffChatCreateBulk{err: fmt.Errorf("calling to StaffChatClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*StaffChatCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &StaffChatCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for StaffChat.
+func (c *StaffChatClient) Update() *StaffChatUpdate {
+	mutation := newStaffChatMutation(c.config, OpUpdate)
+	return &StaffChatUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *StaffChatClient) UpdateOne(_m *StaffChat) *StaffChatUpdateOne {
+	mutation := newStaffChatMutation(c.config, OpUpdateOne, withStaffChat(_m))
+	return &StaffChatUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *StaffChatClient) UpdateOneID(id uuid.UUID) *StaffChatUpdateOne {
+	mutation := newStaffChatMutation(c.config, OpUpdateOne, withStaffChatID(id))
+	return &StaffChatUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for StaffChat.
+func (c *StaffChatClient) Delete() *StaffChatDelete {
+	mutation := newStaffChatMutation(c.config, OpDelete)
+	return &StaffChatDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *StaffChatClient) DeleteOne(_m *StaffChat) *StaffChatDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *StaffChatClient) DeleteOneID(id uuid.UUID) *StaffChatDeleteOne {
+	builder := c.Delete().Where(staffchat.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &StaffChatDeleteOne{builder}
+}
+
+// Query returns a query builder for StaffChat.
+func (c *StaffChatClient) Query() *StaffChatQuery {
+	return &StaffChatQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeStaffChat},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a StaffChat entity by its id.
+func (c *StaffChatClient) Get(ctx context.Context, id uuid.UUID) (*StaffChat, error) {
+	return c.Query().Where(staffchat.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *StaffChatClient) GetX(ctx context.Context, id uuid.UUID) *StaffChat {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *StaffChatClient) Hooks() []Hook {
+	return c.hooks.StaffChat
+}
+
+// Interceptors returns the client interceptors.
+func (c *StaffChatClient) Interceptors() []Interceptor {
+	return c.inters.StaffChat
+}
+
+func (c *StaffChatClient) mutate(ctx context.Context, m *StaffChatMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&StaffChatCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&StaffChatUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&StaffChatUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&StaffChatDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown StaffChat mutation op: %q", m.Op())
+	}
+}
+
+// StaffMessageClient is a client for the StaffMessage schema.
+type StaffMessageClient struct {
+	config
+}
+
+// NewStaffMessageClient returns a client for the StaffMessage from the given config.
+func NewStaffMessageClient(c config) *StaffMessageClient {
+	return &StaffMessageClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `staffmessage.Hooks(f(g(h())))`.
+func (c *StaffMessageClient) Use(hooks ...Hook) {
+	c.hooks.StaffMessage = append(c.hooks.StaffMessage, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `staffmessage.Intercept(f(g(h())))`.
+func (c *StaffMessageClient) Intercept(interceptors ...Interceptor) {
+	c.inters.StaffMessage = append(c.inters.StaffMessage, interceptors...)
+}
+
+// Create returns a builder for creating a StaffMessage entity.
+func (c *StaffMessageClient) Create() *StaffMessageCreate {
+	mutation := newStaffMessageMutation(c.config, OpCreate)
+	return &StaffMessageCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of StaffMessage entities.
+func (c *StaffMessageClient) CreateBulk(builders ...*StaffMessageCreate) *StaffMessageCreateBulk {
+	return &StaffMessageCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *StaffMessageClient) MapCreateBulk(slice any, setFunc func(*StaffMessageCreate, int)) *StaffMessageCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &StaffMessageCreateBulk{err: fmt.Errorf("calling to StaffMessageClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*StaffMessageCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &StaffMessageCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for StaffMessage.
+func (c *StaffMessageClient) Update() *StaffMessageUpdate {
+	mutation := newStaffMessageMutation(c.config, OpUpdate)
+	return &StaffMessageUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *StaffMessageClient) UpdateOne(_m *StaffMessage) *StaffMessageUpdateOne {
+	mutation := newStaffMessageMutation(c.config, OpUpdateOne, withStaffMessage(_m))
+	return &StaffMessageUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *StaffMessageClient) UpdateOneID(id uuid.UUID) *StaffMessageUpdateOne {
+	mutation := newStaffMessageMutation(c.config, OpUpdateOne, withStaffMessageID(id))
+	return &StaffMessageUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for StaffMessage.
+func (c *StaffMessageClient) Delete() *StaffMessageDelete {
+	mutation := newStaffMessageMutation(c.config, OpDelete)
+	return &StaffMessageDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *StaffMessageClient) DeleteOne(_m *StaffMessage) *StaffMessageDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *StaffMessageClient) DeleteOneID(id uuid.UUID) *StaffMessageDeleteOne {
+	builder := c.Delete().Where(staffmessage.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &StaffMessageDeleteOne{builder}
+}
+
+// Query returns a query builder for StaffMessage.
+func (c *StaffMessageClient) Query() *StaffMessageQuery {
+	return &StaffMessageQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeStaffMessage},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a StaffMessage entity by its id.
+func (c *StaffMessageClient) Get(ctx context.Context, id uuid.UUID) (*StaffMessage, error) {
+	return c.Query().Where(staffmessage.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *StaffMessageClient) GetX(ctx context.Context, id uuid.UUID) *StaffMessage {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *StaffMessageClient) Hooks() []Hook {
+	return c.hooks.StaffMessage
+}
+
+// Interceptors returns the client interceptors.
+func (c *StaffMessageClient) Interceptors() []Interceptor {
+	return c.inters.StaffMessage
+}
+
+func (c *StaffMessageClient) mutate(ctx context.Context, m *StaffMessageMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&StaffMessageCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&StaffMessageUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&StaffMessageUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&StaffMessageDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown StaffMessage mutation op: %q", m.Op())
+	}
+}
+
 // TagClient is a client for the Tag schema.
 type TagClient struct {
 	config
@@ -3736,13 +4020,13 @@ type (
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
 		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
 		InternalNote, Message, Number, OptOut, Phrase, Queue, ResellerProfile,
-		SenderID, Session, Tag, Tenant, User []ent.Hook
+		SenderID, Session, StaffChat, StaffMessage, Tag, Tenant, User []ent.Hook
 	}
 	inters struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
 		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
 		InternalNote, Message, Number, OptOut, Phrase, Queue, ResellerProfile,
-		SenderID, Session, Tag, Tenant, User []ent.Interceptor
+		SenderID, Session, StaffChat, StaffMessage, Tag, Tenant, User []ent.Interceptor
 	}
 )
 

@@ -28,6 +28,14 @@ type Contact struct {
 	TenantID uuid.UUID `json:"tenant_id,omitempty"`
 	// empty for a sender nobody has named yet
 	Name string `json:"name,omitempty"`
+	// the name in small letters, for searching by index
+	NameFolded string `json:"name_folded,omitempty"`
+	// Email holds the value of the "email" field.
+	Email string `json:"email,omitempty"`
+	// a web address
+	FacebookPage string `json:"facebook_page,omitempty"`
+	// where the person is, in words
+	Location string `json:"location,omitempty"`
 	// the channel an unknown sender came by
 	ChannelID    *uuid.UUID `json:"channel_id,omitempty"`
 	selectValues sql.SelectValues
@@ -42,7 +50,7 @@ func (*Contact) scanValues(columns []string) ([]any, error) {
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case contact.FieldVersion:
 			values[i] = new(sql.NullInt64)
-		case contact.FieldName:
+		case contact.FieldName, contact.FieldNameFolded, contact.FieldEmail, contact.FieldFacebookPage, contact.FieldLocation:
 			values[i] = new(sql.NullString)
 		case contact.FieldCreatedAt, contact.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -98,6 +106,30 @@ func (_m *Contact) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field name", values[i])
 			} else if value.Valid {
 				_m.Name = value.String
+			}
+		case contact.FieldNameFolded:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name_folded", values[i])
+			} else if value.Valid {
+				_m.NameFolded = value.String
+			}
+		case contact.FieldEmail:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field email", values[i])
+			} else if value.Valid {
+				_m.Email = value.String
+			}
+		case contact.FieldFacebookPage:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field facebook_page", values[i])
+			} else if value.Valid {
+				_m.FacebookPage = value.String
+			}
+		case contact.FieldLocation:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field location", values[i])
+			} else if value.Valid {
+				_m.Location = value.String
 			}
 		case contact.FieldChannelID:
 			if value, ok := values[i].(*sql.NullScanner); !ok {
@@ -156,6 +188,18 @@ func (_m *Contact) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
+	builder.WriteString(", ")
+	builder.WriteString("name_folded=")
+	builder.WriteString(_m.NameFolded)
+	builder.WriteString(", ")
+	builder.WriteString("email=")
+	builder.WriteString(_m.Email)
+	builder.WriteString(", ")
+	builder.WriteString("facebook_page=")
+	builder.WriteString(_m.FacebookPage)
+	builder.WriteString(", ")
+	builder.WriteString("location=")
+	builder.WriteString(_m.Location)
 	builder.WriteString(", ")
 	if v := _m.ChannelID; v != nil {
 		builder.WriteString("channel_id=")

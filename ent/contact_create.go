@@ -67,6 +67,62 @@ func (_c *ContactCreate) SetNillableName(v *string) *ContactCreate {
 	return _c
 }
 
+// SetNameFolded sets the "name_folded" field.
+func (_c *ContactCreate) SetNameFolded(v string) *ContactCreate {
+	_c.mutation.SetNameFolded(v)
+	return _c
+}
+
+// SetNillableNameFolded sets the "name_folded" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableNameFolded(v *string) *ContactCreate {
+	if v != nil {
+		_c.SetNameFolded(*v)
+	}
+	return _c
+}
+
+// SetEmail sets the "email" field.
+func (_c *ContactCreate) SetEmail(v string) *ContactCreate {
+	_c.mutation.SetEmail(v)
+	return _c
+}
+
+// SetNillableEmail sets the "email" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableEmail(v *string) *ContactCreate {
+	if v != nil {
+		_c.SetEmail(*v)
+	}
+	return _c
+}
+
+// SetFacebookPage sets the "facebook_page" field.
+func (_c *ContactCreate) SetFacebookPage(v string) *ContactCreate {
+	_c.mutation.SetFacebookPage(v)
+	return _c
+}
+
+// SetNillableFacebookPage sets the "facebook_page" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableFacebookPage(v *string) *ContactCreate {
+	if v != nil {
+		_c.SetFacebookPage(*v)
+	}
+	return _c
+}
+
+// SetLocation sets the "location" field.
+func (_c *ContactCreate) SetLocation(v string) *ContactCreate {
+	_c.mutation.SetLocation(v)
+	return _c
+}
+
+// SetNillableLocation sets the "location" field if the given value is not nil.
+func (_c *ContactCreate) SetNillableLocation(v *string) *ContactCreate {
+	if v != nil {
+		_c.SetLocation(*v)
+	}
+	return _c
+}
+
 // SetChannelID sets the "channel_id" field.
 func (_c *ContactCreate) SetChannelID(v uuid.UUID) *ContactCreate {
 	_c.mutation.SetChannelID(v)
@@ -130,6 +186,22 @@ func (_c *ContactCreate) defaults() {
 		v := contact.DefaultName
 		_c.mutation.SetName(v)
 	}
+	if _, ok := _c.mutation.NameFolded(); !ok {
+		v := contact.DefaultNameFolded
+		_c.mutation.SetNameFolded(v)
+	}
+	if _, ok := _c.mutation.Email(); !ok {
+		v := contact.DefaultEmail
+		_c.mutation.SetEmail(v)
+	}
+	if _, ok := _c.mutation.FacebookPage(); !ok {
+		v := contact.DefaultFacebookPage
+		_c.mutation.SetFacebookPage(v)
+	}
+	if _, ok := _c.mutation.Location(); !ok {
+		v := contact.DefaultLocation
+		_c.mutation.SetLocation(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -148,6 +220,18 @@ func (_c *ContactCreate) check() error {
 	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "Contact.name"`)}
+	}
+	if _, ok := _c.mutation.NameFolded(); !ok {
+		return &ValidationError{Name: "name_folded", err: errors.New(`ent: missing required field "Contact.name_folded"`)}
+	}
+	if _, ok := _c.mutation.Email(); !ok {
+		return &ValidationError{Name: "email", err: errors.New(`ent: missing required field "Contact.email"`)}
+	}
+	if _, ok := _c.mutation.FacebookPage(); !ok {
+		return &ValidationError{Name: "facebook_page", err: errors.New(`ent: missing required field "Contact.facebook_page"`)}
+	}
+	if _, ok := _c.mutation.Location(); !ok {
+		return &ValidationError{Name: "location", err: errors.New(`ent: missing required field "Contact.location"`)}
 	}
 	return nil
 }
@@ -203,6 +287,22 @@ func (_c *ContactCreate) createSpec() (*Contact, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(contact.FieldName, field.TypeString, value)
 		_node.Name = value
+	}
+	if value, ok := _c.mutation.NameFolded(); ok {
+		_spec.SetField(contact.FieldNameFolded, field.TypeString, value)
+		_node.NameFolded = value
+	}
+	if value, ok := _c.mutation.Email(); ok {
+		_spec.SetField(contact.FieldEmail, field.TypeString, value)
+		_node.Email = value
+	}
+	if value, ok := _c.mutation.FacebookPage(); ok {
+		_spec.SetField(contact.FieldFacebookPage, field.TypeString, value)
+		_node.FacebookPage = value
+	}
+	if value, ok := _c.mutation.Location(); ok {
+		_spec.SetField(contact.FieldLocation, field.TypeString, value)
+		_node.Location = value
 	}
 	if value, ok := _c.mutation.ChannelID(); ok {
 		_spec.SetField(contact.FieldChannelID, field.TypeUUID, value)

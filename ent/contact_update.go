@@ -79,6 +79,62 @@ func (_u *ContactUpdate) SetNillableName(v *string) *ContactUpdate {
 	return _u
 }
 
+// SetNameFolded sets the "name_folded" field.
+func (_u *ContactUpdate) SetNameFolded(v string) *ContactUpdate {
+	_u.mutation.SetNameFolded(v)
+	return _u
+}
+
+// SetNillableNameFolded sets the "name_folded" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableNameFolded(v *string) *ContactUpdate {
+	if v != nil {
+		_u.SetNameFolded(*v)
+	}
+	return _u
+}
+
+// SetEmail sets the "email" field.
+func (_u *ContactUpdate) SetEmail(v string) *ContactUpdate {
+	_u.mutation.SetEmail(v)
+	return _u
+}
+
+// SetNillableEmail sets the "email" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableEmail(v *string) *ContactUpdate {
+	if v != nil {
+		_u.SetEmail(*v)
+	}
+	return _u
+}
+
+// SetFacebookPage sets the "facebook_page" field.
+func (_u *ContactUpdate) SetFacebookPage(v string) *ContactUpdate {
+	_u.mutation.SetFacebookPage(v)
+	return _u
+}
+
+// SetNillableFacebookPage sets the "facebook_page" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableFacebookPage(v *string) *ContactUpdate {
+	if v != nil {
+		_u.SetFacebookPage(*v)
+	}
+	return _u
+}
+
+// SetLocation sets the "location" field.
+func (_u *ContactUpdate) SetLocation(v string) *ContactUpdate {
+	_u.mutation.SetLocation(v)
+	return _u
+}
+
+// SetNillableLocation sets the "location" field if the given value is not nil.
+func (_u *ContactUpdate) SetNillableLocation(v *string) *ContactUpdate {
+	if v != nil {
+		_u.SetLocation(*v)
+	}
+	return _u
+}
+
 // SetChannelID sets the "channel_id" field.
 func (_u *ContactUpdate) SetChannelID(v uuid.UUID) *ContactUpdate {
 	_u.mutation.SetChannelID(v)
@@ -158,6 +214,18 @@ func (_u *ContactUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(contact.FieldName, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.NameFolded(); ok {
+		_spec.SetField(contact.FieldNameFolded, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Email(); ok {
+		_spec.SetField(contact.FieldEmail, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.FacebookPage(); ok {
+		_spec.SetField(contact.FieldFacebookPage, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Location(); ok {
+		_spec.SetField(contact.FieldLocation, field.TypeString, value)
+	}
 	if value, ok := _u.mutation.ChannelID(); ok {
 		_spec.SetField(contact.FieldChannelID, field.TypeUUID, value)
 	}
@@ -231,6 +299,62 @@ func (_u *ContactUpdateOne) SetName(v string) *ContactUpdateOne {
 func (_u *ContactUpdateOne) SetNillableName(v *string) *ContactUpdateOne {
 	if v != nil {
 		_u.SetName(*v)
+	}
+	return _u
+}
+
+// SetNameFolded sets the "name_folded" field.
+func (_u *ContactUpdateOne) SetNameFolded(v string) *ContactUpdateOne {
+	_u.mutation.SetNameFolded(v)
+	return _u
+}
+
+// SetNillableNameFolded sets the "name_folded" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableNameFolded(v *string) *ContactUpdateOne {
+	if v != nil {
+		_u.SetNameFolded(*v)
+	}
+	return _u
+}
+
+// SetEmail sets the "email" field.
+func (_u *ContactUpdateOne) SetEmail(v string) *ContactUpdateOne {
+	_u.mutation.SetEmail(v)
+	return _u
+}
+
+// SetNillableEmail sets the "email" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableEmail(v *string) *ContactUpdateOne {
+	if v != nil {
+		_u.SetEmail(*v)
+	}
+	return _u
+}
+
+// SetFacebookPage sets the "facebook_page" field.
+func (_u *ContactUpdateOne) SetFacebookPage(v string) *ContactUpdateOne {
+	_u.mutation.SetFacebookPage(v)
+	return _u
+}
+
+// SetNillableFacebookPage sets the "facebook_page" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableFacebookPage(v *string) *ContactUpdateOne {
+	if v != nil {
+		_u.SetFacebookPage(*v)
+	}
+	return _u
+}
+
+// SetLocation sets the "location" field.
+func (_u *ContactUpdateOne) SetLocation(v string) *ContactUpdateOne {
+	_u.mutation.SetLocation(v)
+	return _u
+}
+
+// SetNillableLocation sets the "location" field if the given value is not nil.
+func (_u *ContactUpdateOne) SetNillableLocation(v *string) *ContactUpdateOne {
+	if v != nil {
+		_u.SetLocation(*v)
 	}
 	return _u
 }
@@ -343,6 +467,18 @@ func (_u *ContactUpdateOne) sqlSave(ctx context.Context) (_node *Contact, err er
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(contact.FieldName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.NameFolded(); ok {
+		_spec.SetField(contact.FieldNameFolded, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Email(); ok {
+		_spec.SetField(contact.FieldEmail, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.FacebookPage(); ok {
+		_spec.SetField(contact.FieldFacebookPage, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Location(); ok {
+		_spec.SetField(contact.FieldLocation, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.ChannelID(); ok {
 		_spec.SetField(contact.FieldChannelID, field.TypeUUID, value)

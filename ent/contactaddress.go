@@ -32,6 +32,8 @@ type ContactAddress struct {
 	Kind contactaddress.Kind `json:"kind,omitempty"`
 	// phone: E.164, a short code or a sender's name
 	Value string `json:"value,omitempty"`
+	// it came with a conversation that was linked, and goes when that is taken back
+	ByLink bool `json:"by_link,omitempty"`
 	// the latest link wins where contacts share an address
 	LinkedAt     time.Time `json:"linked_at,omitempty"`
 	selectValues sql.SelectValues
@@ -42,6 +44,8 @@ func (*ContactAddress) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case contactaddress.FieldByLink:
+			values[i] = new(sql.NullBool)
 		case contactaddress.FieldVersion:
 			values[i] = new(sql.NullInt64)
 		case contactaddress.FieldKind, contactaddress.FieldValue:
@@ -113,6 +117,12 @@ func (_m *ContactAddress) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Value = value.String
 			}
+		case contactaddress.FieldByLink:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field by_link", values[i])
+			} else if value.Valid {
+				_m.ByLink = value.Bool
+			}
 		case contactaddress.FieldLinkedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field linked_at", values[i])
@@ -175,6 +185,9 @@ func (_m *ContactAddress) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("value=")
 	builder.WriteString(_m.Value)
+	builder.WriteString(", ")
+	builder.WriteString("by_link=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ByLink))
 	builder.WriteString(", ")
 	builder.WriteString("linked_at=")
 	builder.WriteString(_m.LinkedAt.Format(time.ANSIC))

@@ -71,6 +71,20 @@ func (_c *ContactAddressCreate) SetValue(v string) *ContactAddressCreate {
 	return _c
 }
 
+// SetByLink sets the "by_link" field.
+func (_c *ContactAddressCreate) SetByLink(v bool) *ContactAddressCreate {
+	_c.mutation.SetByLink(v)
+	return _c
+}
+
+// SetNillableByLink sets the "by_link" field if the given value is not nil.
+func (_c *ContactAddressCreate) SetNillableByLink(v *bool) *ContactAddressCreate {
+	if v != nil {
+		_c.SetByLink(*v)
+	}
+	return _c
+}
+
 // SetLinkedAt sets the "linked_at" field.
 func (_c *ContactAddressCreate) SetLinkedAt(v time.Time) *ContactAddressCreate {
 	_c.mutation.SetLinkedAt(v)
@@ -122,6 +136,10 @@ func (_c *ContactAddressCreate) defaults() {
 		v := contactaddress.DefaultVersion
 		_c.mutation.SetVersion(v)
 	}
+	if _, ok := _c.mutation.ByLink(); !ok {
+		v := contactaddress.DefaultByLink
+		_c.mutation.SetByLink(v)
+	}
 }
 
 // check runs all checks and user-defined validators on the builder.
@@ -151,6 +169,9 @@ func (_c *ContactAddressCreate) check() error {
 	}
 	if _, ok := _c.mutation.Value(); !ok {
 		return &ValidationError{Name: "value", err: errors.New(`ent: missing required field "ContactAddress.value"`)}
+	}
+	if _, ok := _c.mutation.ByLink(); !ok {
+		return &ValidationError{Name: "by_link", err: errors.New(`ent: missing required field "ContactAddress.by_link"`)}
 	}
 	if _, ok := _c.mutation.LinkedAt(); !ok {
 		return &ValidationError{Name: "linked_at", err: errors.New(`ent: missing required field "ContactAddress.linked_at"`)}
@@ -217,6 +238,10 @@ func (_c *ContactAddressCreate) createSpec() (*ContactAddress, *sqlgraph.CreateS
 	if value, ok := _c.mutation.Value(); ok {
 		_spec.SetField(contactaddress.FieldValue, field.TypeString, value)
 		_node.Value = value
+	}
+	if value, ok := _c.mutation.ByLink(); ok {
+		_spec.SetField(contactaddress.FieldByLink, field.TypeBool, value)
+		_node.ByLink = value
 	}
 	if value, ok := _c.mutation.LinkedAt(); ok {
 		_spec.SetField(contactaddress.FieldLinkedAt, field.TypeTime, value)

@@ -64,6 +64,20 @@ func (_u *ContactAddressUpdate) AddVersion(v int) *ContactAddressUpdate {
 	return _u
 }
 
+// SetByLink sets the "by_link" field.
+func (_u *ContactAddressUpdate) SetByLink(v bool) *ContactAddressUpdate {
+	_u.mutation.SetByLink(v)
+	return _u
+}
+
+// SetNillableByLink sets the "by_link" field if the given value is not nil.
+func (_u *ContactAddressUpdate) SetNillableByLink(v *bool) *ContactAddressUpdate {
+	if v != nil {
+		_u.SetByLink(*v)
+	}
+	return _u
+}
+
 // SetLinkedAt sets the "linked_at" field.
 func (_u *ContactAddressUpdate) SetLinkedAt(v time.Time) *ContactAddressUpdate {
 	_u.mutation.SetLinkedAt(v)
@@ -134,6 +148,9 @@ func (_u *ContactAddressUpdate) sqlSave(ctx context.Context) (_node int, err err
 	if value, ok := _u.mutation.AddedVersion(); ok {
 		_spec.AddField(contactaddress.FieldVersion, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.ByLink(); ok {
+		_spec.SetField(contactaddress.FieldByLink, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.LinkedAt(); ok {
 		_spec.SetField(contactaddress.FieldLinkedAt, field.TypeTime, value)
 	}
@@ -191,6 +208,20 @@ func (_u *ContactAddressUpdateOne) SetNillableVersion(v *int) *ContactAddressUpd
 // AddVersion adds value to the "version" field.
 func (_u *ContactAddressUpdateOne) AddVersion(v int) *ContactAddressUpdateOne {
 	_u.mutation.AddVersion(v)
+	return _u
+}
+
+// SetByLink sets the "by_link" field.
+func (_u *ContactAddressUpdateOne) SetByLink(v bool) *ContactAddressUpdateOne {
+	_u.mutation.SetByLink(v)
+	return _u
+}
+
+// SetNillableByLink sets the "by_link" field if the given value is not nil.
+func (_u *ContactAddressUpdateOne) SetNillableByLink(v *bool) *ContactAddressUpdateOne {
+	if v != nil {
+		_u.SetByLink(*v)
+	}
 	return _u
 }
 
@@ -293,6 +324,9 @@ func (_u *ContactAddressUpdateOne) sqlSave(ctx context.Context) (_node *ContactA
 	}
 	if value, ok := _u.mutation.AddedVersion(); ok {
 		_spec.AddField(contactaddress.FieldVersion, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.ByLink(); ok {
+		_spec.SetField(contactaddress.FieldByLink, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.LinkedAt(); ok {
 		_spec.SetField(contactaddress.FieldLinkedAt, field.TypeTime, value)

@@ -34,6 +34,8 @@ import (
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/staffchat"
+	"github.com/trellishq/trellis/ent/staffmessage"
 	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -119,6 +121,8 @@ func checkColumn(t, c string) error {
 			resellerprofile.Table: resellerprofile.ValidColumn,
 			senderid.Table:        senderid.ValidColumn,
 			session.Table:         session.ValidColumn,
+			staffchat.Table:       staffchat.ValidColumn,
+			staffmessage.Table:    staffmessage.ValidColumn,
 			tag.Table:             tag.ValidColumn,
 			tenant.Table:          tenant.ValidColumn,
 			user.Table:            user.ValidColumn,

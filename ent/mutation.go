@@ -36,6 +36,8 @@ import (
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/staffchat"
+	"github.com/trellishq/trellis/ent/staffmessage"
 	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -72,6 +74,8 @@ const (
 	TypeResellerProfile = "ResellerProfile"
 	TypeSenderID        = "SenderID"
 	TypeSession         = "Session"
+	TypeStaffChat       = "StaffChat"
+	TypeStaffMessage    = "StaffMessage"
 	TypeTag             = "Tag"
 	TypeTenant          = "Tenant"
 	TypeUser            = "User"
@@ -1602,37 +1606,38 @@ func (m *APIKeyMutation) ResetEdge(name string) error {
 // AttachmentMutation represents an operation that mutates the Attachment nodes in the graph.
 type AttachmentMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *uuid.UUID
-	created_at    *time.Time
-	updated_at    *time.Time
-	version       *int
-	addversion    *int
-	tenant_id     *uuid.UUID
-	message_id    *uuid.UUID
-	note_id       *uuid.UUID
-	status        *attachment.Status
-	name          *string
-	content_type  *string
-	size          *int64
-	addsize       *int64
-	width         *int
-	addwidth      *int
-	height        *int
-	addheight     *int
-	sha256        *[]byte
-	media_key     *string
-	source_url    *string
-	uploader_id   *uuid.UUID
-	failure       *string
-	attempt       *int
-	addattempt    *int
-	due_at        *time.Time
-	clearedFields map[string]struct{}
-	done          bool
-	oldValue      func(context.Context) (*Attachment, error)
-	predicates    []predicate.Attachment
+	op               Op
+	typ              string
+	id               *uuid.UUID
+	created_at       *time.Time
+	updated_at       *time.Time
+	version          *int
+	addversion       *int
+	tenant_id        *uuid.UUID
+	message_id       *uuid.UUID
+	note_id          *uuid.UUID
+	staff_message_id *uuid.UUID
+	status           *attachment.Status
+	name             *string
+	content_type     *string
+	size             *int64
+	addsize          *int64
+	width            *int
+	addwidth         *int
+	height           *int
+	addheight        *int
+	sha256           *[]byte
+	media_key        *string
+	source_url       *string
+	uploader_id      *uuid.UUID
+	failure          *string
+	attempt          *int
+	addattempt       *int
+	due_at           *time.Time
+	clearedFields    map[string]struct{}
+	done             bool
+	oldValue         func(context.Context) (*Attachment, error)
+	predicates       []predicate.Attachment
 }
 
 var _ ent.Mutation = (*AttachmentMutation)(nil)
@@ -1999,6 +2004,55 @@ func (m *AttachmentMutation) NoteIDCleared() bool {
 func (m *AttachmentMutation) ResetNoteID() {
 	m.note_id = nil
 	delete(m.clearedFields, attachment.FieldNoteID)
+}
+
+// SetStaffMessageID sets the "staff_message_id" field.
+func (m *AttachmentMutation) SetStaffMessageID(u uuid.UUID) {
+	m.staff_message_id = &u
+}
+
+// StaffMessageID returns the value of the "staff_message_id" field in the mutation.
+func (m *AttachmentMutation) StaffMessageID() (r uuid.UUID, exists bool) {
+	v := m.staff_message_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStaffMessageID returns the old "staff_message_id" field's value of the Attachment entity.
+// If the Attachment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AttachmentMutation) OldStaffMessageID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStaffMessageID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStaffMessageID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStaffMessageID: %w", err)
+	}
+	return oldValue.StaffMessageID, nil
+}
+
+// ClearStaffMessageID clears the value of the "staff_message_id" field.
+func (m *AttachmentMutation) ClearStaffMessageID() {
+	m.staff_message_id = nil
+	m.clearedFields[attachment.FieldStaffMessageID] = struct{}{}
+}
+
+// StaffMessageIDCleared returns if the "staff_message_id" field was cleared in this mutation.
+func (m *AttachmentMutation) StaffMessageIDCleared() bool {
+	_, ok := m.clearedFields[attachment.FieldStaffMessageID]
+	return ok
+}
+
+// ResetStaffMessageID resets all changes to the "staff_message_id" field.
+func (m *AttachmentMutation) ResetStaffMessageID() {
+	m.staff_message_id = nil
+	delete(m.clearedFields, attachment.FieldStaffMessageID)
 }
 
 // SetStatus sets the "status" field.
@@ -2622,7 +2676,7 @@ func (m *AttachmentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AttachmentMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 20)
 	if m.created_at != nil {
 		fields = append(fields, attachment.FieldCreatedAt)
 	}
@@ -2640,6 +2694,9 @@ func (m *AttachmentMutation) Fields() []string {
 	}
 	if m.note_id != nil {
 		fields = append(fields, attachment.FieldNoteID)
+	}
+	if m.staff_message_id != nil {
+		fields = append(fields, attachment.FieldStaffMessageID)
 	}
 	if m.status != nil {
 		fields = append(fields, attachment.FieldStatus)
@@ -2700,6 +2757,8 @@ func (m *AttachmentMutation) Field(name string) (ent.Value, bool) {
 		return m.MessageID()
 	case attachment.FieldNoteID:
 		return m.NoteID()
+	case attachment.FieldStaffMessageID:
+		return m.StaffMessageID()
 	case attachment.FieldStatus:
 		return m.Status()
 	case attachment.FieldName:
@@ -2747,6 +2806,8 @@ func (m *AttachmentMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldMessageID(ctx)
 	case attachment.FieldNoteID:
 		return m.OldNoteID(ctx)
+	case attachment.FieldStaffMessageID:
+		return m.OldStaffMessageID(ctx)
 	case attachment.FieldStatus:
 		return m.OldStatus(ctx)
 	case attachment.FieldName:
@@ -2823,6 +2884,13 @@ func (m *AttachmentMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetNoteID(v)
+		return nil
+	case attachment.FieldStaffMessageID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStaffMessageID(v)
 		return nil
 	case attachment.FieldStatus:
 		v, ok := value.(attachment.Status)
@@ -3014,6 +3082,9 @@ func (m *AttachmentMutation) ClearedFields() []string {
 	if m.FieldCleared(attachment.FieldNoteID) {
 		fields = append(fields, attachment.FieldNoteID)
 	}
+	if m.FieldCleared(attachment.FieldStaffMessageID) {
+		fields = append(fields, attachment.FieldStaffMessageID)
+	}
 	if m.FieldCleared(attachment.FieldSha256) {
 		fields = append(fields, attachment.FieldSha256)
 	}
@@ -3042,6 +3113,9 @@ func (m *AttachmentMutation) ClearField(name string) error {
 		return nil
 	case attachment.FieldNoteID:
 		m.ClearNoteID()
+		return nil
+	case attachment.FieldStaffMessageID:
+		m.ClearStaffMessageID()
 		return nil
 	case attachment.FieldSha256:
 		m.ClearSha256()
@@ -3077,6 +3151,9 @@ func (m *AttachmentMutation) ResetField(name string) error {
 		return nil
 	case attachment.FieldNoteID:
 		m.ResetNoteID()
+		return nil
+	case attachment.FieldStaffMessageID:
+		m.ResetStaffMessageID()
 		return nil
 	case attachment.FieldStatus:
 		m.ResetStatus()
@@ -7659,6 +7736,10 @@ type ContactMutation struct {
 	addversion    *int
 	tenant_id     *uuid.UUID
 	name          *string
+	name_folded   *string
+	email         *string
+	facebook_page *string
+	location      *string
 	channel_id    *uuid.UUID
 	clearedFields map[string]struct{}
 	done          bool
@@ -7970,6 +8051,150 @@ func (m *ContactMutation) ResetName() {
 	m.name = nil
 }
 
+// SetNameFolded sets the "name_folded" field.
+func (m *ContactMutation) SetNameFolded(s string) {
+	m.name_folded = &s
+}
+
+// NameFolded returns the value of the "name_folded" field in the mutation.
+func (m *ContactMutation) NameFolded() (r string, exists bool) {
+	v := m.name_folded
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNameFolded returns the old "name_folded" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldNameFolded(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNameFolded is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNameFolded requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNameFolded: %w", err)
+	}
+	return oldValue.NameFolded, nil
+}
+
+// ResetNameFolded resets all changes to the "name_folded" field.
+func (m *ContactMutation) ResetNameFolded() {
+	m.name_folded = nil
+}
+
+// SetEmail sets the "email" field.
+func (m *ContactMutation) SetEmail(s string) {
+	m.email = &s
+}
+
+// Email returns the value of the "email" field in the mutation.
+func (m *ContactMutation) Email() (r string, exists bool) {
+	v := m.email
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEmail returns the old "email" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldEmail(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEmail is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEmail requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEmail: %w", err)
+	}
+	return oldValue.Email, nil
+}
+
+// ResetEmail resets all changes to the "email" field.
+func (m *ContactMutation) ResetEmail() {
+	m.email = nil
+}
+
+// SetFacebookPage sets the "facebook_page" field.
+func (m *ContactMutation) SetFacebookPage(s string) {
+	m.facebook_page = &s
+}
+
+// FacebookPage returns the value of the "facebook_page" field in the mutation.
+func (m *ContactMutation) FacebookPage() (r string, exists bool) {
+	v := m.facebook_page
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFacebookPage returns the old "facebook_page" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldFacebookPage(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFacebookPage is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFacebookPage requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFacebookPage: %w", err)
+	}
+	return oldValue.FacebookPage, nil
+}
+
+// ResetFacebookPage resets all changes to the "facebook_page" field.
+func (m *ContactMutation) ResetFacebookPage() {
+	m.facebook_page = nil
+}
+
+// SetLocation sets the "location" field.
+func (m *ContactMutation) SetLocation(s string) {
+	m.location = &s
+}
+
+// Location returns the value of the "location" field in the mutation.
+func (m *ContactMutation) Location() (r string, exists bool) {
+	v := m.location
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLocation returns the old "location" field's value of the Contact entity.
+// If the Contact object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactMutation) OldLocation(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLocation is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLocation requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLocation: %w", err)
+	}
+	return oldValue.Location, nil
+}
+
+// ResetLocation resets all changes to the "location" field.
+func (m *ContactMutation) ResetLocation() {
+	m.location = nil
+}
+
 // SetChannelID sets the "channel_id" field.
 func (m *ContactMutation) SetChannelID(u uuid.UUID) {
 	m.channel_id = &u
@@ -8053,7 +8278,7 @@ func (m *ContactMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContactMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+	fields := make([]string, 0, 10)
 	if m.created_at != nil {
 		fields = append(fields, contact.FieldCreatedAt)
 	}
@@ -8068,6 +8293,18 @@ func (m *ContactMutation) Fields() []string {
 	}
 	if m.name != nil {
 		fields = append(fields, contact.FieldName)
+	}
+	if m.name_folded != nil {
+		fields = append(fields, contact.FieldNameFolded)
+	}
+	if m.email != nil {
+		fields = append(fields, contact.FieldEmail)
+	}
+	if m.facebook_page != nil {
+		fields = append(fields, contact.FieldFacebookPage)
+	}
+	if m.location != nil {
+		fields = append(fields, contact.FieldLocation)
 	}
 	if m.channel_id != nil {
 		fields = append(fields, contact.FieldChannelID)
@@ -8090,6 +8327,14 @@ func (m *ContactMutation) Field(name string) (ent.Value, bool) {
 		return m.TenantID()
 	case contact.FieldName:
 		return m.Name()
+	case contact.FieldNameFolded:
+		return m.NameFolded()
+	case contact.FieldEmail:
+		return m.Email()
+	case contact.FieldFacebookPage:
+		return m.FacebookPage()
+	case contact.FieldLocation:
+		return m.Location()
 	case contact.FieldChannelID:
 		return m.ChannelID()
 	}
@@ -8111,6 +8356,14 @@ func (m *ContactMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldTenantID(ctx)
 	case contact.FieldName:
 		return m.OldName(ctx)
+	case contact.FieldNameFolded:
+		return m.OldNameFolded(ctx)
+	case contact.FieldEmail:
+		return m.OldEmail(ctx)
+	case contact.FieldFacebookPage:
+		return m.OldFacebookPage(ctx)
+	case contact.FieldLocation:
+		return m.OldLocation(ctx)
 	case contact.FieldChannelID:
 		return m.OldChannelID(ctx)
 	}
@@ -8156,6 +8409,34 @@ func (m *ContactMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetName(v)
+		return nil
+	case contact.FieldNameFolded:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNameFolded(v)
+		return nil
+	case contact.FieldEmail:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEmail(v)
+		return nil
+	case contact.FieldFacebookPage:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFacebookPage(v)
+		return nil
+	case contact.FieldLocation:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLocation(v)
 		return nil
 	case contact.FieldChannelID:
 		v, ok := value.(uuid.UUID)
@@ -8252,6 +8533,18 @@ func (m *ContactMutation) ResetField(name string) error {
 	case contact.FieldName:
 		m.ResetName()
 		return nil
+	case contact.FieldNameFolded:
+		m.ResetNameFolded()
+		return nil
+	case contact.FieldEmail:
+		m.ResetEmail()
+		return nil
+	case contact.FieldFacebookPage:
+		m.ResetFacebookPage()
+		return nil
+	case contact.FieldLocation:
+		m.ResetLocation()
+		return nil
 	case contact.FieldChannelID:
 		m.ResetChannelID()
 		return nil
@@ -8321,6 +8614,7 @@ type ContactAddressMutation struct {
 	contact_id    *uuid.UUID
 	kind          *contactaddress.Kind
 	value         *string
+	by_link       *bool
 	linked_at     *time.Time
 	clearedFields map[string]struct{}
 	done          bool
@@ -8704,6 +8998,42 @@ func (m *ContactAddressMutation) ResetValue() {
 	m.value = nil
 }
 
+// SetByLink sets the "by_link" field.
+func (m *ContactAddressMutation) SetByLink(b bool) {
+	m.by_link = &b
+}
+
+// ByLink returns the value of the "by_link" field in the mutation.
+func (m *ContactAddressMutation) ByLink() (r bool, exists bool) {
+	v := m.by_link
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldByLink returns the old "by_link" field's value of the ContactAddress entity.
+// If the ContactAddress object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ContactAddressMutation) OldByLink(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldByLink is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldByLink requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldByLink: %w", err)
+	}
+	return oldValue.ByLink, nil
+}
+
+// ResetByLink resets all changes to the "by_link" field.
+func (m *ContactAddressMutation) ResetByLink() {
+	m.by_link = nil
+}
+
 // SetLinkedAt sets the "linked_at" field.
 func (m *ContactAddressMutation) SetLinkedAt(t time.Time) {
 	m.linked_at = &t
@@ -8774,7 +9104,7 @@ func (m *ContactAddressMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ContactAddressMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 9)
 	if m.created_at != nil {
 		fields = append(fields, contactaddress.FieldCreatedAt)
 	}
@@ -8795,6 +9125,9 @@ func (m *ContactAddressMutation) Fields() []string {
 	}
 	if m.value != nil {
 		fields = append(fields, contactaddress.FieldValue)
+	}
+	if m.by_link != nil {
+		fields = append(fields, contactaddress.FieldByLink)
 	}
 	if m.linked_at != nil {
 		fields = append(fields, contactaddress.FieldLinkedAt)
@@ -8821,6 +9154,8 @@ func (m *ContactAddressMutation) Field(name string) (ent.Value, bool) {
 		return m.Kind()
 	case contactaddress.FieldValue:
 		return m.Value()
+	case contactaddress.FieldByLink:
+		return m.ByLink()
 	case contactaddress.FieldLinkedAt:
 		return m.LinkedAt()
 	}
@@ -8846,6 +9181,8 @@ func (m *ContactAddressMutation) OldField(ctx context.Context, name string) (ent
 		return m.OldKind(ctx)
 	case contactaddress.FieldValue:
 		return m.OldValue(ctx)
+	case contactaddress.FieldByLink:
+		return m.OldByLink(ctx)
 	case contactaddress.FieldLinkedAt:
 		return m.OldLinkedAt(ctx)
 	}
@@ -8905,6 +9242,13 @@ func (m *ContactAddressMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetValue(v)
+		return nil
+	case contactaddress.FieldByLink:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetByLink(v)
 		return nil
 	case contactaddress.FieldLinkedAt:
 		v, ok := value.(time.Time)
@@ -8997,6 +9341,9 @@ func (m *ContactAddressMutation) ResetField(name string) error {
 		return nil
 	case contactaddress.FieldValue:
 		m.ResetValue()
+		return nil
+	case contactaddress.FieldByLink:
+		m.ResetByLink()
 		return nil
 	case contactaddress.FieldLinkedAt:
 		m.ResetLinkedAt()
@@ -25626,6 +25973,2043 @@ func (m *SessionMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *SessionMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Session edge %s", name)
+}
+
+// StaffChatMutation represents an operation that mutates the StaffChat nodes in the graph.
+type StaffChatMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *uuid.UUID
+	created_at    *time.Time
+	updated_at    *time.Time
+	version       *int
+	addversion    *int
+	tenant_id     *uuid.UUID
+	kind          *staffchat.Kind
+	name          *string
+	read_only     *bool
+	pair          *string
+	created_by_id *uuid.UUID
+	last_seq      *int64
+	addlast_seq   *int64
+	active_at     *time.Time
+	archived_at   *time.Time
+	clearedFields map[string]struct{}
+	done          bool
+	oldValue      func(context.Context) (*StaffChat, error)
+	predicates    []predicate.StaffChat
+}
+
+var _ ent.Mutation = (*StaffChatMutation)(nil)
+
+// staffchatOption allows management of the mutation configuration using functional options.
+type staffchatOption func(*StaffChatMutation)
+
+// newStaffChatMutation creates new mutation for the StaffChat entity.
+func newStaffChatMutation(c config, op Op, opts ...staffchatOption) *StaffChatMutation {
+	m := &StaffChatMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeStaffChat,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withStaffChatID sets the ID field of the mutation.
+func withStaffChatID(id uuid.UUID) staffchatOption {
+	return func(m *StaffChatMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *StaffChat
+		)
+		m.oldValue = func(ctx context.Context) (*StaffChat, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().StaffChat.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withStaffChat sets the old StaffChat of the mutation.
+func withStaffChat(node *StaffChat) staffchatOption {
+	return func(m *StaffChatMutation) {
+		m.oldValue = func(context.Context) (*StaffChat, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m StaffChatMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m StaffChatMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of StaffChat entities.
+func (m *StaffChatMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *StaffChatMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *StaffChatMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().StaffChat.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *StaffChatMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *StaffChatMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *StaffChatMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *StaffChatMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *StaffChatMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *StaffChatMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *StaffChatMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *StaffChatMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *StaffChatMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *StaffChatMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *StaffChatMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *StaffChatMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *StaffChatMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *StaffChatMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *StaffChatMutation) SetKind(s staffchat.Kind) {
+	m.kind = &s
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *StaffChatMutation) Kind() (r staffchat.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldKind(ctx context.Context) (v staffchat.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *StaffChatMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetName sets the "name" field.
+func (m *StaffChatMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *StaffChatMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *StaffChatMutation) ResetName() {
+	m.name = nil
+}
+
+// SetReadOnly sets the "read_only" field.
+func (m *StaffChatMutation) SetReadOnly(b bool) {
+	m.read_only = &b
+}
+
+// ReadOnly returns the value of the "read_only" field in the mutation.
+func (m *StaffChatMutation) ReadOnly() (r bool, exists bool) {
+	v := m.read_only
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReadOnly returns the old "read_only" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldReadOnly(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReadOnly is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReadOnly requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReadOnly: %w", err)
+	}
+	return oldValue.ReadOnly, nil
+}
+
+// ResetReadOnly resets all changes to the "read_only" field.
+func (m *StaffChatMutation) ResetReadOnly() {
+	m.read_only = nil
+}
+
+// SetPair sets the "pair" field.
+func (m *StaffChatMutation) SetPair(s string) {
+	m.pair = &s
+}
+
+// Pair returns the value of the "pair" field in the mutation.
+func (m *StaffChatMutation) Pair() (r string, exists bool) {
+	v := m.pair
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPair returns the old "pair" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldPair(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPair is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPair requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPair: %w", err)
+	}
+	return oldValue.Pair, nil
+}
+
+// ClearPair clears the value of the "pair" field.
+func (m *StaffChatMutation) ClearPair() {
+	m.pair = nil
+	m.clearedFields[staffchat.FieldPair] = struct{}{}
+}
+
+// PairCleared returns if the "pair" field was cleared in this mutation.
+func (m *StaffChatMutation) PairCleared() bool {
+	_, ok := m.clearedFields[staffchat.FieldPair]
+	return ok
+}
+
+// ResetPair resets all changes to the "pair" field.
+func (m *StaffChatMutation) ResetPair() {
+	m.pair = nil
+	delete(m.clearedFields, staffchat.FieldPair)
+}
+
+// SetCreatedByID sets the "created_by_id" field.
+func (m *StaffChatMutation) SetCreatedByID(u uuid.UUID) {
+	m.created_by_id = &u
+}
+
+// CreatedByID returns the value of the "created_by_id" field in the mutation.
+func (m *StaffChatMutation) CreatedByID() (r uuid.UUID, exists bool) {
+	v := m.created_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedByID returns the old "created_by_id" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldCreatedByID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedByID: %w", err)
+	}
+	return oldValue.CreatedByID, nil
+}
+
+// ResetCreatedByID resets all changes to the "created_by_id" field.
+func (m *StaffChatMutation) ResetCreatedByID() {
+	m.created_by_id = nil
+}
+
+// SetLastSeq sets the "last_seq" field.
+func (m *StaffChatMutation) SetLastSeq(i int64) {
+	m.last_seq = &i
+	m.addlast_seq = nil
+}
+
+// LastSeq returns the value of the "last_seq" field in the mutation.
+func (m *StaffChatMutation) LastSeq() (r int64, exists bool) {
+	v := m.last_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastSeq returns the old "last_seq" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldLastSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastSeq: %w", err)
+	}
+	return oldValue.LastSeq, nil
+}
+
+// AddLastSeq adds i to the "last_seq" field.
+func (m *StaffChatMutation) AddLastSeq(i int64) {
+	if m.addlast_seq != nil {
+		*m.addlast_seq += i
+	} else {
+		m.addlast_seq = &i
+	}
+}
+
+// AddedLastSeq returns the value that was added to the "last_seq" field in this mutation.
+func (m *StaffChatMutation) AddedLastSeq() (r int64, exists bool) {
+	v := m.addlast_seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetLastSeq resets all changes to the "last_seq" field.
+func (m *StaffChatMutation) ResetLastSeq() {
+	m.last_seq = nil
+	m.addlast_seq = nil
+}
+
+// SetActiveAt sets the "active_at" field.
+func (m *StaffChatMutation) SetActiveAt(t time.Time) {
+	m.active_at = &t
+}
+
+// ActiveAt returns the value of the "active_at" field in the mutation.
+func (m *StaffChatMutation) ActiveAt() (r time.Time, exists bool) {
+	v := m.active_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldActiveAt returns the old "active_at" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldActiveAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldActiveAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldActiveAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldActiveAt: %w", err)
+	}
+	return oldValue.ActiveAt, nil
+}
+
+// ResetActiveAt resets all changes to the "active_at" field.
+func (m *StaffChatMutation) ResetActiveAt() {
+	m.active_at = nil
+}
+
+// SetArchivedAt sets the "archived_at" field.
+func (m *StaffChatMutation) SetArchivedAt(t time.Time) {
+	m.archived_at = &t
+}
+
+// ArchivedAt returns the value of the "archived_at" field in the mutation.
+func (m *StaffChatMutation) ArchivedAt() (r time.Time, exists bool) {
+	v := m.archived_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldArchivedAt returns the old "archived_at" field's value of the StaffChat entity.
+// If the StaffChat object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffChatMutation) OldArchivedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldArchivedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldArchivedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldArchivedAt: %w", err)
+	}
+	return oldValue.ArchivedAt, nil
+}
+
+// ClearArchivedAt clears the value of the "archived_at" field.
+func (m *StaffChatMutation) ClearArchivedAt() {
+	m.archived_at = nil
+	m.clearedFields[staffchat.FieldArchivedAt] = struct{}{}
+}
+
+// ArchivedAtCleared returns if the "archived_at" field was cleared in this mutation.
+func (m *StaffChatMutation) ArchivedAtCleared() bool {
+	_, ok := m.clearedFields[staffchat.FieldArchivedAt]
+	return ok
+}
+
+// ResetArchivedAt resets all changes to the "archived_at" field.
+func (m *StaffChatMutation) ResetArchivedAt() {
+	m.archived_at = nil
+	delete(m.clearedFields, staffchat.FieldArchivedAt)
+}
+
+// Where appends a list predicates to the StaffChatMutation builder.
+func (m *StaffChatMutation) Where(ps ...predicate.StaffChat) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the StaffChatMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *StaffChatMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.StaffChat, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *StaffChatMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *StaffChatMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (StaffChat).
+func (m *StaffChatMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *StaffChatMutation) Fields() []string {
+	fields := make([]string, 0, 12)
+	if m.created_at != nil {
+		fields = append(fields, staffchat.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, staffchat.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, staffchat.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, staffchat.FieldTenantID)
+	}
+	if m.kind != nil {
+		fields = append(fields, staffchat.FieldKind)
+	}
+	if m.name != nil {
+		fields = append(fields, staffchat.FieldName)
+	}
+	if m.read_only != nil {
+		fields = append(fields, staffchat.FieldReadOnly)
+	}
+	if m.pair != nil {
+		fields = append(fields, staffchat.FieldPair)
+	}
+	if m.created_by_id != nil {
+		fields = append(fields, staffchat.FieldCreatedByID)
+	}
+	if m.last_seq != nil {
+		fields = append(fields, staffchat.FieldLastSeq)
+	}
+	if m.active_at != nil {
+		fields = append(fields, staffchat.FieldActiveAt)
+	}
+	if m.archived_at != nil {
+		fields = append(fields, staffchat.FieldArchivedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *StaffChatMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case staffchat.FieldCreatedAt:
+		return m.CreatedAt()
+	case staffchat.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case staffchat.FieldVersion:
+		return m.Version()
+	case staffchat.FieldTenantID:
+		return m.TenantID()
+	case staffchat.FieldKind:
+		return m.Kind()
+	case staffchat.FieldName:
+		return m.Name()
+	case staffchat.FieldReadOnly:
+		return m.ReadOnly()
+	case staffchat.FieldPair:
+		return m.Pair()
+	case staffchat.FieldCreatedByID:
+		return m.CreatedByID()
+	case staffchat.FieldLastSeq:
+		return m.LastSeq()
+	case staffchat.FieldActiveAt:
+		return m.ActiveAt()
+	case staffchat.FieldArchivedAt:
+		return m.ArchivedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *StaffChatMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case staffchat.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case staffchat.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case staffchat.FieldVersion:
+		return m.OldVersion(ctx)
+	case staffchat.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case staffchat.FieldKind:
+		return m.OldKind(ctx)
+	case staffchat.FieldName:
+		return m.OldName(ctx)
+	case staffchat.FieldReadOnly:
+		return m.OldReadOnly(ctx)
+	case staffchat.FieldPair:
+		return m.OldPair(ctx)
+	case staffchat.FieldCreatedByID:
+		return m.OldCreatedByID(ctx)
+	case staffchat.FieldLastSeq:
+		return m.OldLastSeq(ctx)
+	case staffchat.FieldActiveAt:
+		return m.OldActiveAt(ctx)
+	case staffchat.FieldArchivedAt:
+		return m.OldArchivedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown StaffChat field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *StaffChatMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case staffchat.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case staffchat.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case staffchat.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case staffchat.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case staffchat.FieldKind:
+		v, ok := value.(staffchat.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case staffchat.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case staffchat.FieldReadOnly:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReadOnly(v)
+		return nil
+	case staffchat.FieldPair:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPair(v)
+		return nil
+	case staffchat.FieldCreatedByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedByID(v)
+		return nil
+	case staffchat.FieldLastSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastSeq(v)
+		return nil
+	case staffchat.FieldActiveAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetActiveAt(v)
+		return nil
+	case staffchat.FieldArchivedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetArchivedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown StaffChat field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *StaffChatMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, staffchat.FieldVersion)
+	}
+	if m.addlast_seq != nil {
+		fields = append(fields, staffchat.FieldLastSeq)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *StaffChatMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case staffchat.FieldVersion:
+		return m.AddedVersion()
+	case staffchat.FieldLastSeq:
+		return m.AddedLastSeq()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *StaffChatMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case staffchat.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case staffchat.FieldLastSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddLastSeq(v)
+		return nil
+	}
+	return fmt.Errorf("unknown StaffChat numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *StaffChatMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(staffchat.FieldPair) {
+		fields = append(fields, staffchat.FieldPair)
+	}
+	if m.FieldCleared(staffchat.FieldArchivedAt) {
+		fields = append(fields, staffchat.FieldArchivedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *StaffChatMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *StaffChatMutation) ClearField(name string) error {
+	switch name {
+	case staffchat.FieldPair:
+		m.ClearPair()
+		return nil
+	case staffchat.FieldArchivedAt:
+		m.ClearArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown StaffChat nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *StaffChatMutation) ResetField(name string) error {
+	switch name {
+	case staffchat.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case staffchat.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case staffchat.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case staffchat.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case staffchat.FieldKind:
+		m.ResetKind()
+		return nil
+	case staffchat.FieldName:
+		m.ResetName()
+		return nil
+	case staffchat.FieldReadOnly:
+		m.ResetReadOnly()
+		return nil
+	case staffchat.FieldPair:
+		m.ResetPair()
+		return nil
+	case staffchat.FieldCreatedByID:
+		m.ResetCreatedByID()
+		return nil
+	case staffchat.FieldLastSeq:
+		m.ResetLastSeq()
+		return nil
+	case staffchat.FieldActiveAt:
+		m.ResetActiveAt()
+		return nil
+	case staffchat.FieldArchivedAt:
+		m.ResetArchivedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown StaffChat field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *StaffChatMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *StaffChatMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *StaffChatMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *StaffChatMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *StaffChatMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *StaffChatMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *StaffChatMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown StaffChat unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *StaffChatMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown StaffChat edge %s", name)
+}
+
+// StaffMessageMutation represents an operation that mutates the StaffMessage nodes in the graph.
+type StaffMessageMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *uuid.UUID
+	created_at        *time.Time
+	updated_at        *time.Time
+	version           *int
+	addversion        *int
+	tenant_id         *uuid.UUID
+	chat_id           *uuid.UUID
+	seq               *int64
+	addseq            *int64
+	sender_id         *uuid.UUID
+	body              *string
+	client_message_id *string
+	edited_at         *time.Time
+	deleted_at        *time.Time
+	clearedFields     map[string]struct{}
+	done              bool
+	oldValue          func(context.Context) (*StaffMessage, error)
+	predicates        []predicate.StaffMessage
+}
+
+var _ ent.Mutation = (*StaffMessageMutation)(nil)
+
+// staffmessageOption allows management of the mutation configuration using functional options.
+type staffmessageOption func(*StaffMessageMutation)
+
+// newStaffMessageMutation creates new mutation for the StaffMessage entity.
+func newStaffMessageMutation(c config, op Op, opts ...staffmessageOption) *StaffMessageMutation {
+	m := &StaffMessageMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeStaffMessage,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withStaffMessageID sets the ID field of the mutation.
+func withStaffMessageID(id uuid.UUID) staffmessageOption {
+	return func(m *StaffMessageMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *StaffMessage
+		)
+		m.oldValue = func(ctx context.Context) (*StaffMessage, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().StaffMessage.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withStaffMessage sets the old StaffMessage of the mutation.
+func withStaffMessage(node *StaffMessage) staffmessageOption {
+	return func(m *StaffMessageMutation) {
+		m.oldValue = func(context.Context) (*StaffMessage, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m StaffMessageMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m StaffMessageMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of StaffMessage entities.
+func (m *StaffMessageMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *StaffMessageMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *StaffMessageMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().StaffMessage.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *StaffMessageMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *StaffMessageMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *StaffMessageMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *StaffMessageMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *StaffMessageMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *StaffMessageMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *StaffMessageMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *StaffMessageMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *StaffMessageMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *StaffMessageMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *StaffMessageMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *StaffMessageMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *StaffMessageMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *StaffMessageMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetChatID sets the "chat_id" field.
+func (m *StaffMessageMutation) SetChatID(u uuid.UUID) {
+	m.chat_id = &u
+}
+
+// ChatID returns the value of the "chat_id" field in the mutation.
+func (m *StaffMessageMutation) ChatID() (r uuid.UUID, exists bool) {
+	v := m.chat_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChatID returns the old "chat_id" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldChatID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChatID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChatID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChatID: %w", err)
+	}
+	return oldValue.ChatID, nil
+}
+
+// ResetChatID resets all changes to the "chat_id" field.
+func (m *StaffMessageMutation) ResetChatID() {
+	m.chat_id = nil
+}
+
+// SetSeq sets the "seq" field.
+func (m *StaffMessageMutation) SetSeq(i int64) {
+	m.seq = &i
+	m.addseq = nil
+}
+
+// Seq returns the value of the "seq" field in the mutation.
+func (m *StaffMessageMutation) Seq() (r int64, exists bool) {
+	v := m.seq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeq returns the old "seq" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldSeq(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeq is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeq requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeq: %w", err)
+	}
+	return oldValue.Seq, nil
+}
+
+// AddSeq adds i to the "seq" field.
+func (m *StaffMessageMutation) AddSeq(i int64) {
+	if m.addseq != nil {
+		*m.addseq += i
+	} else {
+		m.addseq = &i
+	}
+}
+
+// AddedSeq returns the value that was added to the "seq" field in this mutation.
+func (m *StaffMessageMutation) AddedSeq() (r int64, exists bool) {
+	v := m.addseq
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSeq resets all changes to the "seq" field.
+func (m *StaffMessageMutation) ResetSeq() {
+	m.seq = nil
+	m.addseq = nil
+}
+
+// SetSenderID sets the "sender_id" field.
+func (m *StaffMessageMutation) SetSenderID(u uuid.UUID) {
+	m.sender_id = &u
+}
+
+// SenderID returns the value of the "sender_id" field in the mutation.
+func (m *StaffMessageMutation) SenderID() (r uuid.UUID, exists bool) {
+	v := m.sender_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSenderID returns the old "sender_id" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldSenderID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSenderID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSenderID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSenderID: %w", err)
+	}
+	return oldValue.SenderID, nil
+}
+
+// ResetSenderID resets all changes to the "sender_id" field.
+func (m *StaffMessageMutation) ResetSenderID() {
+	m.sender_id = nil
+}
+
+// SetBody sets the "body" field.
+func (m *StaffMessageMutation) SetBody(s string) {
+	m.body = &s
+}
+
+// Body returns the value of the "body" field in the mutation.
+func (m *StaffMessageMutation) Body() (r string, exists bool) {
+	v := m.body
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBody returns the old "body" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldBody(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBody is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBody requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBody: %w", err)
+	}
+	return oldValue.Body, nil
+}
+
+// ResetBody resets all changes to the "body" field.
+func (m *StaffMessageMutation) ResetBody() {
+	m.body = nil
+}
+
+// SetClientMessageID sets the "client_message_id" field.
+func (m *StaffMessageMutation) SetClientMessageID(s string) {
+	m.client_message_id = &s
+}
+
+// ClientMessageID returns the value of the "client_message_id" field in the mutation.
+func (m *StaffMessageMutation) ClientMessageID() (r string, exists bool) {
+	v := m.client_message_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClientMessageID returns the old "client_message_id" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldClientMessageID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClientMessageID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClientMessageID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClientMessageID: %w", err)
+	}
+	return oldValue.ClientMessageID, nil
+}
+
+// ClearClientMessageID clears the value of the "client_message_id" field.
+func (m *StaffMessageMutation) ClearClientMessageID() {
+	m.client_message_id = nil
+	m.clearedFields[staffmessage.FieldClientMessageID] = struct{}{}
+}
+
+// ClientMessageIDCleared returns if the "client_message_id" field was cleared in this mutation.
+func (m *StaffMessageMutation) ClientMessageIDCleared() bool {
+	_, ok := m.clearedFields[staffmessage.FieldClientMessageID]
+	return ok
+}
+
+// ResetClientMessageID resets all changes to the "client_message_id" field.
+func (m *StaffMessageMutation) ResetClientMessageID() {
+	m.client_message_id = nil
+	delete(m.clearedFields, staffmessage.FieldClientMessageID)
+}
+
+// SetEditedAt sets the "edited_at" field.
+func (m *StaffMessageMutation) SetEditedAt(t time.Time) {
+	m.edited_at = &t
+}
+
+// EditedAt returns the value of the "edited_at" field in the mutation.
+func (m *StaffMessageMutation) EditedAt() (r time.Time, exists bool) {
+	v := m.edited_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEditedAt returns the old "edited_at" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldEditedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEditedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEditedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEditedAt: %w", err)
+	}
+	return oldValue.EditedAt, nil
+}
+
+// ClearEditedAt clears the value of the "edited_at" field.
+func (m *StaffMessageMutation) ClearEditedAt() {
+	m.edited_at = nil
+	m.clearedFields[staffmessage.FieldEditedAt] = struct{}{}
+}
+
+// EditedAtCleared returns if the "edited_at" field was cleared in this mutation.
+func (m *StaffMessageMutation) EditedAtCleared() bool {
+	_, ok := m.clearedFields[staffmessage.FieldEditedAt]
+	return ok
+}
+
+// ResetEditedAt resets all changes to the "edited_at" field.
+func (m *StaffMessageMutation) ResetEditedAt() {
+	m.edited_at = nil
+	delete(m.clearedFields, staffmessage.FieldEditedAt)
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (m *StaffMessageMutation) SetDeletedAt(t time.Time) {
+	m.deleted_at = &t
+}
+
+// DeletedAt returns the value of the "deleted_at" field in the mutation.
+func (m *StaffMessageMutation) DeletedAt() (r time.Time, exists bool) {
+	v := m.deleted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDeletedAt returns the old "deleted_at" field's value of the StaffMessage entity.
+// If the StaffMessage object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *StaffMessageMutation) OldDeletedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDeletedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDeletedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDeletedAt: %w", err)
+	}
+	return oldValue.DeletedAt, nil
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (m *StaffMessageMutation) ClearDeletedAt() {
+	m.deleted_at = nil
+	m.clearedFields[staffmessage.FieldDeletedAt] = struct{}{}
+}
+
+// DeletedAtCleared returns if the "deleted_at" field was cleared in this mutation.
+func (m *StaffMessageMutation) DeletedAtCleared() bool {
+	_, ok := m.clearedFields[staffmessage.FieldDeletedAt]
+	return ok
+}
+
+// ResetDeletedAt resets all changes to the "deleted_at" field.
+func (m *StaffMessageMutation) ResetDeletedAt() {
+	m.deleted_at = nil
+	delete(m.clearedFields, staffmessage.FieldDeletedAt)
+}
+
+// Where appends a list predicates to the StaffMessageMutation builder.
+func (m *StaffMessageMutation) Where(ps ...predicate.StaffMessage) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the StaffMessageMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *StaffMessageMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.StaffMessage, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *StaffMessageMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *StaffMessageMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (StaffMessage).
+func (m *StaffMessageMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *StaffMessageMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.created_at != nil {
+		fields = append(fields, staffmessage.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, staffmessage.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, staffmessage.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, staffmessage.FieldTenantID)
+	}
+	if m.chat_id != nil {
+		fields = append(fields, staffmessage.FieldChatID)
+	}
+	if m.seq != nil {
+		fields = append(fields, staffmessage.FieldSeq)
+	}
+	if m.sender_id != nil {
+		fields = append(fields, staffmessage.FieldSenderID)
+	}
+	if m.body != nil {
+		fields = append(fields, staffmessage.FieldBody)
+	}
+	if m.client_message_id != nil {
+		fields = append(fields, staffmessage.FieldClientMessageID)
+	}
+	if m.edited_at != nil {
+		fields = append(fields, staffmessage.FieldEditedAt)
+	}
+	if m.deleted_at != nil {
+		fields = append(fields, staffmessage.FieldDeletedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *StaffMessageMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case staffmessage.FieldCreatedAt:
+		return m.CreatedAt()
+	case staffmessage.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case staffmessage.FieldVersion:
+		return m.Version()
+	case staffmessage.FieldTenantID:
+		return m.TenantID()
+	case staffmessage.FieldChatID:
+		return m.ChatID()
+	case staffmessage.FieldSeq:
+		return m.Seq()
+	case staffmessage.FieldSenderID:
+		return m.SenderID()
+	case staffmessage.FieldBody:
+		return m.Body()
+	case staffmessage.FieldClientMessageID:
+		return m.ClientMessageID()
+	case staffmessage.FieldEditedAt:
+		return m.EditedAt()
+	case staffmessage.FieldDeletedAt:
+		return m.DeletedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *StaffMessageMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case staffmessage.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case staffmessage.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case staffmessage.FieldVersion:
+		return m.OldVersion(ctx)
+	case staffmessage.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case staffmessage.FieldChatID:
+		return m.OldChatID(ctx)
+	case staffmessage.FieldSeq:
+		return m.OldSeq(ctx)
+	case staffmessage.FieldSenderID:
+		return m.OldSenderID(ctx)
+	case staffmessage.FieldBody:
+		return m.OldBody(ctx)
+	case staffmessage.FieldClientMessageID:
+		return m.OldClientMessageID(ctx)
+	case staffmessage.FieldEditedAt:
+		return m.OldEditedAt(ctx)
+	case staffmessage.FieldDeletedAt:
+		return m.OldDeletedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown StaffMessage field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *StaffMessageMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case staffmessage.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case staffmessage.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case staffmessage.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case staffmessage.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case staffmessage.FieldChatID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChatID(v)
+		return nil
+	case staffmessage.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeq(v)
+		return nil
+	case staffmessage.FieldSenderID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSenderID(v)
+		return nil
+	case staffmessage.FieldBody:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBody(v)
+		return nil
+	case staffmessage.FieldClientMessageID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClientMessageID(v)
+		return nil
+	case staffmessage.FieldEditedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEditedAt(v)
+		return nil
+	case staffmessage.FieldDeletedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDeletedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown StaffMessage field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *StaffMessageMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, staffmessage.FieldVersion)
+	}
+	if m.addseq != nil {
+		fields = append(fields, staffmessage.FieldSeq)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *StaffMessageMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case staffmessage.FieldVersion:
+		return m.AddedVersion()
+	case staffmessage.FieldSeq:
+		return m.AddedSeq()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *StaffMessageMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case staffmessage.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	case staffmessage.FieldSeq:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSeq(v)
+		return nil
+	}
+	return fmt.Errorf("unknown StaffMessage numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *StaffMessageMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(staffmessage.FieldClientMessageID) {
+		fields = append(fields, staffmessage.FieldClientMessageID)
+	}
+	if m.FieldCleared(staffmessage.FieldEditedAt) {
+		fields = append(fields, staffmessage.FieldEditedAt)
+	}
+	if m.FieldCleared(staffmessage.FieldDeletedAt) {
+		fields = append(fields, staffmessage.FieldDeletedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *StaffMessageMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *StaffMessageMutation) ClearField(name string) error {
+	switch name {
+	case staffmessage.FieldClientMessageID:
+		m.ClearClientMessageID()
+		return nil
+	case staffmessage.FieldEditedAt:
+		m.ClearEditedAt()
+		return nil
+	case staffmessage.FieldDeletedAt:
+		m.ClearDeletedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown StaffMessage nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *StaffMessageMutation) ResetField(name string) error {
+	switch name {
+	case staffmessage.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case staffmessage.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case staffmessage.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case staffmessage.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case staffmessage.FieldChatID:
+		m.ResetChatID()
+		return nil
+	case staffmessage.FieldSeq:
+		m.ResetSeq()
+		return nil
+	case staffmessage.FieldSenderID:
+		m.ResetSenderID()
+		return nil
+	case staffmessage.FieldBody:
+		m.ResetBody()
+		return nil
+	case staffmessage.FieldClientMessageID:
+		m.ResetClientMessageID()
+		return nil
+	case staffmessage.FieldEditedAt:
+		m.ResetEditedAt()
+		return nil
+	case staffmessage.FieldDeletedAt:
+		m.ResetDeletedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown StaffMessage field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *StaffMessageMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *StaffMessageMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *StaffMessageMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *StaffMessageMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *StaffMessageMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *StaffMessageMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *StaffMessageMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown StaffMessage unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *StaffMessageMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown StaffMessage edge %s", name)
 }
 
 // TagMutation represents an operation that mutates the Tag nodes in the graph.

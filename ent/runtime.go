@@ -26,6 +26,8 @@ import (
 	"github.com/trellishq/trellis/ent/schema"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/staffchat"
+	"github.com/trellishq/trellis/ent/staffmessage"
 	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -62,39 +64,39 @@ func init() {
 	// attachment.DefaultVersion holds the default value on creation for the version field.
 	attachment.DefaultVersion = attachmentDescVersion.Default.(int)
 	// attachmentDescName is the schema descriptor for name field.
-	attachmentDescName := attachmentFields[3].Descriptor()
+	attachmentDescName := attachmentFields[4].Descriptor()
 	// attachment.DefaultName holds the default value on creation for the name field.
 	attachment.DefaultName = attachmentDescName.Default.(string)
 	// attachmentDescContentType is the schema descriptor for content_type field.
-	attachmentDescContentType := attachmentFields[4].Descriptor()
+	attachmentDescContentType := attachmentFields[5].Descriptor()
 	// attachment.DefaultContentType holds the default value on creation for the content_type field.
 	attachment.DefaultContentType = attachmentDescContentType.Default.(string)
 	// attachmentDescSize is the schema descriptor for size field.
-	attachmentDescSize := attachmentFields[5].Descriptor()
+	attachmentDescSize := attachmentFields[6].Descriptor()
 	// attachment.DefaultSize holds the default value on creation for the size field.
 	attachment.DefaultSize = attachmentDescSize.Default.(int64)
 	// attachmentDescWidth is the schema descriptor for width field.
-	attachmentDescWidth := attachmentFields[6].Descriptor()
+	attachmentDescWidth := attachmentFields[7].Descriptor()
 	// attachment.DefaultWidth holds the default value on creation for the width field.
 	attachment.DefaultWidth = attachmentDescWidth.Default.(int)
 	// attachmentDescHeight is the schema descriptor for height field.
-	attachmentDescHeight := attachmentFields[7].Descriptor()
+	attachmentDescHeight := attachmentFields[8].Descriptor()
 	// attachment.DefaultHeight holds the default value on creation for the height field.
 	attachment.DefaultHeight = attachmentDescHeight.Default.(int)
 	// attachmentDescMediaKey is the schema descriptor for media_key field.
-	attachmentDescMediaKey := attachmentFields[9].Descriptor()
+	attachmentDescMediaKey := attachmentFields[10].Descriptor()
 	// attachment.DefaultMediaKey holds the default value on creation for the media_key field.
 	attachment.DefaultMediaKey = attachmentDescMediaKey.Default.(string)
 	// attachmentDescSourceURL is the schema descriptor for source_url field.
-	attachmentDescSourceURL := attachmentFields[10].Descriptor()
+	attachmentDescSourceURL := attachmentFields[11].Descriptor()
 	// attachment.DefaultSourceURL holds the default value on creation for the source_url field.
 	attachment.DefaultSourceURL = attachmentDescSourceURL.Default.(string)
 	// attachmentDescFailure is the schema descriptor for failure field.
-	attachmentDescFailure := attachmentFields[12].Descriptor()
+	attachmentDescFailure := attachmentFields[13].Descriptor()
 	// attachment.DefaultFailure holds the default value on creation for the failure field.
 	attachment.DefaultFailure = attachmentDescFailure.Default.(string)
 	// attachmentDescAttempt is the schema descriptor for attempt field.
-	attachmentDescAttempt := attachmentFields[13].Descriptor()
+	attachmentDescAttempt := attachmentFields[14].Descriptor()
 	// attachment.DefaultAttempt holds the default value on creation for the attempt field.
 	attachment.DefaultAttempt = attachmentDescAttempt.Default.(int)
 	brandMixin := schema.Brand{}.Mixin()
@@ -170,6 +172,22 @@ func init() {
 	contactDescName := contactFields[0].Descriptor()
 	// contact.DefaultName holds the default value on creation for the name field.
 	contact.DefaultName = contactDescName.Default.(string)
+	// contactDescNameFolded is the schema descriptor for name_folded field.
+	contactDescNameFolded := contactFields[1].Descriptor()
+	// contact.DefaultNameFolded holds the default value on creation for the name_folded field.
+	contact.DefaultNameFolded = contactDescNameFolded.Default.(string)
+	// contactDescEmail is the schema descriptor for email field.
+	contactDescEmail := contactFields[2].Descriptor()
+	// contact.DefaultEmail holds the default value on creation for the email field.
+	contact.DefaultEmail = contactDescEmail.Default.(string)
+	// contactDescFacebookPage is the schema descriptor for facebook_page field.
+	contactDescFacebookPage := contactFields[3].Descriptor()
+	// contact.DefaultFacebookPage holds the default value on creation for the facebook_page field.
+	contact.DefaultFacebookPage = contactDescFacebookPage.Default.(string)
+	// contactDescLocation is the schema descriptor for location field.
+	contactDescLocation := contactFields[4].Descriptor()
+	// contact.DefaultLocation holds the default value on creation for the location field.
+	contact.DefaultLocation = contactDescLocation.Default.(string)
 	contactaddressMixin := schema.ContactAddress{}.Mixin()
 	contactaddressMixinFields0 := contactaddressMixin[0].Fields()
 	_ = contactaddressMixinFields0
@@ -179,6 +197,10 @@ func init() {
 	contactaddressDescVersion := contactaddressMixinFields0[3].Descriptor()
 	// contactaddress.DefaultVersion holds the default value on creation for the version field.
 	contactaddress.DefaultVersion = contactaddressDescVersion.Default.(int)
+	// contactaddressDescByLink is the schema descriptor for by_link field.
+	contactaddressDescByLink := contactaddressFields[3].Descriptor()
+	// contactaddress.DefaultByLink holds the default value on creation for the by_link field.
+	contactaddress.DefaultByLink = contactaddressDescByLink.Default.(bool)
 	contactlistMixin := schema.ContactList{}.Mixin()
 	contactlistMixinFields0 := contactlistMixin[0].Fields()
 	_ = contactlistMixinFields0
@@ -489,6 +511,36 @@ func init() {
 	sessionDescIP := sessionFields[9].Descriptor()
 	// session.DefaultIP holds the default value on creation for the ip field.
 	session.DefaultIP = sessionDescIP.Default.(string)
+	staffchatMixin := schema.StaffChat{}.Mixin()
+	staffchatMixinFields0 := staffchatMixin[0].Fields()
+	_ = staffchatMixinFields0
+	staffchatFields := schema.StaffChat{}.Fields()
+	_ = staffchatFields
+	// staffchatDescVersion is the schema descriptor for version field.
+	staffchatDescVersion := staffchatMixinFields0[3].Descriptor()
+	// staffchat.DefaultVersion holds the default value on creation for the version field.
+	staffchat.DefaultVersion = staffchatDescVersion.Default.(int)
+	// staffchatDescName is the schema descriptor for name field.
+	staffchatDescName := staffchatFields[1].Descriptor()
+	// staffchat.DefaultName holds the default value on creation for the name field.
+	staffchat.DefaultName = staffchatDescName.Default.(string)
+	// staffchatDescReadOnly is the schema descriptor for read_only field.
+	staffchatDescReadOnly := staffchatFields[2].Descriptor()
+	// staffchat.DefaultReadOnly holds the default value on creation for the read_only field.
+	staffchat.DefaultReadOnly = staffchatDescReadOnly.Default.(bool)
+	// staffchatDescLastSeq is the schema descriptor for last_seq field.
+	staffchatDescLastSeq := staffchatFields[5].Descriptor()
+	// staffchat.DefaultLastSeq holds the default value on creation for the last_seq field.
+	staffchat.DefaultLastSeq = staffchatDescLastSeq.Default.(int64)
+	staffmessageMixin := schema.StaffMessage{}.Mixin()
+	staffmessageMixinFields0 := staffmessageMixin[0].Fields()
+	_ = staffmessageMixinFields0
+	staffmessageFields := schema.StaffMessage{}.Fields()
+	_ = staffmessageFields
+	// staffmessageDescVersion is the schema descriptor for version field.
+	staffmessageDescVersion := staffmessageMixinFields0[3].Descriptor()
+	// staffmessage.DefaultVersion holds the default value on creation for the version field.
+	staffmessage.DefaultVersion = staffmessageDescVersion.Default.(int)
 	tagMixin := schema.Tag{}.Mixin()
 	tagMixinFields0 := tagMixin[0].Fields()
 	_ = tagMixinFields0

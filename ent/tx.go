@@ -58,6 +58,10 @@ type Tx struct {
 	SenderID *SenderIDClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
+	// StaffChat is the client for interacting with the StaffChat builders.
+	StaffChat *StaffChatClient
+	// StaffMessage is the client for interacting with the StaffMessage builders.
+	StaffMessage *StaffMessageClient
 	// Tag is the client for interacting with the Tag builders.
 	Tag *TagClient
 	// Tenant is the client for interacting with the Tenant builders.
@@ -217,6 +221,8 @@ func (tx *Tx) init() {
 	tx.ResellerProfile = NewResellerProfileClient(tx.config)
 	tx.SenderID = NewSenderIDClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
+	tx.StaffChat = NewStaffChatClient(tx.config)
+	tx.StaffMessage = NewStaffMessageClient(tx.config)
 	tx.Tag = NewTagClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.User = NewUserClient(tx.config)

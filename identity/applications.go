@@ -45,11 +45,13 @@ var applicationOf = map[authz.Permission]Application{
 	authz.InteractionsClose:  Messages,
 	authz.InteractionsEdit:   Messages,
 	authz.InteractionsReopen: Messages,
+	authz.InteractionsLink:   Messages,
 	authz.InteractionsTag:    Messages,
 	authz.NotesRead:          Messages,
 	authz.NotesWrite:         Messages,
 	authz.NotesSecret:        Messages,
 	authz.ContactsRead:       Contacts,
+	authz.ContactsWrite:      Contacts,
 	authz.ContactListsRead:   Contacts,
 	authz.ContactListsWrite:  Contacts,
 }

@@ -61,9 +61,12 @@ func TestEveryPermissionOnContentHasItsApplication(t *testing.T) {
 		authz.OptOutsRead:   "administration of consent",
 		authz.PresenceWrite: "about the user himself",
 
-		authz.AgentsRead:      "serves all applications in which agents work",
-		authz.AgentsWork:      "as before",
-		authz.AgentsSupervise: "as before",
+		authz.AgentsRead:         "serves all applications in which agents work",
+		authz.AgentsWork:         "as before",
+		authz.AgentsSupervise:    "as before",
+		authz.StaffMessagesRead:  "kept from a user by the function internal_messenger",
+		authz.StaffMessagesWrite: "kept from a user by the function internal_messenger",
+		authz.StaffGroupsWrite:   "kept from a user by the function internal_messenger",
 	}
 	for _, permission := range authz.Permissions() {
 		if permission.Administrative() {

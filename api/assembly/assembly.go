@@ -26,6 +26,7 @@ import (
 	"github.com/trellishq/trellis/api/op"
 	apiphrases "github.com/trellishq/trellis/api/phrases"
 	apiqueues "github.com/trellishq/trellis/api/queues"
+	apistaffchat "github.com/trellishq/trellis/api/staffchat"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 	"github.com/trellishq/trellis/authz"
 	"github.com/trellishq/trellis/channels"
@@ -55,6 +56,7 @@ import (
 	"github.com/trellishq/trellis/messaging/phrases"
 	"github.com/trellishq/trellis/messaging/queues"
 	"github.com/trellishq/trellis/messaging/routing"
+	"github.com/trellishq/trellis/messaging/staffchat"
 	"github.com/trellishq/trellis/tenants"
 	"github.com/trellishq/trellis/tenants/mail"
 	"github.com/trellishq/trellis/tenants/purge"
@@ -272,6 +274,10 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Supervises: func(ctx context.Context) bool { return people.May(ctx, authz.AgentsSupervise) },
 	})
 	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf})
+	apistaffchat.Register(p.Surface, apistaffchat.Config{
+		Chats:  staffchat.New(staffchat.Config{Store: c.Store, Events: log, Directory: people, Attachments: pictures}),
+		Person: colleagueOf,
+	})
 	apiaudit.Register(p.Surface, apiaudit.Config{Trail: log.Trail(), MayGoOn: mayGoOn})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})
 	registerHealth(p.Surface, c)

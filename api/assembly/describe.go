@@ -12,6 +12,7 @@ import (
 	"github.com/trellishq/trellis/api/op"
 	apiphrases "github.com/trellishq/trellis/api/phrases"
 	apiqueues "github.com/trellishq/trellis/api/queues"
+	apistaffchat "github.com/trellishq/trellis/api/staffchat"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 )
 
@@ -43,6 +44,7 @@ func tags() []op.Tag {
 		{Name: apiagents.Tag, Description: "Who is at work, who pauses and why, and how much everybody can take."},
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
+		{Name: apistaffchat.Tag, Description: "What the people of a tenant write to one another, in private and in groups."},
 		{Name: ingress.Tag, Description: "What providers call."},
 		{Name: apiidentity.ActAsTag, Description: "Working inside a tenant below one's own, seen by it."},
 		{Name: apiaudit.Tag, Description: "Who changed what, and the proof that nobody touched the record."},

@@ -169,6 +169,21 @@ func callerOf(ctx context.Context) interactions.Caller {
 	return caller
 }
 
+// colleagueOf is the person who asks, where he is at home in the tenant that he
+// asks about: in a sandbox nobody is.
+func colleagueOf(ctx context.Context) (uuid.UUID, error) {
+	userID, err := identity.Person(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	principal, _ := identity.From(ctx)
+	sc, err := scope.From(ctx)
+	if err == nil && sc.TenantID != principal.TenantID {
+		err = fault.New(fault.Forbidden, fault.CodeForbidden, "What colleagues write to one another is for the people of the tenant.")
+	}
+	return userID, err
+}
+
 // ledger lets the database remember answers.
 type ledger struct{ *idempotency.Ledger }
 

@@ -114,6 +114,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeUnknownPlaceholder:  means("A prepared text asks for a value that nobody knows; errors names each placeholder and its place.", fault.Invalid),
 	fault.CodeInNoQueue:           means("Nobody logs in to work who is in no queue and no campaign.", fault.Conflict),
 	fault.CodeNotAtWork:           means("The agent is not logged in to work, or the session at work has ended; detail says why, and whether to log in again.", fault.Conflict),
+	fault.CodeMessagingDisabled:   means("An administrator has switched the internal messenger off: 403 for the caller, 409 for somebody who cannot be written to, also because his account is not active.", fault.Forbidden, fault.Conflict),
 }
 
 // codesByStatus sorts codes into the responses that carry them.

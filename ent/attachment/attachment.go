@@ -25,6 +25,8 @@ const (
 	FieldMessageID = "message_id"
 	// FieldNoteID holds the string denoting the note_id field in the database.
 	FieldNoteID = "note_id"
+	// FieldStaffMessageID holds the string denoting the staff_message_id field in the database.
+	FieldStaffMessageID = "staff_message_id"
 	// FieldStatus holds the string denoting the status field in the database.
 	FieldStatus = "status"
 	// FieldName holds the string denoting the name field in the database.
@@ -64,6 +66,7 @@ var Columns = []string{
 	FieldTenantID,
 	FieldMessageID,
 	FieldNoteID,
+	FieldStaffMessageID,
 	FieldStatus,
 	FieldName,
 	FieldContentType,
@@ -172,6 +175,11 @@ func ByMessageID(opts ...sql.OrderTermOption) OrderOption {
 // ByNoteID orders the results by the note_id field.
 func ByNoteID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNoteID, opts...).ToFunc()
+}
+
+// ByStaffMessageID orders the results by the staff_message_id field.
+func ByStaffMessageID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldStaffMessageID, opts...).ToFunc()
 }
 
 // ByStatus orders the results by the status field.

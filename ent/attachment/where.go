@@ -85,6 +85,11 @@ func NoteID(v uuid.UUID) predicate.Attachment {
 	return predicate.Attachment(sql.FieldEQ(FieldNoteID, v))
 }
 
+// StaffMessageID applies equality check predicate on the "staff_message_id" field. It's identical to StaffMessageIDEQ.
+func StaffMessageID(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldEQ(FieldStaffMessageID, v))
+}
+
 // Name applies equality check predicate on the "name" field. It's identical to NameEQ.
 func Name(v string) predicate.Attachment {
 	return predicate.Attachment(sql.FieldEQ(FieldName, v))
@@ -403,6 +408,56 @@ func NoteIDIsNil() predicate.Attachment {
 // NoteIDNotNil applies the NotNil predicate on the "note_id" field.
 func NoteIDNotNil() predicate.Attachment {
 	return predicate.Attachment(sql.FieldNotNull(FieldNoteID))
+}
+
+// StaffMessageIDEQ applies the EQ predicate on the "staff_message_id" field.
+func StaffMessageIDEQ(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldEQ(FieldStaffMessageID, v))
+}
+
+// StaffMessageIDNEQ applies the NEQ predicate on the "staff_message_id" field.
+func StaffMessageIDNEQ(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldNEQ(FieldStaffMessageID, v))
+}
+
+// StaffMessageIDIn applies the In predicate on the "staff_message_id" field.
+func StaffMessageIDIn(vs ...uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldIn(FieldStaffMessageID, vs...))
+}
+
+// StaffMessageIDNotIn applies the NotIn predicate on the "staff_message_id" field.
+func StaffMessageIDNotIn(vs ...uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldNotIn(FieldStaffMessageID, vs...))
+}
+
+// StaffMessageIDGT applies the GT predicate on the "staff_message_id" field.
+func StaffMessageIDGT(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldGT(FieldStaffMessageID, v))
+}
+
+// StaffMessageIDGTE applies the GTE predicate on the "staff_message_id" field.
+func StaffMessageIDGTE(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldGTE(FieldStaffMessageID, v))
+}
+
+// StaffMessageIDLT applies the LT predicate on the "staff_message_id" field.
+func StaffMessageIDLT(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldLT(FieldStaffMessageID, v))
+}
+
+// StaffMessageIDLTE applies the LTE predicate on the "staff_message_id" field.
+func StaffMessageIDLTE(v uuid.UUID) predicate.Attachment {
+	return predicate.Attachment(sql.FieldLTE(FieldStaffMessageID, v))
+}
+
+// StaffMessageIDIsNil applies the IsNil predicate on the "staff_message_id" field.
+func StaffMessageIDIsNil() predicate.Attachment {
+	return predicate.Attachment(sql.FieldIsNull(FieldStaffMessageID))
+}
+
+// StaffMessageIDNotNil applies the NotNil predicate on the "staff_message_id" field.
+func StaffMessageIDNotNil() predicate.Attachment {
+	return predicate.Attachment(sql.FieldNotNull(FieldStaffMessageID))
 }
 
 // StatusEQ applies the EQ predicate on the "status" field.

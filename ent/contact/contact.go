@@ -21,6 +21,14 @@ const (
 	FieldTenantID = "tenant_id"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
+	// FieldNameFolded holds the string denoting the name_folded field in the database.
+	FieldNameFolded = "name_folded"
+	// FieldEmail holds the string denoting the email field in the database.
+	FieldEmail = "email"
+	// FieldFacebookPage holds the string denoting the facebook_page field in the database.
+	FieldFacebookPage = "facebook_page"
+	// FieldLocation holds the string denoting the location field in the database.
+	FieldLocation = "location"
 	// FieldChannelID holds the string denoting the channel_id field in the database.
 	FieldChannelID = "channel_id"
 	// Table holds the table name of the contact in the database.
@@ -35,6 +43,10 @@ var Columns = []string{
 	FieldVersion,
 	FieldTenantID,
 	FieldName,
+	FieldNameFolded,
+	FieldEmail,
+	FieldFacebookPage,
+	FieldLocation,
 	FieldChannelID,
 }
 
@@ -53,6 +65,14 @@ var (
 	DefaultVersion int
 	// DefaultName holds the default value on creation for the "name" field.
 	DefaultName string
+	// DefaultNameFolded holds the default value on creation for the "name_folded" field.
+	DefaultNameFolded string
+	// DefaultEmail holds the default value on creation for the "email" field.
+	DefaultEmail string
+	// DefaultFacebookPage holds the default value on creation for the "facebook_page" field.
+	DefaultFacebookPage string
+	// DefaultLocation holds the default value on creation for the "location" field.
+	DefaultLocation string
 )
 
 // OrderOption defines the ordering options for the Contact queries.
@@ -86,6 +106,26 @@ func ByTenantID(opts ...sql.OrderTermOption) OrderOption {
 // ByName orders the results by the name field.
 func ByName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldName, opts...).ToFunc()
+}
+
+// ByNameFolded orders the results by the name_folded field.
+func ByNameFolded(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNameFolded, opts...).ToFunc()
+}
+
+// ByEmail orders the results by the email field.
+func ByEmail(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldEmail, opts...).ToFunc()
+}
+
+// ByFacebookPage orders the results by the facebook_page field.
+func ByFacebookPage(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFacebookPage, opts...).ToFunc()
+}
+
+// ByLocation orders the results by the location field.
+func ByLocation(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLocation, opts...).ToFunc()
 }
 
 // ByChannelID orders the results by the channel_id field.

@@ -80,6 +80,26 @@ func Name(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldName, v))
 }
 
+// NameFolded applies equality check predicate on the "name_folded" field. It's identical to NameFoldedEQ.
+func NameFolded(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldNameFolded, v))
+}
+
+// Email applies equality check predicate on the "email" field. It's identical to EmailEQ.
+func Email(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldEmail, v))
+}
+
+// FacebookPage applies equality check predicate on the "facebook_page" field. It's identical to FacebookPageEQ.
+func FacebookPage(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldFacebookPage, v))
+}
+
+// Location applies equality check predicate on the "location" field. It's identical to LocationEQ.
+func Location(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldLocation, v))
+}
+
 // ChannelID applies equality check predicate on the "channel_id" field. It's identical to ChannelIDEQ.
 func ChannelID(v uuid.UUID) predicate.Contact {
 	return predicate.Contact(sql.FieldEQ(FieldChannelID, v))
@@ -308,6 +328,266 @@ func NameEqualFold(v string) predicate.Contact {
 // NameContainsFold applies the ContainsFold predicate on the "name" field.
 func NameContainsFold(v string) predicate.Contact {
 	return predicate.Contact(sql.FieldContainsFold(FieldName, v))
+}
+
+// NameFoldedEQ applies the EQ predicate on the "name_folded" field.
+func NameFoldedEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldNameFolded, v))
+}
+
+// NameFoldedNEQ applies the NEQ predicate on the "name_folded" field.
+func NameFoldedNEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldNameFolded, v))
+}
+
+// NameFoldedIn applies the In predicate on the "name_folded" field.
+func NameFoldedIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldNameFolded, vs...))
+}
+
+// NameFoldedNotIn applies the NotIn predicate on the "name_folded" field.
+func NameFoldedNotIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldNameFolded, vs...))
+}
+
+// NameFoldedGT applies the GT predicate on the "name_folded" field.
+func NameFoldedGT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldNameFolded, v))
+}
+
+// NameFoldedGTE applies the GTE predicate on the "name_folded" field.
+func NameFoldedGTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldNameFolded, v))
+}
+
+// NameFoldedLT applies the LT predicate on the "name_folded" field.
+func NameFoldedLT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldNameFolded, v))
+}
+
+// NameFoldedLTE applies the LTE predicate on the "name_folded" field.
+func NameFoldedLTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldNameFolded, v))
+}
+
+// NameFoldedContains applies the Contains predicate on the "name_folded" field.
+func NameFoldedContains(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContains(FieldNameFolded, v))
+}
+
+// NameFoldedHasPrefix applies the HasPrefix predicate on the "name_folded" field.
+func NameFoldedHasPrefix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasPrefix(FieldNameFolded, v))
+}
+
+// NameFoldedHasSuffix applies the HasSuffix predicate on the "name_folded" field.
+func NameFoldedHasSuffix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasSuffix(FieldNameFolded, v))
+}
+
+// NameFoldedEqualFold applies the EqualFold predicate on the "name_folded" field.
+func NameFoldedEqualFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEqualFold(FieldNameFolded, v))
+}
+
+// NameFoldedContainsFold applies the ContainsFold predicate on the "name_folded" field.
+func NameFoldedContainsFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContainsFold(FieldNameFolded, v))
+}
+
+// EmailEQ applies the EQ predicate on the "email" field.
+func EmailEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldEmail, v))
+}
+
+// EmailNEQ applies the NEQ predicate on the "email" field.
+func EmailNEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldEmail, v))
+}
+
+// EmailIn applies the In predicate on the "email" field.
+func EmailIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldEmail, vs...))
+}
+
+// EmailNotIn applies the NotIn predicate on the "email" field.
+func EmailNotIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldEmail, vs...))
+}
+
+// EmailGT applies the GT predicate on the "email" field.
+func EmailGT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldEmail, v))
+}
+
+// EmailGTE applies the GTE predicate on the "email" field.
+func EmailGTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldEmail, v))
+}
+
+// EmailLT applies the LT predicate on the "email" field.
+func EmailLT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldEmail, v))
+}
+
+// EmailLTE applies the LTE predicate on the "email" field.
+func EmailLTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldEmail, v))
+}
+
+// EmailContains applies the Contains predicate on the "email" field.
+func EmailContains(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContains(FieldEmail, v))
+}
+
+// EmailHasPrefix applies the HasPrefix predicate on the "email" field.
+func EmailHasPrefix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasPrefix(FieldEmail, v))
+}
+
+// EmailHasSuffix applies the HasSuffix predicate on the "email" field.
+func EmailHasSuffix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasSuffix(FieldEmail, v))
+}
+
+// EmailEqualFold applies the EqualFold predicate on the "email" field.
+func EmailEqualFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEqualFold(FieldEmail, v))
+}
+
+// EmailContainsFold applies the ContainsFold predicate on the "email" field.
+func EmailContainsFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContainsFold(FieldEmail, v))
+}
+
+// FacebookPageEQ applies the EQ predicate on the "facebook_page" field.
+func FacebookPageEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldFacebookPage, v))
+}
+
+// FacebookPageNEQ applies the NEQ predicate on the "facebook_page" field.
+func FacebookPageNEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldFacebookPage, v))
+}
+
+// FacebookPageIn applies the In predicate on the "facebook_page" field.
+func FacebookPageIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldFacebookPage, vs...))
+}
+
+// FacebookPageNotIn applies the NotIn predicate on the "facebook_page" field.
+func FacebookPageNotIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldFacebookPage, vs...))
+}
+
+// FacebookPageGT applies the GT predicate on the "facebook_page" field.
+func FacebookPageGT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldFacebookPage, v))
+}
+
+// FacebookPageGTE applies the GTE predicate on the "facebook_page" field.
+func FacebookPageGTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldFacebookPage, v))
+}
+
+// FacebookPageLT applies the LT predicate on the "facebook_page" field.
+func FacebookPageLT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldFacebookPage, v))
+}
+
+// FacebookPageLTE applies the LTE predicate on the "facebook_page" field.
+func FacebookPageLTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldFacebookPage, v))
+}
+
+// FacebookPageContains applies the Contains predicate on the "facebook_page" field.
+func FacebookPageContains(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContains(FieldFacebookPage, v))
+}
+
+// FacebookPageHasPrefix applies the HasPrefix predicate on the "facebook_page" field.
+func FacebookPageHasPrefix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasPrefix(FieldFacebookPage, v))
+}
+
+// FacebookPageHasSuffix applies the HasSuffix predicate on the "facebook_page" field.
+func FacebookPageHasSuffix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasSuffix(FieldFacebookPage, v))
+}
+
+// FacebookPageEqualFold applies the EqualFold predicate on the "facebook_page" field.
+func FacebookPageEqualFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEqualFold(FieldFacebookPage, v))
+}
+
+// FacebookPageContainsFold applies the ContainsFold predicate on the "facebook_page" field.
+func FacebookPageContainsFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContainsFold(FieldFacebookPage, v))
+}
+
+// LocationEQ applies the EQ predicate on the "location" field.
+func LocationEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEQ(FieldLocation, v))
+}
+
+// LocationNEQ applies the NEQ predicate on the "location" field.
+func LocationNEQ(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldNEQ(FieldLocation, v))
+}
+
+// LocationIn applies the In predicate on the "location" field.
+func LocationIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldIn(FieldLocation, vs...))
+}
+
+// LocationNotIn applies the NotIn predicate on the "location" field.
+func LocationNotIn(vs ...string) predicate.Contact {
+	return predicate.Contact(sql.FieldNotIn(FieldLocation, vs...))
+}
+
+// LocationGT applies the GT predicate on the "location" field.
+func LocationGT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGT(FieldLocation, v))
+}
+
+// LocationGTE applies the GTE predicate on the "location" field.
+func LocationGTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldGTE(FieldLocation, v))
+}
+
+// LocationLT applies the LT predicate on the "location" field.
+func LocationLT(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLT(FieldLocation, v))
+}
+
+// LocationLTE applies the LTE predicate on the "location" field.
+func LocationLTE(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldLTE(FieldLocation, v))
+}
+
+// LocationContains applies the Contains predicate on the "location" field.
+func LocationContains(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContains(FieldLocation, v))
+}
+
+// LocationHasPrefix applies the HasPrefix predicate on the "location" field.
+func LocationHasPrefix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasPrefix(FieldLocation, v))
+}
+
+// LocationHasSuffix applies the HasSuffix predicate on the "location" field.
+func LocationHasSuffix(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldHasSuffix(FieldLocation, v))
+}
+
+// LocationEqualFold applies the EqualFold predicate on the "location" field.
+func LocationEqualFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldEqualFold(FieldLocation, v))
+}
+
+// LocationContainsFold applies the ContainsFold predicate on the "location" field.
+func LocationContainsFold(v string) predicate.Contact {
+	return predicate.Contact(sql.FieldContainsFold(FieldLocation, v))
 }
 
 // ChannelIDEQ applies the EQ predicate on the "channel_id" field.

@@ -27,6 +27,8 @@ const (
 	FieldKind = "kind"
 	// FieldValue holds the string denoting the value field in the database.
 	FieldValue = "value"
+	// FieldByLink holds the string denoting the by_link field in the database.
+	FieldByLink = "by_link"
 	// FieldLinkedAt holds the string denoting the linked_at field in the database.
 	FieldLinkedAt = "linked_at"
 	// Table holds the table name of the contactaddress in the database.
@@ -43,6 +45,7 @@ var Columns = []string{
 	FieldContactID,
 	FieldKind,
 	FieldValue,
+	FieldByLink,
 	FieldLinkedAt,
 }
 
@@ -59,6 +62,8 @@ func ValidColumn(column string) bool {
 var (
 	// DefaultVersion holds the default value on creation for the "version" field.
 	DefaultVersion int
+	// DefaultByLink holds the default value on creation for the "by_link" field.
+	DefaultByLink bool
 )
 
 // Kind defines the type for the "kind" enum field.
@@ -124,6 +129,11 @@ func ByKind(opts ...sql.OrderTermOption) OrderOption {
 // ByValue orders the results by the value field.
 func ByValue(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldValue, opts...).ToFunc()
+}
+
+// ByByLink orders the results by the by_link field.
+func ByByLink(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldByLink, opts...).ToFunc()
 }
 
 // ByLinkedAt orders the results by the linked_at field.

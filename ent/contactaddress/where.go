@@ -85,6 +85,11 @@ func Value(v string) predicate.ContactAddress {
 	return predicate.ContactAddress(sql.FieldEQ(FieldValue, v))
 }
 
+// ByLink applies equality check predicate on the "by_link" field. It's identical to ByLinkEQ.
+func ByLink(v bool) predicate.ContactAddress {
+	return predicate.ContactAddress(sql.FieldEQ(FieldByLink, v))
+}
+
 // LinkedAt applies equality check predicate on the "linked_at" field. It's identical to LinkedAtEQ.
 func LinkedAt(v time.Time) predicate.ContactAddress {
 	return predicate.ContactAddress(sql.FieldEQ(FieldLinkedAt, v))
@@ -373,6 +378,16 @@ func ValueEqualFold(v string) predicate.ContactAddress {
 // ValueContainsFold applies the ContainsFold predicate on the "value" field.
 func ValueContainsFold(v string) predicate.ContactAddress {
 	return predicate.ContactAddress(sql.FieldContainsFold(FieldValue, v))
+}
+
+// ByLinkEQ applies the EQ predicate on the "by_link" field.
+func ByLinkEQ(v bool) predicate.ContactAddress {
+	return predicate.ContactAddress(sql.FieldEQ(FieldByLink, v))
+}
+
+// ByLinkNEQ applies the NEQ predicate on the "by_link" field.
+func ByLinkNEQ(v bool) predicate.ContactAddress {
+	return predicate.ContactAddress(sql.FieldNEQ(FieldByLink, v))
 }
 
 // LinkedAtEQ applies the EQ predicate on the "linked_at" field.

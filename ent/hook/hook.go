@@ -273,6 +273,30 @@ func (f SessionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, err
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.SessionMutation", m)
 }
 
+// The StaffChatFunc type is an adapter to allow the use of ordinary
+// function as StaffChat mutator.
+type StaffChatFunc func(context.Context, *ent.StaffChatMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f StaffChatFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.StaffChatMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.StaffChatMutation", m)
+}
+
+// The StaffMessageFunc type is an adapter to allow the use of ordinary
+// function as StaffMessage mutator.
+type StaffMessageFunc func(context.Context, *ent.StaffMessageMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f StaffMessageFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.StaffMessageMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.StaffMessageMutation", m)
+}
+
 // The TagFunc type is an adapter to allow the use of ordinary
 // function as Tag mutator.
 type TagFunc func(context.Context, *ent.TagMutation) (ent.Value, error)

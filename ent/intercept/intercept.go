@@ -31,6 +31,8 @@ import (
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
+	"github.com/trellishq/trellis/ent/staffchat"
+	"github.com/trellishq/trellis/ent/staffmessage"
 	"github.com/trellishq/trellis/ent/tag"
 	"github.com/trellishq/trellis/ent/tenant"
 	"github.com/trellishq/trellis/ent/user"
@@ -686,6 +688,60 @@ func (f TraverseSession) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.SessionQuery", q)
 }
 
+// The StaffChatFunc type is an adapter to allow the use of ordinary function as a Querier.
+type StaffChatFunc func(context.Context, *ent.StaffChatQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f StaffChatFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.StaffChatQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.StaffChatQuery", q)
+}
+
+// The TraverseStaffChat type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseStaffChat func(context.Context, *ent.StaffChatQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseStaffChat) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseStaffChat) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.StaffChatQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.StaffChatQuery", q)
+}
+
+// The StaffMessageFunc type is an adapter to allow the use of ordinary function as a Querier.
+type StaffMessageFunc func(context.Context, *ent.StaffMessageQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f StaffMessageFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.StaffMessageQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.StaffMessageQuery", q)
+}
+
+// The TraverseStaffMessage type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseStaffMessage func(context.Context, *ent.StaffMessageQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseStaffMessage) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseStaffMessage) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.StaffMessageQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.StaffMessageQuery", q)
+}
+
 // The TagFunc type is an adapter to allow the use of ordinary function as a Querier.
 type TagFunc func(context.Context, *ent.TagQuery) (ent.Value, error)
 
@@ -814,6 +870,10 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.SenderIDQuery, predicate.SenderID, senderid.OrderOption]{typ: ent.TypeSenderID, tq: q}, nil
 	case *ent.SessionQuery:
 		return &query[*ent.SessionQuery, predicate.Session, session.OrderOption]{typ: ent.TypeSession, tq: q}, nil
+	case *ent.StaffChatQuery:
+		return &query[*ent.StaffChatQuery, predicate.StaffChat, staffchat.OrderOption]{typ: ent.TypeStaffChat, tq: q}, nil
+	case *ent.StaffMessageQuery:
+		return &query[*ent.StaffMessageQuery, predicate.StaffMessage, staffmessage.OrderOption]{typ: ent.TypeStaffMessage, tq: q}, nil
 	case *ent.TagQuery:
 		return &query[*ent.TagQuery, predicate.Tag, tag.OrderOption]{typ: ent.TypeTag, tq: q}, nil
 	case *ent.TenantQuery:

@@ -63,6 +63,7 @@ var (
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "message_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "note_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "staff_message_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"pending", "ready", "failed"}},
 		{Name: "name", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "content_type", Type: field.TypeString, Size: 2147483647, Default: ""},
@@ -97,6 +98,11 @@ var (
 				Name:    "attachment_tenant_id_note_id",
 				Unique:  false,
 				Columns: []*schema.Column{AttachmentsColumns[4], AttachmentsColumns[6]},
+			},
+			{
+				Name:    "attachment_tenant_id_staff_message_id",
+				Unique:  false,
+				Columns: []*schema.Column{AttachmentsColumns[4], AttachmentsColumns[7]},
 			},
 		},
 	}
@@ -248,6 +254,10 @@ var (
 		{Name: "version", Type: field.TypeInt, Default: 1},
 		{Name: "tenant_id", Type: field.TypeUUID},
 		{Name: "name", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "name_folded", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "email", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "facebook_page", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "location", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "channel_id", Type: field.TypeUUID, Nullable: true},
 	}
 	// ContactsTable holds the schema information for the "contacts" table.
@@ -278,6 +288,7 @@ var (
 		{Name: "contact_id", Type: field.TypeUUID},
 		{Name: "kind", Type: field.TypeEnum, Enums: []string{"phone"}},
 		{Name: "value", Type: field.TypeString, Size: 2147483647},
+		{Name: "by_link", Type: field.TypeBool, Default: false},
 		{Name: "linked_at", Type: field.TypeTime},
 	}
 	// ContactAddressesTable holds the schema information for the "contact_addresses" table.
@@ -299,7 +310,7 @@ var (
 			{
 				Name:    "contactaddress_tenant_id_kind_value_linked_at",
 				Unique:  false,
-				Columns: []*schema.Column{ContactAddressesColumns[4], ContactAddressesColumns[6], ContactAddressesColumns[7], ContactAddressesColumns[8]},
+				Columns: []*schema.Column{ContactAddressesColumns[4], ContactAddressesColumns[6], ContactAddressesColumns[7], ContactAddressesColumns[9]},
 			},
 		},
 	}
@@ -796,6 +807,73 @@ var (
 			},
 		},
 	}
+	// StaffChatsColumns holds the columns for the "staff_chats" table.
+	StaffChatsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"private", "group"}},
+		{Name: "name", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "read_only", Type: field.TypeBool, Default: false},
+		{Name: "pair", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "created_by_id", Type: field.TypeUUID},
+		{Name: "last_seq", Type: field.TypeInt64, Default: 0},
+		{Name: "active_at", Type: field.TypeTime},
+		{Name: "archived_at", Type: field.TypeTime, Nullable: true},
+	}
+	// StaffChatsTable holds the schema information for the "staff_chats" table.
+	StaffChatsTable = &schema.Table{
+		Name:       "staff_chats",
+		Columns:    StaffChatsColumns,
+		PrimaryKey: []*schema.Column{StaffChatsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "staffchat_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{StaffChatsColumns[4], StaffChatsColumns[0]},
+			},
+		},
+	}
+	// StaffMessagesColumns holds the columns for the "staff_messages" table.
+	StaffMessagesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "chat_id", Type: field.TypeUUID},
+		{Name: "seq", Type: field.TypeInt64},
+		{Name: "sender_id", Type: field.TypeUUID},
+		{Name: "body", Type: field.TypeString, Size: 2147483647},
+		{Name: "client_message_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "edited_at", Type: field.TypeTime, Nullable: true},
+		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+	}
+	// StaffMessagesTable holds the schema information for the "staff_messages" table.
+	StaffMessagesTable = &schema.Table{
+		Name:       "staff_messages",
+		Columns:    StaffMessagesColumns,
+		PrimaryKey: []*schema.Column{StaffMessagesColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "staffmessage_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{StaffMessagesColumns[4], StaffMessagesColumns[0]},
+			},
+			{
+				Name:    "staffmessage_tenant_id_chat_id_seq",
+				Unique:  true,
+				Columns: []*schema.Column{StaffMessagesColumns[4], StaffMessagesColumns[5], StaffMessagesColumns[6]},
+			},
+			{
+				Name:    "staffmessage_tenant_id_sender_id_client_message_id",
+				Unique:  true,
+				Columns: []*schema.Column{StaffMessagesColumns[4], StaffMessagesColumns[7], StaffMessagesColumns[9]},
+			},
+		},
+	}
 	// TagsColumns holds the columns for the "tags" table.
 	TagsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeUUID},
@@ -950,6 +1028,8 @@ var (
 		ResellerProfilesTable,
 		SenderIdsTable,
 		SessionsTable,
+		StaffChatsTable,
+		StaffMessagesTable,
 		TagsTable,
 		TenantsTable,
 		UsersTable,

@@ -72,6 +72,12 @@ type SenderID func(*sql.Selector)
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)
 
+// StaffChat is the predicate function for staffchat builders.
+type StaffChat func(*sql.Selector)
+
+// StaffMessage is the predicate function for staffmessage builders.
+type StaffMessage func(*sql.Selector)
+
 // Tag is the predicate function for tag builders.
 type Tag func(*sql.Selector)
 

@@ -21,6 +21,7 @@ func (Attachment) Fields() []ent.Field {
 	return []ent.Field{
 		field.UUID("message_id", uuid.UUID{}).Optional().Nillable().Comment("nil until a message carries it"),
 		field.UUID("note_id", uuid.UUID{}).Optional().Nillable().Comment("nil unless an internal note carries it"),
+		field.UUID("staff_message_id", uuid.UUID{}).Optional().Nillable().Comment("where colleagues send it to one another"),
 		field.Enum("status").Values("pending", "ready", "failed"),
 		field.Text("name").Default(""),
 		field.Text("content_type").Default("").Comment("decided by content"),
@@ -39,5 +40,5 @@ func (Attachment) Fields() []ent.Field {
 
 // Indexes of Attachment.
 func (Attachment) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("tenant_id", "message_id"), index.Fields("tenant_id", "note_id")}
+	return []ent.Index{index.Fields("tenant_id", "message_id"), index.Fields("tenant_id", "note_id"), index.Fields("tenant_id", "staff_message_id")}
 }

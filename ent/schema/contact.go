@@ -19,6 +19,10 @@ func (Contact) Mixin() []ent.Mixin { return []ent.Mixin{mixin.Record{}, mixin.Ow
 func (Contact) Fields() []ent.Field {
 	return []ent.Field{
 		field.Text("name").Default("").Comment("empty for a sender nobody has named yet"),
+		field.Text("name_folded").Default("").Comment("the name in small letters, for searching by index"),
+		field.Text("email").Default(""),
+		field.Text("facebook_page").Default("").Comment("a web address"),
+		field.Text("location").Default("").Comment("where the person is, in words"),
 		field.UUID("channel_id", uuid.UUID{}).Optional().Nillable().Comment("the channel an unknown sender came by"),
 	}
 }

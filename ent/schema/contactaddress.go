@@ -21,6 +21,7 @@ func (ContactAddress) Fields() []ent.Field {
 		field.UUID("contact_id", uuid.UUID{}).Immutable(),
 		field.Enum("kind").Values("phone").Immutable(),
 		field.Text("value").Immutable().Comment("phone: E.164, a short code or a sender's name"),
+		field.Bool("by_link").Default(false).Comment("it came with a conversation that was linked, and goes when that is taken back"),
 		field.Time("linked_at").Comment("the latest link wins where contacts share an address"),
 	}
 }

@@ -39,8 +39,11 @@ type Fact struct {
 }
 
 // traffic are the objects of conversations: their own tables say what became
-// of them, by whom.
-var traffic = map[string]bool{"message": true, "interaction": true, "contact": true, "attachment": true}
+// of them, by whom. Who writes to which colleague is nobody else's business.
+var traffic = map[string]bool{
+	"message": true, "interaction": true, "contact": true, "attachment": true,
+	"staff_chat": true, "staff_message": true,
+}
 
 // administrative tells whether a fact belongs into the log. What somebody does
 // in another's tenant is written down whatever it is.

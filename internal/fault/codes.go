@@ -79,6 +79,7 @@ const (
 	CodeBadSignature        Code = "invalid_signature"
 	CodeChannelMismatch     Code = "channel_mismatch"
 	CodeUnknownPlaceholder  Code = "unknown_placeholder"
+	CodeMessagingDisabled   Code = "messaging_disabled"
 )
 
 // Codes of agents at work.
@@ -149,5 +150,6 @@ func Codes() []Code {
 		CodeChannelMismatch,
 		CodeUnknownPlaceholder,
 		CodeInNoQueue, CodeNotAtWork,
+		CodeMessagingDisabled,
 	}
 }

@@ -48,6 +48,7 @@ var layers = []layer{
 	{packages: []string{"messaging/attachments"}},
 	{packages: []string{"messaging/interactions"}},
 	{packages: []string{"messaging/routing"}},
+	{packages: []string{"messaging/staffchat"}},
 	{packages: []string{"messaging/intake"}},
 	{packages: []string{"jobs/worker"}},
 
@@ -179,7 +180,7 @@ var libraries = []library{
 	{path: "golang.org/x/oauth2", by: []string{"internal/oidc"}},
 	{path: "golang.org/x/sync", by: []string{"jobs"}},
 	{path: "golang.org/x/text", by: []string{
-		"channels/provider/segments", "identity", "messaging/consent", "messaging/phrases", "tenants",
+		"channels/provider/segments", "identity", "messaging/consent", "messaging/phrases", "messaging/staffchat", "tenants",
 	}},
 	{path: "pgregory.net/rapid", tests: anybody},
 }

@@ -218,6 +218,10 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	put("interaction_viewers", row{
 		"interaction_id": interaction, "user_id": user, "name": "Ann", "typing": false, "since": testkit.Start, "expires_at": testkit.Start,
 	})
+	chat, staffMessage := id.New(), id.New()
+	entity("staff_chats", row{"id": chat, "kind": "group", "name": "Night shift", "created_by_id": user, "active_at": testkit.Start})
+	put("staff_chat_members", row{"chat_id": chat, "user_id": user, "role": "admin", "created_at": testkit.Start})
+	entity("staff_messages", row{"id": staffMessage, "chat_id": chat, "seq": 1, "sender_id": user, "body": "hello", "client_message_id": "client-1"})
 	entity("attachments", row{"message_id": message, "status": "ready", "name": "a.png"})
 	entity("opt_outs", row{"channel_id": channel, "address": theirPhone, "source": "keyword", "keyword": "STOP"})
 	entity("brands", row{"product_name": "Twin"})

@@ -160,11 +160,13 @@ func mediaKey(tenantID, attachmentID uuid.UUID) string {
 	return tenantID.String() + "/" + attachmentID.String()
 }
 
-// Get returns one attachment. Faults: CodeNotFound.
+// Get returns one attachment of a conversation, or one that waits for its
+// message; what colleagues sent to one another is theirs. Faults: CodeNotFound.
 func (s *Service) Get(ctx context.Context, attachmentID uuid.UUID) (Attachment, error) {
 	var out Attachment
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		row, err := s.store.Ent(ctx).Attachment.Get(ctx, attachmentID)
+		row, err := s.store.Ent(ctx).Attachment.Query().
+			Where(attachment.ID(attachmentID), attachment.StaffMessageIDIsNil()).Only(ctx)
 		if ent.IsNotFound(err) {
 			return fault.Missing("attachment")
 		}
@@ -180,6 +182,16 @@ func (s *Service) Get(ctx context.Context, attachmentID uuid.UUID) (Attachment, 
 // given once, with ownOnly by its uploader alone. Faults: CodeInvalid with the
 // place in the list.
 func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UUID, ownOnly bool) ([]Attachment, error) {
+	return s.attach(ctx, ids, ownOnly, func(u *ent.AttachmentUpdateOne) { u.SetMessageID(messageID) })
+}
+
+// AttachToStaff is Attach for a message to colleagues; its pictures are the
+// sender's own uploads.
+func (s *Service) AttachToStaff(ctx context.Context, messageID uuid.UUID, ids []uuid.UUID) ([]Attachment, error) {
+	return s.attach(ctx, ids, true, func(u *ent.AttachmentUpdateOne) { u.SetStaffMessageID(messageID) })
+}
+
+func (s *Service) attach(ctx context.Context, ids []uuid.UUID, ownOnly bool, to func(*ent.AttachmentUpdateOne)) ([]Attachment, error) {
 	sc, err := scope.From(ctx)
 	if err != nil {
 		return nil, err
@@ -198,13 +210,15 @@ func (s *Service) Attach(ctx context.Context, messageID uuid.UUID, ids []uuid.UU
 		if err != nil {
 			return nil, err
 		}
-		if row.MessageID != nil || row.Status != attachment.StatusReady {
+		if row.MessageID != nil || row.StaffMessageID != nil || row.Status != attachment.StatusReady {
 			return nil, fault.InvalidField(fault.CodeInvalid, location, "belongs to a message already", attachmentID.String())
 		}
 		if total += row.Size; total > MaxBytes {
 			return nil, fault.InvalidField(fault.CodePictureTooLarge, location, fmt.Sprintf("makes the message larger than %d bytes", MaxBytes))
 		}
-		row, err = row.Update().SetMessageID(messageID).Save(ctx)
+		update := row.Update()
+		to(update)
+		row, err = update.Save(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -245,6 +259,21 @@ func (s *Service) OfMessages(ctx context.Context, messageIDs []uuid.UUID) (map[u
 		Order(ent.Asc(attachment.FieldID)).All(ctx)
 	for _, row := range rows {
 		out[*row.MessageID] = append(out[*row.MessageID], s.view(row))
+	}
+	return out, err
+}
+
+// OfStaff returns the attachments of a page of messages to colleagues, in the
+// running transaction.
+func (s *Service) OfStaff(ctx context.Context, messageIDs []uuid.UUID) (map[uuid.UUID][]Attachment, error) {
+	out := map[uuid.UUID][]Attachment{}
+	if len(messageIDs) == 0 {
+		return out, nil
+	}
+	rows, err := s.store.Ent(ctx).Attachment.Query().Where(attachment.StaffMessageIDIn(messageIDs...)).
+		Order(ent.Asc(attachment.FieldID)).All(ctx)
+	for _, row := range rows {
+		out[*row.StaffMessageID] = append(out[*row.StaffMessageID], s.view(row))
 	}
 	return out, err
 }
