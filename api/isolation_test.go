@@ -115,8 +115,11 @@ var withIDs = map[string]asked{
 		return apitest.Body{"scope": "department", "department_ids": []string{ids["department_ids"]}, "channel_ids": []string{ids["channel_ids"]}}
 	}},
 	"getContactList": {}, "updateContactList": {body: fixed(apitest.Body{"name": "Renamed"})}, "archiveContactList": {},
-	"listContacts": {},
-	"getContact":   {}, "getInteraction": {}, "markInteractionRead": {body: func(ids map[string]string) apitest.Body {
+	"listContacts": {}, "listContactJourney": {}, "listContactHistory": {}, "updateContact": {body: fixed(apitest.Body{"location": "here"})},
+	"listPreviousInteractions": {}, "listInteractionRecord": {}, "getInteractionProfile": {}, "listContactSuggestions": {},
+	"createInteractionContact": {body: fixed(apitest.Body{"name": "Ada"})}, "unlinkInteraction": {},
+	"linkInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"contact_id": ids["contact_id"]} }},
+	"getContact":      {}, "getInteraction": {}, "markInteractionRead": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"last_message_id": ids["last_message_id"]}
 	}}, "closeInteraction": {body: fixed(apitest.Body{})},
 	"updateInteraction": {body: fixed(apitest.Body{"subject": "Hours"})},

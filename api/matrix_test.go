@@ -527,6 +527,20 @@ var matrix = map[string]rule{
 	"deletePhrase":    {own: "ORTM", below: "OR", prepare: phraseOf},
 	"getPlaceholders": {own: "O" + people, below: "OR"},
 
+	"createContact":            {own: people, body: sends(apitest.Body{"name": "Ada"})},
+	"updateContact":            {own: people, prepare: interactionOf, body: sends(apitest.Body{"location": "here"})},
+	"listContactJourney":       {own: people, prepare: interactionOf},
+	"listContactHistory":       {own: people, prepare: interactionOf},
+	"listPreviousInteractions": {own: people, prepare: interactionOf},
+	"listInteractionRecord":    {own: people, prepare: interactionOf},
+	"getInteractionProfile":    {own: people, prepare: interactionOf},
+	"listContactSuggestions":   {own: people, prepare: interactionOf},
+	"createInteractionContact": {own: people, prepare: interactionOf, body: sends(apitest.Body{"name": "Ada"})},
+	"linkInteraction": {own: people, prepare: knownInteractionOf, body: func(_ *testing.T, _ *world, _ *caller, _ *node, ids map[string]string) any {
+		return apitest.Body{"contact_id": ids["contact_id"]}
+	}},
+	"unlinkInteraction": {own: people, prepare: knownInteractionOf},
+
 	"listContacts": {own: people},
 	"getContact":   {own: people, prepare: interactionOf},
 

@@ -39,6 +39,7 @@ func Register(s *op.Surface, c Config) {
 		ID: "getContact", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/contacts/{contact_id}", Tag: Tag,
 		Summary: "Show a contact", Description: "Shows one person with the addresses at which he can be reached.",
 	}, h.get)
+	h.registerEditing(s)
 	h.registerLists(s)
 	op.Register(s, authz.OptOutsRead, op.Spec{
 		ID: "listOptOuts", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/opt-outs", Tag: Tag,
@@ -58,15 +59,18 @@ func Register(s *op.Surface, c Config) {
 
 // Contact is a person as clients see him.
 type Contact struct {
-	ID        uuid.UUID `json:"id" doc:"The contact."`
-	Name      string    `json:"name" maxLength:"200" doc:"Empty for a sender whom nobody has named yet." example:"Ada Lovelace"`
-	Addresses []string  `json:"addresses" maxItems:"50" maxLength:"16" doc:"Telephone numbers in E.164, short codes or senders' names, the one linked last first." example:"+15145550199"`
-	CreatedAt time.Time `json:"created_at" doc:"When the tenant came to know the person."`
-	UpdatedAt time.Time `json:"updated_at" doc:"When something about the person was changed last."`
+	ID           uuid.UUID `json:"id" doc:"The contact."`
+	Name         string    `json:"name" maxLength:"200" doc:"Empty for a sender whom nobody has named yet." example:"Ada Lovelace"`
+	Addresses    []string  `json:"addresses" maxItems:"50" maxLength:"16" doc:"Telephone numbers in E.164, short codes or senders' names, the one linked last first." example:"+15145550199"`
+	Email        string    `json:"email" maxLength:"254" doc:"May be empty." example:"ada@maple.example"`
+	FacebookPage string    `json:"facebook_page" maxLength:"500" doc:"The address of his page; may be empty." example:"https://www.facebook.com/ada"`
+	Location     string    `json:"location" maxLength:"200" doc:"Where he is, in words; may be empty." example:"Montréal"`
+	CreatedAt    time.Time `json:"created_at" doc:"When the tenant came to know the person."`
+	UpdatedAt    time.Time `json:"updated_at" doc:"When something about the person was changed last."`
 }
 
 func view(c contacts.Contact) Contact {
-	return Contact{c.ID, c.Name, c.Addresses, c.CreatedAt, c.UpdatedAt}
+	return Contact{c.ID, c.Name, c.Addresses, c.Email, c.FacebookPage, c.Location, c.CreatedAt, c.UpdatedAt}
 }
 
 // ListContactsInput is the input of listContacts.

@@ -23,6 +23,8 @@ type Config struct {
 	Attachments  *attachments.Service
 	// Caller says who asks, and whether he reaches only what is his own.
 	Caller func(context.Context) interactions.Caller
+	// May tells whether who asks has a permission, for what is offered to him.
+	May func(context.Context, authz.Permission) bool
 }
 
 type handlers struct{ Config }
@@ -55,6 +57,8 @@ func Register(s *op.Surface, c Config) {
 	h.registerTranscript(s)
 	h.registerMessages(s)
 	h.registerAttachments(s)
+	h.registerJourney(s)
+	h.registerLinks(s)
 }
 
 func (h handlers) registerInteractions(s *op.Surface) {

@@ -17,6 +17,17 @@ func (p Page) Fetch() int { return p.Limit + 1 }
 
 func (Page) isPage() {}
 
+// ShortPage is Page for lists of which a few items are shown at first.
+type ShortPage struct {
+	Limit  int    `query:"limit" format:"int32" minimum:"1" maximum:"200" default:"8" doc:"How many items to return." example:"8"`
+	Cursor string `query:"cursor" maxLength:"1024" pattern:"^[A-Za-z0-9_-]+$" doc:"Where to go on: next_cursor of the page before." example:"Zm9vYmFy"`
+}
+
+// Page is the same as any other list has it.
+func (p ShortPage) Page() Page { return Page(p) }
+
+func (ShortPage) isPage() {}
+
 // List is the output of every list.
 type List[T any] struct {
 	Link string `header:"Link" maxLength:"4096" doc:"The next page, as rel=\"next\"; left out on the last one." example:"</v1/things?cursor=Zm9vYmFy>; rel=\"next\""`

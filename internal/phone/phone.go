@@ -109,6 +109,23 @@ func IsCountry(code string) bool {
 	return len(code) == 2 && code == strings.ToUpper(code) && phonenumbers.GetCountryCodeForRegion(code) != 0
 }
 
+// CountryOf is the country, by ISO 3166-1, to which a number in E.164 belongs;
+// empty for numbers of no country, and for what is no number.
+func CountryOf(e164 string) string {
+	if !IsE164(e164) {
+		return ""
+	}
+	number, err := phonenumbers.Parse(e164, unknownRegion)
+	if err != nil {
+		return ""
+	}
+	region := phonenumbers.GetRegionCodeForNumber(number)
+	if !IsCountry(region) {
+		return ""
+	}
+	return region
+}
+
 // IsE164 tells whether the text is ^\+[1-9]\d{1,14}$ and nothing else. It does
 // not ask whether the number exists.
 func IsE164(text string) bool {

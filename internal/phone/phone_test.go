@@ -69,6 +69,18 @@ func TestSpellingsOfOneNumber(t *testing.T) {
 	}
 }
 
+func TestCountryOf(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]string{
+		"+15145550199": "CA", "+12025550199": "US", "+4930123456": "DE", "+80012345678": "", "+999123456": "",
+		"5145550199": "", "73737": "", "ACME": "", "": "",
+	} {
+		if got := phone.CountryOf(number); got != want {
+			t.Errorf("CountryOf(%q) = %q, want %q", number, got, want)
+		}
+	}
+}
+
 func TestIsE164(t *testing.T) {
 	for text, want := range map[string]bool{
 		"+15145551234": true, "+12": true, "+123456789012345": true,

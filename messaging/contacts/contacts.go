@@ -38,6 +38,8 @@ type Contact struct {
 	Version   int
 	// Name is empty for a sender whom nobody has named yet.
 	Name string
+	// Email, FacebookPage and Location may be empty. Location is in words.
+	Email, FacebookPage, Location string
 	// Addresses are telephone numbers in E.164, short codes or senders' names.
 	Addresses []string
 }
@@ -174,7 +176,7 @@ func (s *Service) views(ctx context.Context, rows []*ent.Contact) ([]Contact, er
 	for i, row := range rows {
 		out[i] = Contact{
 			ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
-			Name: row.Name, Addresses: []string{},
+			Name: row.Name, Email: row.Email, FacebookPage: row.FacebookPage, Location: row.Location, Addresses: []string{},
 		}
 		place[row.ID], ids[i] = i, row.ID
 	}

@@ -104,7 +104,7 @@ func (s *Service) enterMany(ctx context.Context, interactionIDs []uuid.UUID, kin
 func (s *Service) Log(ctx context.Context, c Caller, interactionID, after uuid.UUID, oldestFirst bool, limit int) ([]LogEntry, error) {
 	var out []LogEntry
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		seen, err := s.sees(ctx, c, interactionID)
+		seen, err := s.reads(ctx, c, interactionID)
 		if err == nil && !seen {
 			err = fault.Missing("interaction")
 		}

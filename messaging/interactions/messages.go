@@ -18,7 +18,7 @@ import (
 func (s *Service) Messages(ctx context.Context, c Caller, interactionID, after uuid.UUID, oldestFirst bool, limit int) ([]Message, error) {
 	var out []Message
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		seen, err := s.sees(ctx, c, interactionID)
+		seen, err := s.reads(ctx, c, interactionID)
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (s *Service) Messages(ctx context.Context, c Caller, interactionID, after u
 func (s *Service) Message(ctx context.Context, c Caller, messageID uuid.UUID) (Message, error) {
 	var out Message
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		row, err := s.visibleMessage(ctx, c, messageID)
+		row, err := s.readableMessage(ctx, c, messageID)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *Service) Attachment(ctx context.Context, c Caller, attachmentID uuid.UU
 			return err
 		}
 		if found.MessageID != nil {
-			_, err = s.visibleMessage(ctx, c, *found.MessageID)
+			_, err = s.readableMessage(ctx, c, *found.MessageID)
 		} else if c.ownUploads(ctx) && (found.UploaderID == nil || *found.UploaderID != sc.Actor.ID) {
 			err = fault.Missing("attachment")
 		}

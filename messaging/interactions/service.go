@@ -106,14 +106,7 @@ func (c Caller) ownUploads(ctx context.Context) bool {
 func (s *Service) Get(ctx context.Context, c Caller, interactionID uuid.UUID) (Interaction, error) {
 	var out Interaction
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		q, err := s.visible(ctx, c)
-		if err != nil {
-			return err
-		}
-		row, err := q.Where(interaction.ID(interactionID)).Only(ctx)
-		if ent.IsNotFound(err) {
-			return fault.Missing("interaction")
-		}
+		row, err := s.readRow(ctx, c, interactionID)
 		if err == nil {
 			out, err = s.shown(ctx, c, row)
 		}
