@@ -259,7 +259,7 @@ func TestAContactsHistoryComesEightAtATime(t *testing.T) {
 	s.manager.Get(t, s.at.Path("/contacts/%s/history", uuid.New())).WantProblem(t, http.StatusNotFound, "not_found", "")
 }
 
-// Covers: JRN-09 JRN-10
+// Covers: JRN-10
 func TestPreviousConversationsAreReadWithThePresentOne(t *testing.T) {
 	t.Parallel()
 	s := twilio(t)
