@@ -80,6 +80,18 @@ var withIDs = map[string]asked{
 	"createDisposition": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"name": "Sold", "color": "#ffffff", "queue_id": ids["queue_id"]}
 	}},
+	"disposeInteraction": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"disposition_id": ids["disposition_id"]}
+	}},
+	"getInteractionViewers": {}, "startViewing": {}, "endViewing": {},
+	"listNotes": {}, "getNote": {}, "deleteNote": {},
+	"addNote": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"body": "x", "mentioned_user_ids": []string{ids["mentioned_user_ids"]}, "attachment_ids": []string{ids["attachment_ids"]}}
+	}},
+	"updateNote": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"body": "x", "mentioned_user_ids": []string{ids["mentioned_user_ids"]}}
+	}},
+	"getDraft": {}, "setDraft": {body: fixed(apitest.Body{"body": "We are"})}, "deleteDraft": {},
 	"addInteractionTag": {}, "removeInteractionTag": {},
 	"updateInteractionTags": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{
@@ -121,7 +133,7 @@ var withIDs = map[string]asked{
 	"linkInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"contact_id": ids["contact_id"]} }},
 	"getContact":      {}, "getInteraction": {}, "markInteractionRead": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"last_message_id": ids["last_message_id"]}
-	}}, "closeInteraction": {body: fixed(apitest.Body{})},
+	}}, "closeInteraction": {body: func(ids map[string]string) apitest.Body { return apitest.Body{"disposition_id": ids["disposition_id"]} }},
 	"updateInteraction": {body: fixed(apitest.Body{"subject": "Hours"})},
 	"waitForCustomer":   {body: fixed(apitest.Body{})}, "resumeInteraction": {body: fixed(apitest.Body{})}, "solveInteraction": {body: fixed(apitest.Body{})},
 	"pauseInteraction": {body: fixed(apitest.Body{})}, "unpauseInteraction": {body: fixed(apitest.Body{})}, "hideInteraction": {body: fixed(apitest.Body{})},
@@ -220,7 +232,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user, "member_id": n.user, "manager_id": n.user,
 		"tag_id": w.tag(t, n), "disposition_id": w.disposition(t, n),
 		"interaction_ids": interaction, "add_tag_ids": w.tag(t, n), "remove_tag_ids": w.tag(t, n),
-		"last_message_id": message, "from_message_id": message,
+		"note_id": w.note(t, n, interaction), "mentioned_user_ids": n.user, "last_message_id": message, "from_message_id": message,
 
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,

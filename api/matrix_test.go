@@ -137,6 +137,31 @@ func interactionAndTag(t *testing.T, w *world, c *caller, n *node) map[string]st
 	return ids
 }
 
+// closedInteraction is one that has come to nothing yet, and what it can come to.
+func closedInteraction(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	n.boss.Post(t, n.Path("/interactions/%s/close", ids["interaction_id"]), apitest.Body{}).Want(t, http.StatusOK)
+	ids["disposition_id"] = w.disposition(t, n)
+	return ids
+}
+
+// noteOf is a note of the caller's own where he may write one.
+func noteOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	ids["note_id"] = c.Post(t, n.Path("/interactions/%s/notes", ids["interaction_id"]), apitest.Body{"body": "calls back"}).
+		Want(t, http.StatusCreated).String(t, "id")
+	return ids
+}
+
+func draftOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	c.Do(t, http.MethodPut, n.Path("/interactions/%s/draft", ids["interaction_id"]), apitest.Body{"body": "We are"}).Want(t, http.StatusOK)
+	return ids
+}
+
 // writtenByCustomer is an interaction in which the customer has written something.
 func writtenByCustomer(t *testing.T, w *world, c *caller, n *node) map[string]string {
 	t.Helper()
@@ -564,6 +589,21 @@ var matrix = map[string]rule{
 
 	"markInteractionUnread": {own: people, prepare: writtenByCustomer},
 	"getUnreadCount":        {own: people},
+	"disposeInteraction": {own: people, prepare: closedInteraction, body: func(_ *testing.T, _ *world, _ *caller, _ *node, ids map[string]string) any {
+		return apitest.Body{"disposition_id": given(ids["disposition_id"])[0]}
+	}},
+	"getInteractionViewers": {own: people, prepare: interactionOf},
+	"startViewing":          {own: people, prepare: interactionOf},
+	"endViewing":            {own: people, prepare: interactionOf},
+	"listNotes":             {own: people, prepare: interactionOf},
+	"addNote":               {own: people, prepare: interactionOf, body: sends(apitest.Body{"body": "calls back"})},
+	"getNote":               {own: people, prepare: noteOf},
+	"updateNote":            {own: people, prepare: noteOf, body: sends(apitest.Body{"body": "calls back"})},
+	"deleteNote":            {own: people, prepare: noteOf},
+	"listDrafts":            {own: people},
+	"getDraft":              {own: people, prepare: draftOf},
+	"setDraft":              {own: people, prepare: interactionOf, body: sends(apitest.Body{"body": "We are"})},
+	"deleteDraft":           {own: people, prepare: draftOf},
 	"addInteractionTag":     {own: people, prepare: interactionAndTag},
 	"removeInteractionTag":  {own: people, prepare: interactionAndTag},
 	"updateInteractionTags": {own: people, prepare: interactionAndTag, body: func(_ *testing.T, _ *world, _ *caller, _ *node, ids map[string]string) any {

@@ -69,6 +69,7 @@ var verbs = []string{
 	"create",
 	"delete",
 	"disable",
+	"dispose",
 	"disconnect",
 	"download",
 	"end",

@@ -187,6 +187,11 @@ func (w *world) tag(t *testing.T, n *node) string {
 	return n.boss.Post(t, n.Path("/tags"), apitest.Body{"name": uuid.NewString(), "color": "#d32f2f"}).Want(t, http.StatusCreated).String(t, "id")
 }
 
+func (w *world) note(t *testing.T, n *node, interaction string) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/interactions/%s/notes", interaction), apitest.Body{"body": "calls back"}).Want(t, http.StatusCreated).String(t, "id")
+}
+
 func (w *world) disposition(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Post(t, n.Path("/dispositions"), apitest.Body{"name": uuid.NewString(), "color": "#d32f2f"}).Want(t, http.StatusCreated).String(t, "id")

@@ -273,7 +273,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Agents:     staff,
 		Supervises: func(ctx context.Context) bool { return people.May(ctx, authz.AgentsSupervise) },
 	})
-	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: callerOf, May: people.May})
+	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: supervisor(people), May: people.May})
 	apistaffchat.Register(p.Surface, apistaffchat.Config{
 		Chats:  staffchat.New(staffchat.Config{Store: c.Store, Events: log, Directory: people, Attachments: pictures}),
 		Person: colleagueOf,

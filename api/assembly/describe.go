@@ -44,6 +44,7 @@ func tags() []op.Tag {
 		{Name: apiagents.Tag, Description: "Who is at work, who pauses and why, and how much everybody can take."},
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.JourneyTag, Description: "Who a customer is, and what was said with him before."},
+		{Name: inbox.NotesTag, Description: "What colleagues tell each other in a conversation, and the customer never sees."},
 		{Name: inbox.MessagesTag, Description: "What was said, by text and picture."},
 		{Name: apistaffchat.Tag, Description: "What the people of a tenant write to one another, in private and in groups."},
 		{Name: ingress.Tag, Description: "What providers call."},

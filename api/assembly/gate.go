@@ -184,6 +184,16 @@ func colleagueOf(ctx context.Context) (uuid.UUID, error) {
 	return userID, err
 }
 
+// supervisor is callerOf for those who serve notes as well.
+func supervisor(people *identity.Service) func(context.Context) interactions.Caller {
+	return func(ctx context.Context) interactions.Caller {
+		caller := callerOf(ctx)
+		caller.ReadsNotes = people.May(ctx, authz.NotesRead)
+		caller.Supervises = people.May(ctx, authz.NotesSecret)
+		return caller
+	}
+}
+
 // ledger lets the database remember answers.
 type ledger struct{ *idempotency.Ledger }
 

@@ -45,9 +45,11 @@ type Interaction struct {
 	CreatedAt            time.Time  `json:"created_at" doc:"When the conversation began."`
 	UpdatedAt            time.Time  `json:"updated_at" doc:"When something about it was changed last."`
 
-	Tags      []TagOfInteraction `json:"tags" maxItems:"100" doc:"Its tags, by name."`
-	Unread    int                `json:"unread" format:"int32" minimum:"0" maximum:"2147483647" doc:"Messages of the customer that the caller has not read; answering is reading." example:"1"`
-	Unmanaged int                `json:"unmanaged" format:"int32" minimum:"0" maximum:"2147483647" doc:"The contact's other interactions that wait for an agent and that nobody has, as far as the caller sees them." example:"0"`
+	Disposition *DispositionOfInteraction `json:"disposition,omitempty" doc:"What it came to; left out until somebody has said so."`
+	Viewers     []Viewer                  `json:"viewers" maxItems:"50" doc:"Who else looks at it at the moment."`
+	Tags        []TagOfInteraction        `json:"tags" maxItems:"100" doc:"Its tags, by name."`
+	Unread      int                       `json:"unread" format:"int32" minimum:"0" maximum:"2147483647" doc:"Messages of the customer that the caller has not read; answering is reading." example:"1"`
+	Unmanaged   int                       `json:"unmanaged" format:"int32" minimum:"0" maximum:"2147483647" doc:"The contact's other interactions that wait for an agent and that nobody has, as far as the caller sees them." example:"0"`
 }
 
 // Pause is how a conversation lies aside.
@@ -69,7 +71,7 @@ func interactionView(i interactions.Interaction) Interaction {
 		SolvedAt: i.SolvedAt, ClosedAt: i.ClosedAt, ClosedBy: string(i.ClosedBy), ClosedByID: i.ClosedByID, CloseReason: i.CloseReason,
 		Missed: i.Missed, Listed: i.Listed, ReopenedAt: i.ReopenedAt, PreviousID: i.PreviousID, ChangedByID: i.ChangedByID,
 		CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt,
-		Tags: tagViews(i.Tags), Unread: i.Unread, Unmanaged: i.Unmanaged,
+		Disposition: disposedView(i.Disposition), Viewers: viewerViews(i.Viewers), Tags: tagViews(i.Tags), Unread: i.Unread, Unmanaged: i.Unmanaged,
 	}
 	if p := i.Pause; p != nil {
 		out.Pause = &Pause{p.Reason, p.Note, p.Since, p.Until, p.EndsWithMessage}
@@ -93,7 +95,7 @@ type InteractionShown struct {
 // different for everybody who asks, is part of what is shown and not of the
 // version that a change is made to.
 func interactionTag(i interactions.Interaction) op.ETag {
-	return op.LiveVersion(int64(i.Version), i.Tags, i.Unread, i.Unmanaged)
+	return op.LiveVersion(int64(i.Version), i.Tags, i.Unread, i.Unmanaged, i.Viewers, i.Disposition != nil)
 }
 
 func interactionShown(i interactions.Interaction, err error) (*InteractionShown, error) {
@@ -135,16 +137,13 @@ type CloseInteraction struct {
 	Reason         string `json:"reason,omitempty" maxLength:"200" doc:"Why; for the history." example:"answered"`
 	OnBehalfOf     string `json:"on_behalf_of,omitempty" enum:"customer,survey" doc:"Who has really ended it, where the client only reports it: a web chat whose visitor has left, or a survey that is complete. Not for agents and users."`
 	ExpectedStatus string `json:"expected_status,omitempty" enum:"waiting_agent,open,waiting_customer,solved,closed" doc:"What the client believes; another status is 409 with the present one."`
+
+	DispositionID *uuid.UUID `json:"disposition_id,omitempty" doc:"What it came to: one of the tenant's default list, or of its queue's. It is final."`
+	Note          string     `json:"note,omitempty" maxLength:"2000" doc:"What is to be said of the disposition; without one, an internal note." example:"Two crates"`
 }
 
 // CloseInteractionInput is the input of closeInteraction.
 type CloseInteractionInput struct {
 	ActionInput
 	Body CloseInteraction
-}
-
-func (h handlers) close(ctx context.Context, in *CloseInteractionInput) (*InteractionShown, error) {
-	d := interactions.Closing{Reason: in.Body.Reason, OnBehalfOf: interactions.Party(in.Body.OnBehalfOf)}
-	return interactionShown(h.Interactions.Close(ctx, h.Caller(ctx), in.InteractionID, d,
-		interactions.Expectation{Status: interactions.Status(in.Body.ExpectedStatus), Check: in.Check}))
 }

@@ -15,6 +15,7 @@ import (
 const (
 	InteractionsTag = "Interactions"
 	MessagesTag     = "Messages"
+	NotesTag        = "Notes"
 )
 
 // Config is what the operations need.
@@ -55,6 +56,10 @@ func Register(s *op.Surface, c Config) {
 	h.registerLife(s)
 	h.registerSettings(s)
 	h.registerTranscript(s)
+	h.registerDisposing(s)
+	h.registerViewers(s)
+	h.registerNotes(s)
+	h.registerDrafts(s)
 	h.registerMessages(s)
 	h.registerAttachments(s)
 	h.registerJourney(s)
@@ -93,8 +98,9 @@ func (h handlers) registerInteractions(s *op.Surface) {
 		ID: "closeInteraction", Method: http.MethodPost, Path: interactionPath + "/close", Tag: InteractionsTag,
 		Summary: "Close an interaction",
 		Description: "Ends a conversation. It leaves the active view and stays in the history; what the customer writes later begins a new one, " +
-			"or opens it again where the channel says so (`reopen_within_hours`). Closed by others than an agent, it stays in its assignee's list until he hides it." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState},
+			"or opens it again where the channel says so (`reopen_within_hours`). Closed by others than an agent, it stays in its assignee's list until he hides it. " +
+			"With `disposition_id` it is closed and disposed in one; a queue can require that." + ownOnly,
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeNotFound, fault.CodeDispositionRequired},
 	}, h.close)
 }
 

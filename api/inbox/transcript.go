@@ -14,7 +14,7 @@ func (h handlers) registerTranscript(s *op.Surface) {
 		ID: "downloadTranscript", Method: http.MethodGet, Path: interactionPath + "/transcript", Tag: InteractionsTag,
 		Summary: "Download a transcript",
 		Description: "Writes down what was said and what happened in a conversation, the oldest first: as text, as JSON, or as an HTML page to be printed, " +
-			"in the tenant's language and time zone. Pictures are named. Whoever takes one is noted by the event interaction.downloaded." + ownOnly,
+			"in the tenant's language and time zone. Pictures are named. Internal notes are left out unless `notes=true`, which needs `notes:read`; secret ones are in it for those who may read them. Whoever takes one is noted by the event interaction.downloaded." + ownOnly,
 	}, h.transcript)
 }
 
@@ -22,6 +22,7 @@ func (h handlers) registerTranscript(s *op.Surface) {
 type TranscriptInput struct {
 	InteractionPath
 	Format string `query:"format" enum:"text,json,html" default:"text" doc:"The kind of file."`
+	Notes  bool   `query:"notes" doc:"With the internal notes that the caller may read; a transcript for the customer goes without."`
 }
 
 // TranscriptShown is the output of downloadTranscript.
@@ -34,7 +35,7 @@ type TranscriptShown struct {
 
 func (h handlers) transcript(ctx context.Context, in *TranscriptInput) (*TranscriptShown, error) {
 	format := transcript.Format(in.Format)
-	found, err := h.Interactions.Transcript(ctx, h.Caller(ctx), in.InteractionID, format)
+	found, err := h.Interactions.Transcript(ctx, h.Caller(ctx), in.InteractionID, format, in.Notes)
 	if err != nil {
 		return nil, err
 	}

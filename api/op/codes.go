@@ -110,6 +110,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeDuplicateMessage:    means("This client_message_id was used before for another message.", fault.Conflict),
 	fault.CodeWrongState:          means("The thing is in a state in which this cannot be done; current_status names it.", fault.Conflict),
 	fault.CodeBadSignature:        means("The signature does not belong to the request.", fault.Unauthenticated, fault.Forbidden),
+	fault.CodeDispositionRequired: means("The queue asks what the interaction came to; disposition_id is missing.", fault.Invalid),
 	fault.CodeChannelMismatch:     means("The request names a channel other than the one it came by.", fault.Invalid, fault.Conflict, fault.Forbidden),
 	fault.CodeUnknownPlaceholder:  means("A prepared text asks for a value that nobody knows; errors names each placeholder and its place.", fault.Invalid),
 	fault.CodeInNoQueue:           means("Nobody logs in to work who is in no queue and no campaign.", fault.Conflict),

@@ -78,15 +78,17 @@ type Queue struct {
 	SelfAssign   bool      `json:"self_assign" doc:"Agents may take what waits in it although nothing is assigned by itself (takeInteraction)."`
 	ScreenPopURL string    `json:"screen_pop_url" maxLength:"2000" doc:"Opened where one of its conversations is, with placeholders (getInteractionScreenPop); empty for none." example:"https://crm.example/?phone={address}"`
 	Assignment
-	ArchivedAt *time.Time `json:"archived_at" doc:"When it was taken out of use, or null."`
-	CreatedAt  time.Time  `json:"created_at" doc:"When it was made."`
-	UpdatedAt  time.Time  `json:"updated_at" doc:"When it was changed last."`
+	DispositionRequired bool       `json:"disposition_required" doc:"Whoever closes one of its conversations has to say what it came to (closeInteraction)."`
+	ArchivedAt          *time.Time `json:"archived_at" doc:"When it was taken out of use, or null."`
+	CreatedAt           time.Time  `json:"created_at" doc:"When it was made."`
+	UpdatedAt           time.Time  `json:"updated_at" doc:"When it was changed last."`
 }
 
 func view(q queues.Queue) Queue {
 	return Queue{
 		ID: q.ID, Name: q.Name, Description: q.Description, SelfAssign: q.SelfAssign, ScreenPopURL: q.ScreenPopURL,
-		Assignment: assignmentView(q), ArchivedAt: q.ArchivedAt, CreatedAt: q.CreatedAt, UpdatedAt: q.UpdatedAt,
+		DispositionRequired: q.DispositionRequired,
+		Assignment:          assignmentView(q), ArchivedAt: q.ArchivedAt, CreatedAt: q.CreatedAt, UpdatedAt: q.UpdatedAt,
 	}
 }
 
@@ -113,10 +115,11 @@ func (h handlers) list(ctx context.Context, in *ListInput) (*op.List[Queue], err
 
 // CreateQueue is the body of createQueue.
 type CreateQueue struct {
-	Name         string  `json:"name" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
-	Description  *string `json:"description,omitempty" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
-	SelfAssign   *bool   `json:"self_assign,omitempty" default:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
-	ScreenPopURL *string `json:"screen_pop_url,omitempty" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host." example:"https://crm.example/?phone={address}"`
+	Name                string  `json:"name" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Description         *string `json:"description,omitempty" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
+	SelfAssign          *bool   `json:"self_assign,omitempty" default:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
+	ScreenPopURL        *string `json:"screen_pop_url,omitempty" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host." example:"https://crm.example/?phone={address}"`
+	DispositionRequired *bool   `json:"disposition_required,omitempty" default:"false" doc:"Whether whoever closes one of its conversations has to say what it came to."`
 	CreateAssignment
 }
 
@@ -141,6 +144,7 @@ func (h handlers) create(ctx context.Context, in *CreateInput) (*Created, error)
 	q, err := h.queues.Create(ctx, in.Body.Name, queues.Settings{
 		Assignment:  assignment,
 		Description: in.Body.Description, SelfAssign: in.Body.SelfAssign, ScreenPopURL: in.Body.ScreenPopURL,
+		DispositionRequired: in.Body.DispositionRequired,
 	})
 	if err != nil {
 		return nil, err
@@ -173,10 +177,11 @@ func (h handlers) get(ctx context.Context, in *Path) (*Shown, error) {
 
 // UpdateQueue is the body of updateQueue.
 type UpdateQueue struct {
-	Name         op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
-	Description  op.Optional[string] `json:"description,omitzero" nullable:"false" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
-	SelfAssign   op.Optional[bool]   `json:"self_assign,omitzero" nullable:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
-	ScreenPopURL op.Optional[string] `json:"screen_pop_url,omitzero" nullable:"false" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host; empty for nothing." example:"https://crm.example/?phone={address}"`
+	Name                op.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"200" doc:"What people call it." example:"Orders"`
+	Description         op.Optional[string] `json:"description,omitzero" nullable:"false" maxLength:"2000" doc:"What it is for." example:"Orders and returns"`
+	SelfAssign          op.Optional[bool]   `json:"self_assign,omitzero" nullable:"false" doc:"Whether agents may take what waits in it although nothing is assigned by itself."`
+	ScreenPopURL        op.Optional[string] `json:"screen_pop_url,omitzero" nullable:"false" maxLength:"2000" doc:"What is opened where one of its conversations is; https, with placeholders outside of the host; empty for nothing." example:"https://crm.example/?phone={address}"`
+	DispositionRequired op.Optional[bool]   `json:"disposition_required,omitzero" nullable:"false" doc:"Whether whoever closes one of its conversations has to say what it came to."`
 	UpdateAssignment
 }
 
@@ -195,6 +200,7 @@ func (h handlers) update(ctx context.Context, in *UpdateInput) (*Shown, error) {
 	return shown(h.queues.Update(ctx, in.QueueID, queues.Settings{
 		Assignment: assignment, Name: in.Body.Name.Pointer(), Description: in.Body.Description.Pointer(),
 		SelfAssign: in.Body.SelfAssign.Pointer(), ScreenPopURL: in.Body.ScreenPopURL.Pointer(),
+		DispositionRequired: in.Body.DispositionRequired.Pointer(),
 	}, in.Check))
 }
 

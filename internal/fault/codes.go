@@ -80,6 +80,7 @@ const (
 	CodeChannelMismatch     Code = "channel_mismatch"
 	CodeUnknownPlaceholder  Code = "unknown_placeholder"
 	CodeMessagingDisabled   Code = "messaging_disabled"
+	CodeDispositionRequired Code = "disposition_required"
 )
 
 // Codes of agents at work.
@@ -151,5 +152,6 @@ func Codes() []Code {
 		CodeUnknownPlaceholder,
 		CodeInNoQueue, CodeNotAtWork,
 		CodeMessagingDisabled,
+		CodeDispositionRequired,
 	}
 }

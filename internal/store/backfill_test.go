@@ -176,3 +176,53 @@ func TestConversationsBeforeTheirLife(t *testing.T) {
 		}
 	}
 }
+
+// How many messages a customer has written is counted once for the conversations
+// that were there before anybody asked.
+func TestMessagesBeforeTheBadgeAreCounted(t *testing.T) {
+	t.Parallel()
+	d := testkit.NewEmptyDatabase(t)
+	if err := store.MigrateTo(t.Context(), d.OwnerURL, 16); err != nil {
+		t.Fatal(err)
+	}
+	db := d.Owner(t)
+	customer := seedNode(t, db, seedNode(t, db, scope.Scope{Path: "/"}, "operator", "Operator"), "reseller_l1", "Reseller")
+	channel, contact := id.New(), id.New()
+	put := func(table string, r row) {
+		t.Helper()
+		r["tenant_id"] = customer.TenantID
+		seed(t, db, table, entityRow(r))
+	}
+	put("channels", row{
+		"id": channel, "kind": "sms", "provider": "sim", "name": "Desk", "address": "+12025550100", "credentials": `\x01`, "hook_token": "x",
+	})
+	put("contacts", row{"id": contact, "name": "Bob"})
+	want := map[uuid.UUID]int{}
+	for n := range 3 {
+		interaction := id.New()
+		want[interaction] = n
+		put("interactions", row{
+			"id": interaction, "channel_id": channel, "contact_id": contact, "address": "+1202555019" + string(rune('0'+n)),
+			"status": "open", "needs_reply": true, "last_message_at": testkit.Start,
+		})
+		for i := range n + 1 {
+			direction := "inbound"
+			if i == n {
+				direction = "outbound"
+			}
+			put("messages", row{
+				"interaction_id": interaction, "channel_id": channel, "direction": direction, "status": "received", "body": "x",
+				"from_address": "a", "to_address": "b", "segments": 1,
+			})
+		}
+	}
+	if err := store.MigrateTo(t.Context(), plainOwner(t, d, db), 21); err != nil {
+		t.Fatal(err)
+	}
+	for interaction, n := range want {
+		var got int
+		if err := db.QueryRow("SELECT inbound FROM interactions WHERE id = $1", interaction).Scan(&got); err != nil || got != n {
+			t.Errorf("%d messages are counted, want %d (%v)", got, n, err)
+		}
+	}
+}

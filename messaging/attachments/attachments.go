@@ -75,6 +75,7 @@ type Attachment struct {
 	ID          uuid.UUID
 	CreatedAt   time.Time
 	MessageID   *uuid.UUID
+	NoteID      *uuid.UUID
 	Status      string
 	Name        string
 	ContentType string
@@ -191,6 +192,11 @@ func (s *Service) AttachToStaff(ctx context.Context, messageID uuid.UUID, ids []
 	return s.attach(ctx, ids, true, func(u *ent.AttachmentUpdateOne) { u.SetStaffMessageID(messageID) })
 }
 
+// AttachToNote is Attach for an internal note. What a note has no message gets.
+func (s *Service) AttachToNote(ctx context.Context, noteID uuid.UUID, ids []uuid.UUID, ownOnly bool) ([]Attachment, error) {
+	return s.attach(ctx, ids, ownOnly, func(u *ent.AttachmentUpdateOne) { u.SetNoteID(noteID) })
+}
+
 func (s *Service) attach(ctx context.Context, ids []uuid.UUID, ownOnly bool, to func(*ent.AttachmentUpdateOne)) ([]Attachment, error) {
 	sc, err := scope.From(ctx)
 	if err != nil {
@@ -210,8 +216,8 @@ func (s *Service) attach(ctx context.Context, ids []uuid.UUID, ownOnly bool, to 
 		if err != nil {
 			return nil, err
 		}
-		if row.MessageID != nil || row.StaffMessageID != nil || row.Status != attachment.StatusReady {
-			return nil, fault.InvalidField(fault.CodeInvalid, location, "belongs to a message already", attachmentID.String())
+		if row.MessageID != nil || row.NoteID != nil || row.StaffMessageID != nil || row.Status != attachment.StatusReady {
+			return nil, fault.InvalidField(fault.CodeInvalid, location, "belongs to a message or a note already", attachmentID.String())
 		}
 		if total += row.Size; total > MaxBytes {
 			return nil, fault.InvalidField(fault.CodePictureTooLarge, location, fmt.Sprintf("makes the message larger than %d bytes", MaxBytes))
@@ -278,6 +284,21 @@ func (s *Service) OfStaff(ctx context.Context, messageIDs []uuid.UUID) (map[uuid
 	return out, err
 }
 
+// OfNotes returns the attachments of a page of notes, in the running
+// transaction.
+func (s *Service) OfNotes(ctx context.Context, noteIDs []uuid.UUID) (map[uuid.UUID][]Attachment, error) {
+	out := map[uuid.UUID][]Attachment{}
+	if len(noteIDs) == 0 {
+		return out, nil
+	}
+	rows, err := s.store.Ent(ctx).Attachment.Query().Where(attachment.NoteIDIn(noteIDs...)).
+		Order(ent.Asc(attachment.FieldID)).All(ctx)
+	for _, row := range rows {
+		out[*row.NoteID] = append(out[*row.NoteID], s.view(row))
+	}
+	return out, err
+}
+
 // ProviderURLs are links for a provider that fetches the pictures of a message;
 // they last as long as the provider may take.
 func (s *Service) ProviderURLs(ctx context.Context, tenantID, messageID uuid.UUID, until time.Time) ([]string, error) {
@@ -325,7 +346,7 @@ func (s *Service) Open(ctx context.Context, token string) (File, error) {
 
 func (s *Service) view(row *ent.Attachment) Attachment {
 	out := Attachment{
-		ID: row.ID, CreatedAt: row.CreatedAt, MessageID: row.MessageID, Status: string(row.Status),
+		ID: row.ID, CreatedAt: row.CreatedAt, MessageID: row.MessageID, NoteID: row.NoteID, Status: string(row.Status),
 		Name: row.Name, ContentType: row.ContentType, Size: row.Size, Width: row.Width, Height: row.Height,
 		UploaderID: row.UploaderID, Failure: row.Failure,
 	}

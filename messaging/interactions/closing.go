@@ -47,12 +47,16 @@ type Closing struct {
 	// OnBehalfOf is the customer or the survey, where a client only reports that
 	// it was closed there; empty for the caller's own doing.
 	OnBehalfOf Party
+	// DispositionID is what it came to; nil for nothing in particular.
+	DispositionID *uuid.UUID
+	// Note is said of the disposition, or is an internal note where there is none.
+	Note string
 }
 
 // Close ends an interaction: it leaves the messages view and stays in the
 // history. What the customer writes later begins a new one, or opens it again
-// where the channel says so. Faults: CodeNotFound, CodeStale, CodeWrongState for
-// a closed one, CodeForbidden for who reaches only his own and speaks for others.
+// where the channel says so. Faults: CodeNotFound, also for a disposition that is
+// not in use for it, CodeDispositionRequired, CodeStale, CodeWrongState for a closed one, CodeForbidden for who reaches only his own and speaks for others.
 func (s *Service) Close(ctx context.Context, c Caller, interactionID uuid.UUID, d Closing, e Expectation) (Interaction, error) {
 	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
 		if d.OnBehalfOf != "" && c.OwnOnly {
@@ -61,6 +65,12 @@ func (s *Service) Close(ctx context.Context, c Caller, interactionID uuid.UUID, 
 		}
 		end, err := endingBy(ctx, c, row, d)
 		if err != nil {
+			return err
+		}
+		if _, ok := Next(row.Status, ClosedBy); !ok {
+			return wrongState(row.Status)
+		}
+		if err := s.comeTo(ctx, c, row, d); err != nil {
 			return err
 		}
 		return s.close(ctx, row, end)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/scope"
 )
@@ -72,10 +74,12 @@ const selectExtras = `
 		(SELECT jsonb_build_object('disposition_id', d.disposition_id, 'name', d.name, 'color', of.color, 'note', d.note,
 				'actor_id', d.actor_id, 'created_at', d.created_at)
 			FROM interaction_dispositions d JOIN dispositions of ON of.tenant_id = d.tenant_id AND of.id = d.disposition_id
+			JOIN interactions i ON i.tenant_id = d.tenant_id AND i.id = d.interaction_id AND i.reopened_at IS NOT DISTINCT FROM d.reopened_at
 			WHERE d.tenant_id = $1 AND d.interaction_id = p.value::uuid),
 		(SELECT jsonb_agg(jsonb_build_object('user_id', v.user_id, 'name', v.name, 'typing', v.typing, 'since', v.since) ORDER BY v.since, v.user_id)
-			FROM interaction_viewers v
-			WHERE v.tenant_id = $1 AND v.interaction_id = p.value::uuid AND v.expires_at > $3 AND v.user_id <> $4),
+			FROM (SELECT * FROM interaction_viewers w
+				WHERE w.tenant_id = $1 AND w.interaction_id = p.value::uuid AND w.expires_at > $3 AND w.user_id <> $4
+				ORDER BY w.since, w.user_id LIMIT $5) v),
 		coalesce((SELECT r.inbound FROM interaction_reads r
 			WHERE r.tenant_id = $1 AND r.interaction_id = p.value::uuid AND r.user_id = $4), 0)
 	FROM jsonb_array_elements_text($2::jsonb) p`
@@ -89,7 +93,7 @@ func (s *Service) readExtras(ctx context.Context, c Caller, ids []uuid.UUID, byI
 	if err != nil {
 		return err
 	}
-	rows, err := store.Query(ctx, selectExtras, sc.TenantID, args[0], s.store.Now(), c.UserID)
+	rows, err := store.Query(ctx, selectExtras, sc.TenantID, args[0], s.store.Now(), c.UserID, maxViewers)
 	if err != nil {
 		return err
 	}
@@ -117,6 +121,12 @@ func (s *Service) readExtras(ctx context.Context, c Caller, ids []uuid.UUID, byI
 	return rows.Err()
 }
 
+// literally is a condition with its value in the statement: by a parameter the
+// planner does not find the partial indexes behind the badges.
+func literally(column, condition string) predicate.Interaction {
+	return func(s *entsql.Selector) { s.Where(entsql.ExprP(s.C(column) + " " + condition)) }
+}
+
 // countUnmanaged counts what waits of the contacts of a page.
 func (s *Service) countUnmanaged(ctx context.Context, c Caller, page []Interaction) error {
 	contactIDs := make([]uuid.UUID, 0, len(page))
@@ -131,7 +141,7 @@ func (s *Service) countUnmanaged(ctx context.Context, c Caller, page []Interacti
 		ContactID uuid.UUID `json:"contact_id"`
 		Count     int       `json:"count"`
 	}
-	err = q.Where(interaction.ContactIDIn(contactIDs...), interaction.AssigneeIDIsNil(), interaction.StatusEQ(WaitingAgent)).
+	err = q.Where(interaction.ContactIDIn(contactIDs...), interaction.AssigneeIDIsNil(), literally(interaction.FieldStatus, "= 'waiting_agent'")).
 		GroupBy(interaction.FieldContactID).Aggregate(ent.Count()).Scan(ctx, &counts)
 	if err != nil {
 		return err

@@ -187,6 +187,12 @@ func (s *Service) entries(ctx context.Context, c Caller, q *ent.InteractionQuery
 		out[i] = JourneyEntry{Interaction: row, CanOpen: mine[row.ID], CanInspect: mine[row.ID] || with && row.Status == Closed}
 		if !out[i].CanInspect {
 			out[i].Preview, out[i].Subject = "", ""
+			out[i].Viewers = nil
+			if d := row.Disposition; d != nil {
+				silent := *d
+				silent.Note = ""
+				out[i].Disposition = &silent
+			}
 		}
 	}
 	return out, s.nameAll(ctx, out)

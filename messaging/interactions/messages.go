@@ -65,8 +65,8 @@ func (s *Service) Message(ctx context.Context, c Caller, messageID uuid.UUID) (M
 	return out, err
 }
 
-// Attachment returns a picture of a message that the caller may see, or one that
-// he has uploaded. Faults: CodeNotFound.
+// Attachment returns a picture of a message or a note that the caller may see, or
+// one that he has uploaded. Faults: CodeNotFound.
 func (s *Service) Attachment(ctx context.Context, c Caller, attachmentID uuid.UUID) (attachments.Attachment, error) {
 	var out attachments.Attachment
 	err := s.store.Read(ctx, func(ctx context.Context) error {
@@ -80,6 +80,8 @@ func (s *Service) Attachment(ctx context.Context, c Caller, attachmentID uuid.UU
 		}
 		if found.MessageID != nil {
 			_, err = s.readableMessage(ctx, c, *found.MessageID)
+		} else if found.NoteID != nil {
+			_, _, err = s.visibleNote(ctx, c, *found.NoteID)
 		} else if c.ownUploads(ctx) && (found.UploaderID == nil || *found.UploaderID != sc.Actor.ID) {
 			err = fault.Missing("attachment")
 		}

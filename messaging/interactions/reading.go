@@ -92,15 +92,17 @@ func (s *Service) moveOn(ctx context.Context, row *ent.Interaction, userID uuid.
 	return n > 0, err
 }
 
-// readByWriting moves the marker of whoever writes an answer: he has read what
-// he answers.
-func (s *Service) readByWriting(ctx context.Context, row *ent.Interaction, messageID uuid.UUID) error {
+// written moves the marker of whoever has written an answer, since he has read
+// what he answers, and throws his draft away.
+func (s *Service) written(ctx context.Context, row *ent.Interaction, messageID uuid.UUID) error {
 	sc, err := scope.From(ctx)
 	if err != nil || sc.Actor.ID == uuid.Nil {
 		return err
 	}
-	_, err = s.moveOn(ctx, row, sc.Actor.ID, marker{&messageID, row.Inbound})
-	return err
+	if _, err := s.moveOn(ctx, row, sc.Actor.ID, marker{&messageID, row.Inbound}); err != nil {
+		return err
+	}
+	return dropDraft(ctx, row, sc.Actor.ID)
 }
 
 // MarkUnread takes the caller's marker back to before a message, or to before the
@@ -174,7 +176,7 @@ func (s *Service) Unread(ctx context.Context, c Caller) (Badge, error) {
 	var out Badge
 	err := s.store.Read(ctx, func(ctx context.Context) error {
 		rows, err := s.store.Ent(ctx).Interaction.Query().
-			Where(interaction.AssigneeID(c.UserID), interaction.StatusNEQ(Closed), interaction.InboundGT(0)).
+			Where(interaction.AssigneeID(c.UserID), literally(interaction.FieldStatus, "<> 'closed'"), interaction.InboundGT(0)).
 			Select(interaction.FieldID, interaction.FieldInbound).All(ctx)
 		if err != nil {
 			return err
@@ -193,7 +195,8 @@ func (s *Service) Unread(ctx context.Context, c Caller) (Badge, error) {
 		if err != nil {
 			return err
 		}
-		out.Unassigned, err = q.Where(interaction.AssigneeIDIsNil(), interaction.StatusNEQ(Closed), interaction.UnseenGT(0)).Count(ctx)
+		out.Unassigned, err = q.Where(interaction.AssigneeIDIsNil(), literally(interaction.FieldStatus, "<> 'closed'"),
+			literally(interaction.FieldUnseen, "> 0")).Count(ctx)
 		return err
 	})
 	return out, err

@@ -425,7 +425,7 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	if err := said(conversation, next, row).Exec(ctx); err != nil {
 		return Message{}, err
 	}
-	if err := s.readByWriting(ctx, conversation, row.ID); err != nil {
+	if err := s.written(ctx, conversation, row.ID); err != nil {
 		return Message{}, err
 	}
 	if err := s.publishMessage(ctx, "message.queued", row); err != nil {

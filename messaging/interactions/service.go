@@ -91,6 +91,10 @@ func New(c Config) *Service {
 type Caller struct {
 	// UserID is nil for the program itself.
 	UserID uuid.UUID
+	// ReadsNotes tells that internal notes are his to read.
+	ReadsNotes bool
+	// Supervises tells that secret notes are his to write, and to read.
+	Supervises bool
 	// OwnOnly callers reach only what is assigned to them, and what waits in
 	// their queues.
 	OwnOnly bool

@@ -13,6 +13,7 @@ import (
 	"github.com/trellishq/trellis/ent/interaction"
 	"github.com/trellishq/trellis/ent/user"
 	"github.com/trellishq/trellis/internal/fault"
+	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/transcript"
 )
 
@@ -28,10 +29,19 @@ type Transcript struct {
 }
 
 // Transcript begins a transcript of an interaction that the caller may see, and
-// notes that he takes it. Faults: CodeNotFound.
-func (s *Service) Transcript(ctx context.Context, c Caller, interactionID uuid.UUID, format transcript.Format) (*Transcript, error) {
+// notes that he takes it. Internal notes are in it where he asks for them, as far
+// as he may read them. Faults: CodeNotFound, CodeForbidden for notes.
+func (s *Service) Transcript(ctx context.Context, c Caller, interactionID uuid.UUID, format transcript.Format, withNotes bool) (*Transcript, error) {
 	out := &Transcript{}
 	out.feeds = s.feeds(c, interactionID, &out.Head)
+	if withNotes {
+		if !c.ReadsNotes {
+			return nil, fault.New(fault.Forbidden, fault.CodeForbidden, "Notes are for those who may read them (notes:read).")
+		}
+		out.feeds = append(out.feeds, &feed{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error) {
+			return s.noteLines(ctx, c, interactionID, after)
+		}})
+	}
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		q, err := s.visible(ctx, c)
 		if err != nil {
@@ -47,7 +57,7 @@ func (s *Service) Transcript(ctx context.Context, c Caller, interactionID uuid.U
 		if err := s.headOf(ctx, row, out); err != nil {
 			return err
 		}
-		return s.events.Publish(ctx, "interaction.downloaded", "interaction", row.ID, map[string]any{"format": format})
+		return s.events.Publish(ctx, "interaction.downloaded", "interaction", row.ID, map[string]any{"format": format, "notes": withNotes})
 	})
 	return out, err
 }
@@ -193,8 +203,35 @@ func (s *Service) messageLines(ctx context.Context, c Caller, interactionID, aft
 				out[i].Author = authors[*m.SenderID]
 			}
 		}
-		for _, a := range m.Attachments {
-			out[i].Pictures = append(out[i].Pictures, transcript.Picture{Name: a.Name, ContentType: a.ContentType, Bytes: a.Size})
+		out[i].Pictures = picturesOf(m.Attachments)
+	}
+	return out, nil
+}
+
+func picturesOf(of []attachments.Attachment) (out []transcript.Picture) {
+	for _, a := range of {
+		out = append(out, transcript.Picture{Name: a.Name, ContentType: a.ContentType, Bytes: a.Size})
+	}
+	return out
+}
+
+// noteLines are what colleagues told each other, as far as the caller may read it.
+func (s *Service) noteLines(ctx context.Context, c Caller, interactionID, after uuid.UUID) ([]transcript.Line, error) {
+	notes, err := s.Notes(ctx, c, interactionID, after, true, feedPage)
+	if fault.Is(err, fault.CodeNotFound) {
+		// A conversation that he reads as part of the journey is not his to see.
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := make([]transcript.Line, len(notes))
+	for i, n := range notes {
+		out[i] = transcript.Line{
+			ID: n.ID, At: n.CreatedAt, Kind: transcript.Note, Author: n.AuthorName, Text: n.Body, Pictures: picturesOf(n.Attachments),
+		}
+		if n.Secret {
+			out[i].Kind = transcript.SecretNote
 		}
 	}
 	return out, nil

@@ -57,7 +57,9 @@ type Queue struct {
 	// SelfAssign lets agents take what waits also where nothing assigns by itself
 	// (decisions C-08).
 	SelfAssign bool
-	ArchivedAt *time.Time
+	// DispositionRequired makes people close its conversations with a disposition.
+	DispositionRequired bool
+	ArchivedAt          *time.Time
 	// Assignment is how it assigns by itself.
 	Assignment Assignment
 	// Zone is where its hours are meant, and Opening what they say at present.
@@ -69,22 +71,26 @@ func view(row *ent.Queue) Queue {
 	return Queue{
 		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
 		Name: row.Name, Description: row.Description, ScreenPopURL: row.ScreenPopURL, SelfAssign: row.SelfAssign,
-		ArchivedAt: row.ArchivedAt, Assignment: assignmentOf(row),
+		DispositionRequired: row.DispositionRequired,
+		ArchivedAt:          row.ArchivedAt, Assignment: assignmentOf(row),
 	}
 }
 
 // audited is what of a queue is compared before and after a change.
 type audited struct {
-	Name         string     `json:"name"`
-	Description  string     `json:"description"`
-	ScreenPopURL string     `json:"screen_pop_url"`
-	SelfAssign   bool       `json:"self_assign"`
-	ArchivedAt   *time.Time `json:"archived_at"`
+	Name         string `json:"name"`
+	Description  string `json:"description"`
+	ScreenPopURL string `json:"screen_pop_url"`
+	SelfAssign   bool   `json:"self_assign"`
+
+	DispositionRequired bool `json:"disposition_required"`
+
+	ArchivedAt *time.Time `json:"archived_at"`
 	auditedAssignment
 }
 
 func (q Queue) audited() audited {
-	return audited{q.Name, q.Description, q.ScreenPopURL, q.SelfAssign, q.ArchivedAt, q.Assignment.audited()}
+	return audited{q.Name, q.Description, q.ScreenPopURL, q.SelfAssign, q.DispositionRequired, q.ArchivedAt, q.Assignment.audited()}
 }
 
 // Filter chooses queues; the zero Filter chooses all that are in use.

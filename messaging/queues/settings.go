@@ -24,7 +24,9 @@ type Settings struct {
 	Description  *string
 	ScreenPopURL *string
 	SelfAssign   *bool
-	Assignment   AssignmentSettings
+	// DispositionRequired makes people close its conversations with a disposition.
+	DispositionRequired *bool
+	Assignment          AssignmentSettings
 }
 
 // clean checks the settings and brings them into their form.
@@ -63,6 +65,7 @@ func (s *Settings) set(m *ent.QueueMutation, from Queue) {
 	setIf(s.Description, from.Description, m.SetDescription)
 	setIf(s.ScreenPopURL, from.ScreenPopURL, m.SetScreenPopURL)
 	setIf(s.SelfAssign, from.SelfAssign, m.SetSelfAssign)
+	setIf(s.DispositionRequired, from.DispositionRequired, m.SetDispositionRequired)
 	s.Assignment.set(m, from.Assignment)
 }
 

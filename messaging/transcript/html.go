@@ -23,6 +23,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; margin:
 dt { color: #555; } dd { margin: 0; overflow-wrap: anywhere; }
 .line { break-inside: avoid; margin: 0 0 .8rem; padding-left: .7rem; border-left: 3px solid #bbb; }
 .sent { border-color: #2563eb; } .received { border-color: #16a34a; }
+.note, .secret_note { border-style: dashed; background: #fffbe6; }
 .event { border: 0; padding: 0; color: #555; font-size: .9em; text-align: center; }
 .by { color: #555; font-size: .85em; } .text { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
 .picture { color: #555; font-size: .9em; margin: 0; }
@@ -67,18 +68,15 @@ func (h *htmlWriter) Line(l Line) error {
 	for _, p := range l.Pictures {
 		pictures = append(pictures, h.pictureText(p))
 	}
-	author, state := "", ""
+	author := ""
 	if l.Kind != Event {
 		// A line without an author would look like an event.
 		if author = oneLine(l.Author); author == "" {
 			author = "–"
 		}
 	}
-	if l.Kind == Sent {
-		state = h.words.delivery(l.Status)
-	}
 	return page.ExecuteTemplate(h.w, "line", map[string]any{
-		"Kind": string(l.Kind), "Author": author, "State": state, "Text": shown(breaks.Replace(l.Text)), "Pictures": pictures,
+		"Kind": string(l.Kind), "Author": author, "State": h.words.state(l), "Text": shown(breaks.Replace(l.Text)), "Pictures": pictures,
 		"Moment": h.moment(l.At), "Datetime": l.At.In(h.zone).Format("2006-01-02T15:04:05Z07:00"),
 	})
 }

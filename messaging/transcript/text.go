@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// marks stand before a line: from the customer, to him, and what happened.
-var marks = map[Kind]string{Received: "<", Sent: ">", Event: "*"}
+// marks stand before a line: from the customer, to him, what happened, and what
+// is for colleagues.
+var marks = map[Kind]string{Received: "<", Sent: ">", Event: "*", Note: "#", SecretNote: "#"}
 
 // indent stands before what goes on from the line before. A line of ours begins
 // with a digit, so nobody can write one by breaking his own.
@@ -48,7 +49,7 @@ func (t *textWriter) Line(l Line) error {
 	first := t.moment(l.At) + " " + marks[l.Kind] + " "
 	if l.Kind != Event {
 		first += oneLine(l.Author)
-		if state := t.words.delivery(l.Status); l.Kind == Sent && state != "" {
+		if state := t.words.state(l); state != "" {
 			first += " (" + state + ")"
 		}
 		first += ": "

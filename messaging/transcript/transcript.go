@@ -67,6 +67,9 @@ const (
 	Sent Kind = "sent"
 	// Event: what happened to the conversation.
 	Event Kind = "event"
+	// Note and SecretNote: what colleagues told each other.
+	Note       Kind = "note"
+	SecretNote Kind = "secret_note"
 )
 
 // Line is one thing that was said, or that happened.

@@ -8,7 +8,7 @@ type words struct {
 	Title, Subject, Channel, Customer, Queue, Assignee  string
 	Status, Started, Closed, ClosedBy, Reason, TimeZone string
 	Picture                                             string
-	statuses, parties, deliveries                       map[string]string
+	statuses, parties, deliveries, notes                map[string]string
 }
 
 // languages are those of the letters to users (tenants/mail): the first is
@@ -29,6 +29,7 @@ var languages = []words{
 			"queued": "on its way", "submitting": "on its way", "unknown": "on its way", "accepted": "on its way", "sent": "sent",
 			"delivered": "delivered", "read": "read", "undelivered": "not delivered", "failed": "not sent", "canceled": "canceled", "expired": "not sent",
 		},
+		notes: map[string]string{"note": "internal note", "secret_note": "secret note"},
 	},
 	{
 		Language: "fr", Title: "Conversation", Subject: "Objet", Channel: "Canal", Customer: "Client", Queue: "File",
@@ -45,6 +46,7 @@ var languages = []words{
 			"queued": "en route", "submitting": "en route", "unknown": "en route", "accepted": "en route", "sent": "envoyé",
 			"delivered": "remis", "read": "lu", "undelivered": "non remis", "failed": "non envoyé", "canceled": "annulé", "expired": "non envoyé",
 		},
+		notes: map[string]string{"note": "note interne", "secret_note": "note secrète"},
 	},
 }
 
@@ -62,8 +64,17 @@ func wordsFor(tag string) words {
 func (w words) status(s string) string { return said(w.statuses, s) }
 func (w words) party(s string) string  { return said(w.parties, s) }
 
-// delivery is what became of a message; empty for one that was received.
-func (w words) delivery(s string) string { return said(w.deliveries, s) }
+// state is what is said of a line beside its author: what became of a message,
+// and that a note is one. It is empty for what was received.
+func (w words) state(l Line) string {
+	switch l.Kind {
+	case Sent:
+		return said(w.deliveries, l.Status)
+	case Note, SecretNote:
+		return said(w.notes, string(l.Kind))
+	}
+	return ""
+}
 
 func said(by map[string]string, key string) string {
 	if text, ok := by[key]; ok {

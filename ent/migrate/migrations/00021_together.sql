@@ -37,7 +37,8 @@ CREATE TABLE interaction_tags (
 CREATE INDEX h_interaction_tags_tag ON interaction_tags (tenant_id, tag_id, interaction_id);
 
 -- What conversations can have come to, by queue or for all, and what they did
--- come to: a row that is written once (nobody may change or remove it).
+-- come to: a row that is written once (nobody may change or remove it), and once
+-- more where a conversation was opened again.
 CREATE UNIQUE INDEX h_dispositions_name ON dispositions (tenant_id, queue_id, lower(name)) NULLS NOT DISTINCT WHERE archived_at IS NULL;
 CREATE UNIQUE INDEX h_dispositions_code ON dispositions (tenant_id, queue_id, lower(code)) NULLS NOT DISTINCT WHERE archived_at IS NULL AND code <> '';
 CREATE UNIQUE INDEX h_dispositions_hotkey ON dispositions (tenant_id, queue_id, lower(hotkey)) NULLS NOT DISTINCT WHERE archived_at IS NULL AND hotkey <> '';
@@ -46,13 +47,15 @@ ALTER TABLE dispositions ADD CONSTRAINT h_dispositions_tenant FOREIGN KEY (tenan
 CREATE TABLE interaction_dispositions (
     tenant_id      uuid        NOT NULL,
     interaction_id uuid        NOT NULL,
+    -- When the conversation was opened again before it came to this.
+    reopened_at    timestamptz,
     disposition_id uuid        NOT NULL,
     -- As it was called then.
     name           text        NOT NULL,
     note           text        NOT NULL,
     actor_id       uuid,
     created_at     timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, interaction_id),
+    CONSTRAINT h_interaction_dispositions_once UNIQUE NULLS NOT DISTINCT (tenant_id, interaction_id, reopened_at),
     CONSTRAINT h_interaction_dispositions_interaction FOREIGN KEY (tenant_id, interaction_id) REFERENCES interactions (tenant_id, id),
     CONSTRAINT h_interaction_dispositions_disposition FOREIGN KEY (tenant_id, disposition_id) REFERENCES dispositions (tenant_id, id)
 );
