@@ -92,6 +92,7 @@ var withIDs = map[string]asked{
 		return apitest.Body{"body": "x", "mentioned_user_ids": []string{ids["mentioned_user_ids"]}}
 	}},
 	"getDraft": {}, "setDraft": {body: fixed(apitest.Body{"body": "We are"})}, "deleteDraft": {},
+	"getOffer": {}, "acceptOffer": {}, "rejectOffer": {body: fixed(apitest.Body{})}, "getInteractionRouting": {},
 	"addInteractionTag": {}, "removeInteractionTag": {},
 	"updateInteractionTags": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{
@@ -230,7 +231,8 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 	return map[string]string{
 		"chat_id": chat, "staff_message_id": staffMessage,
 		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user, "member_id": n.user, "manager_id": n.user,
-		"tag_id": w.tag(t, n), "disposition_id": w.disposition(t, n),
+		"offer_id": w.offer(t, n, n.boss.UserID, "open"),
+		"tag_id":   w.tag(t, n), "disposition_id": w.disposition(t, n),
 		"interaction_ids": interaction, "add_tag_ids": w.tag(t, n), "remove_tag_ids": w.tag(t, n),
 		"note_id": w.note(t, n, interaction), "mentioned_user_ids": n.user, "last_message_id": message, "from_message_id": message,
 

@@ -171,6 +171,18 @@ func writtenByCustomer(t *testing.T, w *world, c *caller, n *node) map[string]st
 	return ids
 }
 
+// offerThatIs is an offer to the caller in a state.
+func offerThatIs(state string) func(*testing.T, *world, *caller, *node) map[string]string {
+	return func(t *testing.T, w *world, c *caller, n *node) map[string]string {
+		t.Helper()
+		to := n.boss.UserID
+		if c.TenantID == n.ID {
+			to = c.UserID
+		}
+		return map[string]string{"offer_id": w.offer(t, n, to, state)}
+	}
+}
+
 func labelled(*testing.T, *world, *caller, *node, map[string]string) any {
 	return apitest.Body{"name": uuid.NewString(), "color": "#d32f2f"}
 }
@@ -650,10 +662,16 @@ var matrix = map[string]rule{
 	"sendMessage": {own: "RTU", body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {
 		return apitest.Body{"channel_id": n.channel, "to": w.nextNumber(), "body": "hello"}
 	}},
-	"previewMessage":          {own: people, body: sends(apitest.Body{"body": "hello"})},
-	"getMessage":              {own: people, prepare: interactionOf},
-	"resendMessage":           {own: people, prepare: failedMessage},
-	"listInteractionLog":      {own: people, prepare: interactionOf},
+	"previewMessage":     {own: people, body: sends(apitest.Body{"body": "hello"})},
+	"getMessage":         {own: people, prepare: interactionOf},
+	"resendMessage":      {own: people, prepare: failedMessage},
+	"listInteractionLog": {own: people, prepare: interactionOf},
+
+	"getInteractionRouting":   {own: people, prepare: interactionOf},
+	"listOffers":              {own: "RTMA"},
+	"getOffer":                {own: "RTMA", prepare: offerThatIs("open")},
+	"acceptOffer":             {own: "RTMA", prepare: offerThatIs("taken"), want: func(*node) int { return http.StatusConflict }},
+	"rejectOffer":             {own: "RTMA", prepare: offerThatIs("open"), body: sends(apitest.Body{})},
 	"listMessageStatusEvents": {own: people, prepare: interactionOf},
 	"uploadAttachment":        {own: people, upload: true},
 	"getAttachment":           {own: people, prepare: attachmentOf},

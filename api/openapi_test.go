@@ -88,6 +88,7 @@ var verbs = []string{
 	"receive",
 	"reclaim",
 	"refresh",
+	"reject",
 	"remove",
 	"reopen",
 	"reply",

@@ -177,6 +177,21 @@ func (w *world) shift(t *testing.T, n *node, userID, state string) map[string]st
 	return ids
 }
 
+// offer makes somebody an offer that is in a state, past every rule.
+func (w *world) offer(t *testing.T, n *node, userID uuid.UUID, state string) string {
+	t.Helper()
+	offer := uuid.NewString()
+	interaction, _, _ := w.interaction(t, n, nil)
+	var ended *time.Time
+	now := w.Clock.Now()
+	if state != "open" {
+		ended = &now
+	}
+	w.Tamper(t, `INSERT INTO offers (id, tenant_id, queue_id, interaction_id, user_id, round, state, created_at, expires_at, ended_at)
+		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`, offer, n.ID, w.queue(t, n), interaction, userID, state, now, now.Add(time.Minute), ended)
+	return offer
+}
+
 func (w *world) contactList(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Post(t, n.Path("/contact-lists"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")

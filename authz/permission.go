@@ -83,6 +83,9 @@ const (
 	NotesRead       Permission = "notes:read"
 	NotesWrite      Permission = "notes:write"
 	NotesSecret     Permission = "notes:secret"
+	// What a queue offers to its members.
+	OffersRead   Permission = "offers:read"
+	OffersAnswer Permission = "offers:answer"
 	// To see who is at work, to work oneself, and to pause others and log them off.
 	AgentsRead      Permission = "agents:read"
 	AgentsWork      Permission = "agents:work"
@@ -161,6 +164,7 @@ func Permissions() []Permission {
 		OptOutsRead,
 		InteractionsTag,
 		NotesRead, NotesWrite, NotesSecret,
+		OffersRead, OffersAnswer,
 		AgentsRead, AgentsWork, AgentsSupervise,
 		StaffMessagesRead, StaffMessagesWrite, StaffGroupsWrite,
 	}

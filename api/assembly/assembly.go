@@ -26,6 +26,7 @@ import (
 	"github.com/trellishq/trellis/api/op"
 	apiphrases "github.com/trellishq/trellis/api/phrases"
 	apiqueues "github.com/trellishq/trellis/api/queues"
+	apirouting "github.com/trellishq/trellis/api/routing"
 	apistaffchat "github.com/trellishq/trellis/api/staffchat"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 	"github.com/trellishq/trellis/authz"
@@ -227,6 +228,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
 		Observe: func(provider, status string) { c.Metrics.Message(provider, status, 1) },
 	})
+	router := routing.New(routing.Config{Store: c.Store, Events: log, Queues: waiting, Agents: staff, Interactions: conversations})
 	inventory := numbers.New(numbers.Config{
 		Store: c.Store, Events: log, Keyring: c.Keyring, Adapters: c.Adapters, PublicURL: c.PublicURL, Conversations: conversations,
 	})
@@ -246,7 +248,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 			},
 			Interactions: conversations, Intake: in, Attachments: pictures, Mail: letters, Agents: staff,
 			Purge:   purge.New(purge.Config{Store: c.Store, Tenants: tree, Numbers: inventory.ReturnAll, Files: media.Erase}),
-			Routing: routing.New(routing.Config{Store: c.Store, Queues: waiting}),
+			Routing: router,
 		}),
 	}
 	p.limits = newLimits(c)
@@ -278,6 +280,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		Chats:  staffchat.New(staffchat.Config{Store: c.Store, Events: log, Directory: people, Attachments: pictures}),
 		Person: colleagueOf,
 	})
+	apirouting.Register(p.Surface, apirouting.Config{Routing: router, Caller: callerOf})
 	apiaudit.Register(p.Surface, apiaudit.Config{Trail: log.Trail(), MayGoOn: mayGoOn})
 	ingress.Register(p.Surface, ingress.Config{Intake: in, PublicURL: c.PublicURL, Now: c.Clock.Now})
 	registerHealth(p.Surface, c)

@@ -12,6 +12,7 @@ import (
 	"github.com/trellishq/trellis/api/op"
 	apiphrases "github.com/trellishq/trellis/api/phrases"
 	apiqueues "github.com/trellishq/trellis/api/queues"
+	apirouting "github.com/trellishq/trellis/api/routing"
 	apistaffchat "github.com/trellishq/trellis/api/staffchat"
 	apitenants "github.com/trellishq/trellis/api/tenants"
 )
@@ -42,6 +43,7 @@ func tags() []op.Tag {
 		{Name: apiqueues.Tag, Description: "Places where conversations wait, and who answers there."},
 		{Name: apilabels.Tag, Description: "Words by which a tenant sorts its conversations: tags, and what they came to."},
 		{Name: apiagents.Tag, Description: "Who is at work, who pauses and why, and how much everybody can take."},
+		{Name: apirouting.Tag, Description: "Who gets what waits: offers, and why."},
 		{Name: inbox.InteractionsTag, Description: "Conversations: what waits, and what becomes of it."},
 		{Name: inbox.JourneyTag, Description: "Who a customer is, and what was said with him before."},
 		{Name: inbox.NotesTag, Description: "What colleagues tell each other in a conversation, and the customer never sees."},

@@ -116,6 +116,7 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeInNoQueue:           means("Nobody logs in to work who is in no queue and no campaign.", fault.Conflict),
 	fault.CodeNotAtWork:           means("The agent is not logged in to work, or the session at work has ended; detail says why, and whether to log in again.", fault.Conflict),
 	fault.CodeMessagingDisabled:   means("An administrator has switched the internal messenger off: 403 for the caller, 409 for somebody who cannot be written to, also because his account is not active.", fault.Forbidden, fault.Conflict),
+	fault.CodeNotFree:             means("The agent is paused, has no room, or does not answer in the queue; current_status names which.", fault.Conflict),
 }
 
 // codesByStatus sorts codes into the responses that carry them.

@@ -62,6 +62,7 @@ func figures() []figure {
 		{"subtree_page", "ms", "a page of a reseller's subtree, 100,000 tenants, the slowest in twenty", "the same with 100 tenants", "≤ 2 × the floor", measureSubtree},
 		{"login_flood", "ms", "reads beside 200 wrong logins a second, the slowest in twenty", "the reads alone", "≤ 2 × the floor", measureFlood},
 		{"revoke_latency", "ms", "a change of rights at one process to its effect at another, the slowest in a hundred, with Redis and without", "none", "≤ 1,000 ms, also without Redis", measureRevoke},
+		{"assign_backlog", "s", "10,000 conversations that wait in a queue assigned to 100 agents, by the smallest part of the capacity in use", "none", "≤ 10 s; nothing given twice, nobody above his capacity", measureBacklog},
 		{"demo_ready", "s", "trellis demo, built, in an empty directory, until /readyz answers 200", "none", "≤ 2 s", measureDemo},
 		{"edit_test", "s", "one service file edited until its tests have run; the cold build and the rebuild after a schema change", "none", "≤ 20 s", measureEdit},
 	}

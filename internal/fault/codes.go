@@ -87,6 +87,7 @@ const (
 const (
 	CodeInNoQueue Code = "agent_in_no_queue"
 	CodeNotAtWork Code = "agent_not_logged_in"
+	CodeNotFree   Code = "agent_not_available"
 )
 
 // Codes lists every code, for the enum of the API document.
@@ -153,5 +154,6 @@ func Codes() []Code {
 		CodeInNoQueue, CodeNotAtWork,
 		CodeMessagingDisabled,
 		CodeDispositionRequired,
+		CodeNotFree,
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/trellishq/trellis/internal/config"
 	"github.com/trellishq/trellis/messaging/agents"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/messaging/routing"
 	"github.com/trellishq/trellis/tenants/mail"
 )
 
@@ -104,6 +105,19 @@ func TestDocumentsHaveTheInteractionTable(t *testing.T) {
 		table.WriteString("\n")
 	}
 	part(t, "state-machines.md", "interactions", drawing.String()+"```\n\n"+table.String())
+}
+
+func TestDocumentsHaveTheOffers(t *testing.T) {
+	var out strings.Builder
+	out.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> open\n")
+	for _, from := range routing.States() {
+		for _, action := range routing.Actions() {
+			if to, ok := routing.Next(from, action); ok {
+				fmt.Fprintf(&out, "    %s --> %s: %s\n", from, to, action)
+			}
+		}
+	}
+	part(t, "state-machines.md", "offers", out.String()+"```\n")
 }
 
 func TestDocumentsHaveTheMails(t *testing.T) {

@@ -196,6 +196,10 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"id": interaction, "channel_id": channel, "contact_id": contact, "address": theirPhone, "status": "open",
 		"needs_reply": true, "assignee_id": user, "last_message_at": testkit.Start,
 	})
+	put("offers", row{
+		"id": id.New(), "queue_id": queue, "interaction_id": interaction, "user_id": user, "round": 1, "state": "open",
+		"created_at": testkit.Start, "expires_at": testkit.Start,
+	})
 	entity("messages", row{
 		"id": message, "interaction_id": interaction, "channel_id": channel, "direction": "outbound", "status": "queued",
 		"body": "hello", "from_address": phone, "to_address": theirPhone, "client_message_id": "client-1", "provider_id": "SM1", "due_at": testkit.Start,

@@ -250,6 +250,10 @@ func (s *Service) PauseOther(ctx context.Context, userID uuid.UUID, code *int) e
 
 func (s *Service) pause(ctx context.Context, userID uuid.UUID, why func(context.Context) (Code, error)) error {
 	return s.store.InTx(ctx, func(ctx context.Context) error {
+		// What he is offered goes to others.
+		if err := s.route(ctx, userID); err != nil {
+			return err
+		}
 		present, err := s.lock(ctx, userID)
 		if err != nil {
 			return err

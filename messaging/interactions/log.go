@@ -35,6 +35,11 @@ const (
 	LogPriority    LogKind = "priority_changed"
 	LogSubStatus   LogKind = "sub_status_changed"
 	LogWaitingLong LogKind = "waiting_long"
+	// The conversation was offered to members of its queue, and one declined.
+	LogOffered       LogKind = "offered"
+	LogOfferRejected LogKind = "offer_rejected"
+	// LogAssigneeLeft: who has it is not available any more.
+	LogAssigneeLeft LogKind = "assignee_left"
 )
 
 // LogEntry is one thing that happened to an interaction.

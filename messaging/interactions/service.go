@@ -10,6 +10,7 @@ import (
 	"github.com/trellishq/trellis/channels"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/events"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/ratelimit"
 	"github.com/trellishq/trellis/internal/store"
@@ -24,6 +25,7 @@ import (
 type Log interface {
 	Publish(ctx context.Context, kind, objectKind string, objectID uuid.UUID, data any) error
 	PublishMany(ctx context.Context, kind, objectKind string, objectIDs []uuid.UUID, data any) error
+	PublishEach(ctx context.Context, kind, objectKind string, facts []events.Fact) error
 }
 
 // Meter counts what the scope's tenant sends, in the running transaction.

@@ -232,7 +232,7 @@ func (s *Service) Archive(ctx context.Context, queueID uuid.UUID) (Queue, error)
 			return err
 		}
 		out = view(row)
-		if err := errors.Join(s.opened(ctx, &out), s.look(ctx, row.ID)); err != nil {
+		if err := errors.Join(s.opened(ctx, &out), s.Look(ctx, row.ID, s.store.Now())); err != nil {
 			return err
 		}
 		return s.events.Publish(ctx, "queue.archived", "queue", row.ID, events.Change{Before: before, After: out.audited()})

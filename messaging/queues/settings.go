@@ -104,7 +104,7 @@ func (s *Service) Update(ctx context.Context, queueID uuid.UUID, settings Settin
 			return named(err, settings.Name)
 		}
 		out = view(row)
-		if err := errors.Join(s.opened(ctx, &out), s.look(ctx, row.ID)); err != nil {
+		if err := errors.Join(s.opened(ctx, &out), s.Look(ctx, row.ID, s.store.Now())); err != nil {
 			return err
 		}
 		return s.events.Publish(ctx, "queue.updated", "queue", row.ID,

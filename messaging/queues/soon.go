@@ -3,6 +3,7 @@ package queues
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -68,17 +69,17 @@ func (s *Service) RouteSoonFor(ctx context.Context, userID uuid.UUID) error {
 	return err
 }
 
-// look is RouteSoon for a queue of any strategy, for who changes the strategy:
-// what the last one has left over is taken back.
-func (s *Service) look(ctx context.Context, queueID uuid.UUID) error {
+// Look asks, in the running transaction, that somebody looks at a queue of any
+// strategy at a time.
+func (s *Service) Look(ctx context.Context, queueID uuid.UUID, at time.Time) error {
 	sc, err := scope.From(ctx)
 	if err != nil {
 		return err
 	}
 	_, err = store.Exec(ctx, `
 		INSERT INTO route_requests (id, tenant_id, queue_id, due_at, created_at)
-		VALUES (gen_random_uuid(), $1, $2, $3::timestamptz, $3::timestamptz)`, sc.TenantID, queueID, s.store.Now())
-	if err == nil {
+		VALUES (gen_random_uuid(), $1, $2, $3::timestamptz, $4::timestamptz)`, sc.TenantID, queueID, at, s.store.Now())
+	if err == nil && !at.After(s.store.Now()) {
 		store.AfterCommit(ctx, s.wake)
 	}
 	return err
