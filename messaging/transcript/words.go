@@ -46,7 +46,7 @@ var languages = []words{
 			"queued": "en route", "submitting": "en route", "unknown": "en route", "accepted": "en route", "sent": "envoyé",
 			"delivered": "remis", "read": "lu", "undelivered": "non remis", "failed": "non envoyé", "canceled": "annulé", "expired": "non envoyé",
 		},
-		notes: map[string]string{"note": "note interne", "secret_note": "note secrète"},
+		notes: map[string]string{"note": "note interne", "secret_note": "note secrète"}, //nolint:gosec // a word, and no secret
 	},
 }
 
