@@ -185,7 +185,7 @@ func TestConversationsGoToTheLeastLoaded(t *testing.T) {
 
 // Each cause by itself lets what waits go to somebody.
 //
-// Covers: QUE-06 QUE-08 QUE-09 QUE-11 AGS-20
+// Covers: QUE-09 QUE-11 AGS-20
 func TestWhatLetsConversationsGo(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "round_robin", 2, apitest.Body{"returning_customer": false})
@@ -206,7 +206,9 @@ func TestWhatLetsConversationsGo(t *testing.T) {
 	d.does(t, 0, "resume")
 	d.want(t, "the pause is over", "from 1")
 	d.does(t, 0, "pause")
+	d.write(t, 1)
 	d.want(t, "a pause takes nothing away", "from 1")
+	wantCount(t, d.Platform, 2, "SELECT count(*) FROM messages WHERE direction = 'inbound'") // both are his
 
 	// Members are added who are at work elsewhere.
 	d.scene.queue(t, "Other", d.team[1])
