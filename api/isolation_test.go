@@ -28,6 +28,10 @@ type asked struct {
 
 func byReseller(w *world) (*caller, *node) { return &caller{Client: w.l2.boss, home: w.l2}, w.l2 }
 
+func byBoss(w *world) (*caller, *node) {
+	return &caller{Client: w.customer.boss, home: w.customer}, w.customer
+}
+
 func fixed(body apitest.Body) func(map[string]string) apitest.Body {
 	return func(map[string]string) apitest.Body { return body }
 }
@@ -144,7 +148,9 @@ var withIDs = map[string]asked{
 	"listAuditEntries":   {}, "exportAuditEntries": {noted: true},
 	"endActAs":         {},
 	"listInteractions": {},
-	"listMessages":     {},
+	"getInboxView":     {by: byBoss}, "updateInboxView": {by: byBoss, body: fixed(apitest.Body{"name": "Renamed"})}, "deleteInboxView": {by: byBoss},
+	"listInboxViewInteractions": {by: byBoss}, "getInboxViewCount": {by: byBoss},
+	"listMessages": {},
 	"replyToInteraction": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"body": "x", "attachment_ids": []string{ids["attachment_ids"]}}
 	}},
@@ -239,6 +245,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
 		"channel_ids":    n.channel,
 		"id":             interaction,
+		"inbox_view_id":  w.inboxView(t, n, n.boss.UserID),
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
 		"phrase_id": w.phrase(t, n), "department_ids": w.department(t, n),
 		"department_id": w.department(t, n), "attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),

@@ -24,19 +24,22 @@ import (
 
 // inboxRow is an interaction as the database has it.
 type inboxRow struct {
-	ID            string    `json:"id"`
-	ChannelID     string    `json:"channel_id"`
-	ContactID     string    `json:"contact_id"`
-	QueueID       string    `json:"queue_id"`
-	AssigneeID    string    `json:"assignee_id"`
-	Status        string    `json:"status"`
-	Unseen        int       `json:"unseen"`
-	NeedsReply    bool      `json:"needs_reply"`
-	Managed       bool      `json:"managed"`
-	Listed        bool      `json:"listed"`
-	CreatedAt     time.Time `json:"created_at"`
-	LastMessageAt time.Time `json:"last_message_at"`
-	Preview       string    `json:"preview"`
+	ID            string     `json:"id"`
+	ChannelID     string     `json:"channel_id"`
+	ContactID     string     `json:"contact_id"`
+	QueueID       string     `json:"queue_id"`
+	AssigneeID    string     `json:"assignee_id"`
+	Status        string     `json:"status"`
+	Unseen        int        `json:"unseen"`
+	NeedsReply    bool       `json:"needs_reply"`
+	Managed       bool       `json:"managed"`
+	Priority      int        `json:"priority"`
+	Subject       string     `json:"subject"`
+	WaitingSince  *time.Time `json:"waiting_since"`
+	Listed        bool       `json:"listed"`
+	CreatedAt     time.Time  `json:"created_at"`
+	LastMessageAt time.Time  `json:"last_message_at"`
+	Preview       string     `json:"preview"`
 }
 
 // filledInbox is an inbox with a bit of everything, many at the same time.
@@ -71,6 +74,10 @@ func fillInbox(t *testing.T) *filledInbox {
 		f.Clock.Now().Add(-24*time.Hour), f.at.ID, f.line.ChannelID, second.ChannelID,
 		"{"+strings.Join(lifeOrder, ",")+"}", "{"+strings.Join(f.queues, ",")+"}",
 		fmt.Sprintf("{%s,%s,%s}", f.at.Agent.UserID, f.other.UserID, f.manager.UserID))
+	f.Tamper(t, `UPDATE interactions SET priority = length(preview) + substr(preview, 5)::int % 3 - 6, subject = (ARRAY['', 'alpha', 'Beta', 'GAMMA'])[1 + substr(preview, 5)::int % 4],
+		waiting_since = CASE WHEN needs_reply THEN last_message_at END, paused_at = CASE WHEN unseen = 1 THEN created_at END,
+		sub_status = CASE WHEN unseen = 0 THEN 'pending' ELSE '' END, last_message_direction = CASE WHEN needs_reply THEN 'inbound' ELSE 'outbound' END
+		WHERE tenant_id = $1`, f.at.ID)
 	f.Tamper(t, `INSERT INTO tags (id, created_at, updated_at, tenant_id, name, color) SELECT ('00000000-0000-7000-a000-00000000000' || i)::uuid, now(), now(), $1, 'Tag ' || i, '#d32f2f'
 		FROM generate_series(1, 3) i`, f.at.ID)
 	f.Tamper(t, `INSERT INTO interaction_tags (tenant_id, interaction_id, tag_id, created_at)
@@ -126,6 +133,13 @@ func (f *filledInbox) inOrder(c *apitest.Client, sort string, keep func(inboxRow
 			by = a.CreatedAt.Compare(b.CreatedAt)
 		case "status":
 			by = cmp.Or(slices.Index(lifeOrder, a.Status)-slices.Index(lifeOrder, b.Status), a.LastMessageAt.Compare(b.LastMessageAt))
+		case "subject":
+			by = strings.Compare(strings.ToLower(a.Subject), strings.ToLower(b.Subject))
+		case "priority":
+			by = cmp.Or(a.Priority-b.Priority, a.LastMessageAt.Compare(b.LastMessageAt))
+		case "waiting_since":
+			never := f.Clock.Now().Add(time.Hour)
+			by = cmp.Or(a.WaitingSince, &never).Compare(*cmp.Or(b.WaitingSince, &never))
 		default:
 			by = a.LastMessageAt.Compare(b.LastMessageAt)
 		}
@@ -193,6 +207,9 @@ func TestListsOfTheInbox(t *testing.T) {
 		{url.Values{"read_state": {"read"}}, func(r inboxRow) bool { return active(r) && r.Unseen == 0 }},
 		{url.Values{"needs_reply": {"true"}}, func(r inboxRow) bool { return active(r) && r.NeedsReply }},
 		{url.Values{"needs_reply": {"false"}}, func(r inboxRow) bool { return active(r) && !r.NeedsReply }},
+		{url.Values{"paused": {"true"}}, func(r inboxRow) bool { return active(r) && r.Unseen == 1 }},
+		{url.Values{"paused": {"false"}, "sub_status": {"pending", "none"}}, func(r inboxRow) bool { return active(r) && r.Unseen == 0 }},
+		{url.Values{"last_message_direction": {"outbound"}, "priority": {"low", "normal"}}, func(r inboxRow) bool { return active(r) && !r.NeedsReply && r.Priority <= 0 && r.Priority >= -1 }},
 		{url.Values{"tag_id": {tagged(3)}}, func(r inboxRow) bool { return active(r) && r.nth()%3 == 0 }},
 		{url.Values{"view": {"all"}, "tag_id": {tagged(4), tagged(5), uuid.NewString()}}, func(r inboxRow) bool { return r.nth()%4 == 0 || r.nth()%5 == 0 }},
 		{url.Values{"from": {hour(2)}, "until": {hour(5)}}, func(r inboxRow) bool {
@@ -202,12 +219,13 @@ func TestListsOfTheInbox(t *testing.T) {
 			return !r.CreatedAt.Before(at(3)) && r.CreatedAt.Before(at(6))
 		}},
 	}
+	orders := []string{"last_message_at", "-last_message_at", "created_at", "-created_at", "status", "-status"}
 	for who, c := range map[string]*apitest.Client{"manager": f.manager, "agent": f.at.Agent, "other": f.other, "user": f.at.User} {
-		for _, sort := range []string{"last_message_at", "-last_message_at", "created_at", "-created_at", "status", "-status"} {
-			if who == "user" && sort != "status" || who == "other" && sort != "-created_at" {
-				continue // the manager and the agent have seen them all
-			}
-			for _, filter := range filters {
+		for turn, sort := range orders {
+			for n, filter := range filters {
+				if n > 2 && n%len(orders) != turn {
+					continue // each filter in one order, each order with the views
+				}
 				query := url.Values{"sort": {sort}}
 				for name, values := range filter.query {
 					query[name] = values
@@ -218,6 +236,17 @@ func TestListsOfTheInbox(t *testing.T) {
 				}
 			}
 		}
+	}
+	for _, c := range []*apitest.Client{f.manager, f.at.Agent} {
+		for _, sort := range []string{"subject", "-subject", "waiting_since", "-waiting_since", "priority", "-priority"} {
+			if got, want := f.leafThrough(t, c, url.Values{"sort": {sort}}), f.inOrder(c, sort, active); !slices.Equal(got, want) {
+				t.Errorf("by %s the list is\n%q, want\n%q", sort, got, want)
+			}
+		}
+		if got, want := f.leafThrough(t, c, url.Values{"view": {"all"}, "sort": {"-subject"}}), f.inOrder(c, "-subject", all); !slices.Equal(got, want) {
+			t.Errorf("by subject the history is\n%q, want\n%q", got, want)
+		}
+		c.Get(t, f.at.Path("/interactions?view=all&sort=priority")).WantProblem(t, unprocessable, "validation_failed", "query.sort")
 	}
 	// What is mine depends on who asks; the default is the latest first.
 	mine := f.leafThrough(t, f.at.Agent, url.Values{"assigned": {"me"}})
@@ -287,7 +316,13 @@ func (f *filledInbox) wantCounters(t *testing.T, who string, c *apitest.Client) 
 	}
 	year, month, day := f.Clock.Now().In(toronto).Date()
 	midnight := time.Date(year, month, day, 0, 0, 0, 0, toronto)
-	want := map[string]int{"closed_today": f.Count(t, `SELECT count(*) FROM interactions i WHERE tenant_id = $1 AND status = 'closed' AND closed_at >= $2
+	var missed int
+	for _, r := range f.rows {
+		if f.maySee(c, r) && r.Status == "closed" && !r.Managed {
+			missed++
+		}
+	}
+	want := map[string]int{"missed": missed, "closed_today": f.Count(t, `SELECT count(*) FROM interactions i WHERE tenant_id = $1 AND status = 'closed' AND closed_at >= $2
 		AND ($3 OR assignee_id = $4 OR assignee_id IS NULL AND EXISTS (SELECT FROM queue_members m WHERE m.queue_id = i.queue_id AND m.user_id = $4))`,
 		f.at.ID, midnight, c == f.manager, c.UserID)}
 	for _, r := range f.rows {
@@ -322,7 +357,7 @@ func (f *filledInbox) wantCounters(t *testing.T, who string, c *apitest.Client) 
 		}
 	}
 	r := c.Get(t, f.at.Path("/interactions/counters")).Want(t, http.StatusOK)
-	paths := map[string]string{"closed_today": "closed_today"}
+	paths := map[string]string{"closed_today": "closed_today", "missed": "missed"}
 	for _, s := range lifeOrder {
 		paths["by_status."+s] = "by_status." + s
 	}

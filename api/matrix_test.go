@@ -250,6 +250,16 @@ func newAuxCode(t *testing.T, _ *world, _ *caller, n *node) map[string]string {
 	return map[string]string{"code": fmt.Sprint(made.Int(t, "code"))}
 }
 
+// inboxViewOf is a view of the caller's own, and of the tenant's where he is none of its people.
+func inboxViewOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	owner := c.UserID
+	if c.home != n || owner == uuid.Nil {
+		owner = n.boss.UserID
+	}
+	return map[string]string{"inbox_view_id": w.inboxView(t, n, owner)}
+}
+
 func contactListOf(t *testing.T, w *world, _ *caller, n *node) map[string]string {
 	t.Helper()
 	return map[string]string{"list_id": w.contactList(t, n)}
@@ -596,8 +606,19 @@ var matrix = map[string]rule{
 
 	"listInteractions":       {own: people},
 	"getInteractionCounters": {own: people},
-	"getInteraction":         {own: people, prepare: interactionOf},
-	"markInteractionRead":    {own: people, prepare: interactionOf},
+
+	"listInboxViews": {own: people},
+	"createInboxView": {own: people, body: func(*testing.T, *world, *caller, *node, map[string]string) any {
+		return apitest.Body{"name": uuid.NewString()}
+	}},
+	"getInboxView":              {own: people, prepare: inboxViewOf},
+	"updateInboxView":           {own: people, prepare: inboxViewOf, body: sends(apitest.Body{"sort": "status"})},
+	"deleteInboxView":           {own: people, prepare: inboxViewOf},
+	"listInboxViewInteractions": {own: people, prepare: inboxViewOf},
+	"getInboxViewCount":         {own: people, prepare: inboxViewOf},
+
+	"getInteraction":      {own: people, prepare: interactionOf},
+	"markInteractionRead": {own: people, prepare: interactionOf},
 
 	"markInteractionUnread": {own: people, prepare: writtenByCustomer},
 	"getUnreadCount":        {own: people},

@@ -77,6 +77,9 @@ const (
 	InteractionsReopen Permission = "interactions:reopen"
 	InteractionsLink   Permission = "interactions:link"
 	OptOutsRead        Permission = "opt_outs:read"
+	// Everybody keeps views of the inbox; shared ones are seen by all.
+	InboxViewsWrite Permission = "inbox_views:write"
+	InboxViewsShare Permission = "inbox_views:share"
 	// What colleagues tell each other in a conversation. Secret notes are for
 	// supervisors and the agent whose conversation it is.
 	InteractionsTag Permission = "interactions:tag"
@@ -161,6 +164,7 @@ func Permissions() []Permission {
 		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,
 		InteractionsEdit, InteractionsReopen,
 		InteractionsLink,
+		InboxViewsWrite, InboxViewsShare,
 		OptOutsRead,
 		InteractionsTag,
 		NotesRead, NotesWrite, NotesSecret,

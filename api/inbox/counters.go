@@ -40,6 +40,7 @@ type Counters struct {
 	Unassigned  Tally        `json:"unassigned" doc:"What the caller sees and nobody has."`
 	ByStatus    StatusCounts `json:"by_status" doc:"What the caller sees, by status."`
 	ClosedToday int          `json:"closed_today" format:"int32" minimum:"0" maximum:"2147483647" doc:"What of it was closed since midnight in the tenant's time zone." example:"18"`
+	Missed      int          `json:"missed" format:"int32" minimum:"0" maximum:"2147483647" doc:"What the caller sees of what was closed and never dealt with." example:"2"`
 	Queues      []QueueTally `json:"queues" maxItems:"10000" doc:"The queues in use that the caller sees, oldest first."`
 }
 
@@ -47,7 +48,7 @@ func tally(t interactions.Tally) Tally { return Tally{t.Active, t.Unseen, t.Need
 
 func countersView(c interactions.Counters) Counters {
 	out := Counters{
-		All: tally(c.All), Mine: tally(c.Mine), Unassigned: tally(c.Unassigned), ClosedToday: c.ClosedToday,
+		All: tally(c.All), Mine: tally(c.Mine), Unassigned: tally(c.Unassigned), ClosedToday: c.ClosedToday, Missed: c.Missed,
 		ByStatus: StatusCounts{
 			WaitingAgent: c.ByStatus[interactions.WaitingAgent], Open: c.ByStatus[interactions.Open],
 			WaitingCustomer: c.ByStatus[interactions.WaitingCustomer],

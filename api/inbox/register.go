@@ -51,6 +51,7 @@ var sendCodes = []fault.Code{
 func Register(s *op.Surface, c Config) {
 	h := handlers{c}
 	h.registerInteractions(s)
+	h.registerViews(s)
 	h.registerReading(s)
 	h.registerTagging(s)
 	h.registerLife(s)

@@ -14,7 +14,7 @@ type layer struct {
 var layers = []layer{
 	// Leaves, and those that stand on leaves only.
 	{together: true, packages: []string{
-		"internal/builtin", "internal/clock", "internal/config", "internal/fault", "internal/httpx", "internal/id",
+		"internal/builtin", "internal/clock", "internal/config", "internal/excerpt", "internal/fault", "internal/httpx", "internal/id",
 		"internal/layout", "internal/phone", "internal/picture", "internal/ratelimit", "internal/secret",
 		"internal/oidc", "internal/sheet", "internal/smtp", "internal/telemetry", "tenants/recent", "tenants/scope",
 	}},
@@ -181,6 +181,7 @@ var libraries = []library{
 	{path: "golang.org/x/sync", by: []string{"jobs"}},
 	{path: "golang.org/x/text", by: []string{
 		"channels/provider/segments", "identity", "messaging/consent", "messaging/phrases", "messaging/staffchat", "tenants",
+		"channels/provider/segments", "identity", "internal/excerpt", "messaging/consent", "messaging/phrases", "tenants",
 	}},
 	{path: "pgregory.net/rapid", tests: anybody},
 }

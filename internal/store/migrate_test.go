@@ -128,7 +128,7 @@ var erasable = map[string][]string{
 	store.RoleApp: {
 		"phrase_channels", "phrase_departments", "phrase_grams",
 		"interaction_drafts", "interaction_tags", "interaction_viewers", "note_mentions",
-		"brand_hosts", "brand_logos", "channel_members", "custom_roles", "departments", "department_members", "interaction_counts", "queue_managers", "queue_members", "route_requests", "sender_ids", "user_avatars",
+		"brand_hosts", "brand_logos", "channel_members", "custom_roles", "departments", "department_members", "inbox_views", "interaction_counts", "queue_managers", "queue_members", "route_requests", "sender_ids", "user_avatars",
 		"brand_hosts", "brand_logos", "channel_members", "contact_addresses", "custom_roles", "departments", "department_members", "queue_managers", "queue_members", "route_requests", "sender_ids", "staff_chat_members", "user_avatars",
 	},
 	store.RoleSystem: {"audit_pending", "idempotency_keys", "mails", "password_resets", "sign_in_attempts", "sign_in_challenges", "sign_in_flows"},

@@ -290,6 +290,9 @@ var loose = map[string]string{
 	"interaction_viewers.user_id":       "a user, also of a node above, or a key",
 	"internal_notes.author_id":          "a user or a key",
 
+	"inbox_views.owner_id":           "a user or a key",
+	"search_documents.owner_id":      "written by a trigger with its message or contact",
+	"search_documents.tenant_id":     "as owner_id",
 	"interaction_counts.assignee_id": "written by a trigger from a row that is checked; the nil id for nobody",
 	"interaction_counts.channel_id":  "as assignee_id",
 	"interaction_counts.queue_id":    "as assignee_id",

@@ -249,6 +249,10 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 		"details": row{}, "created_at": testkit.Start,
 	})
 	put("interaction_participants", row{"interaction_id": interaction, "user_id": user, "created_at": testkit.Start})
+	put("inbox_views", row{
+		"id": id.New(), "owner_id": user, "name": "Mine", "shared": true, "filter": row{}, "sort": "status", "columns": []string{}, "version": 1,
+		"created_at": testkit.Start, "updated_at": testkit.Start,
+	})
 	put("message_status_events", row{
 		"id": id.New(), "message_id": message, "attempt": 1, "status": "sent", "raw_status": "sent",
 		"error_code": "", "applied": true, "received_at": testkit.Start,

@@ -42,6 +42,8 @@ type Counters struct {
 	// since midnight where the tenant is.
 	ByStatus    map[Status]int
 	ClosedToday int
+	// Missed is what the caller sees of what was closed and never dealt with.
+	Missed int
 	// Queues are those in use that the caller sees.
 	Queues []QueueTally
 }
@@ -97,11 +99,11 @@ func (out *Counters) readCounts(ctx context.Context, c Caller, r reach) error {
 	}
 	channels := scope.Channels(ctx)
 	rows, err := store.Query(ctx, `
-		SELECT assignee_id, queue_id, status, unseen, needs_reply, sum(n)
+		SELECT assignee_id, queue_id, status, unseen, needs_reply, missed, sum(n)
 		FROM interaction_counts
 		WHERE tenant_id = $1 AND ($2 OR assignee_id = $3 OR assignee_id = $4 AND queue_id = ANY ($5::uuid[]))
 		  AND ($6 OR channel_id = ANY ($7::uuid[]))
-		GROUP BY 1, 2, 3, 4, 5`,
+		GROUP BY 1, 2, 3, 4, 5, 6`,
 		sc.TenantID, r.all, r.userID, uuid.Nil, idArray(r.queues), len(channels) == 0, idArray(channels))
 	if err != nil {
 		return err
@@ -113,7 +115,7 @@ func (out *Counters) readCounts(ctx context.Context, c Caller, r reach) error {
 	}
 	for rows.Next() {
 		var k sortOf
-		if err := rows.Scan(&k.assignee, &k.queue, &k.status, &k.unseen, &k.needsReply, &k.n); err != nil {
+		if err := rows.Scan(&k.assignee, &k.queue, &k.status, &k.unseen, &k.needsReply, &k.missed, &k.n); err != nil {
 			return err
 		}
 		out.take(k, c, place[k.queue])
@@ -123,14 +125,17 @@ func (out *Counters) readCounts(ctx context.Context, c Caller, r reach) error {
 
 // sortOf is a sort of interactions, and how many there are.
 type sortOf struct {
-	assignee, queue    uuid.UUID // nil for none
-	status             Status
-	unseen, needsReply bool
-	n                  int
+	assignee, queue            uuid.UUID // nil for none
+	status                     Status
+	unseen, needsReply, missed bool
+	n                          int
 }
 
 func (out *Counters) take(k sortOf, c Caller, queue *QueueTally) {
 	out.ByStatus[k.status] += k.n
+	if k.missed {
+		out.Missed += k.n
+	}
 	if k.status == Closed {
 		return
 	}

@@ -41,6 +41,9 @@ const (
 
 // Filter chooses interactions; empty fields choose all.
 type Filter struct {
+	// Text is searched for: words from their start, and parts of telephone
+	// numbers, in messages and in the contact.
+	Text       string
 	View       View
 	IDs        []uuid.UUID
 	Statuses   []Status
@@ -54,7 +57,15 @@ type Filter struct {
 	// Unseen keeps to what nobody has marked as read, or to what somebody has.
 	Unseen *bool
 	// NeedsReply keeps to what the customer wrote last in, or to the others.
-	NeedsReply *bool
+	NeedsReply  *bool
+	SubStatuses []string
+	Priorities  []Priority
+	// Direction is inbound for what the customer wrote last in.
+	Direction string
+	// Paused keeps to what lies aside, or to what does not.
+	Paused *bool
+	// HasDraft keeps to what the caller has begun to answer.
+	HasDraft bool
 	// Address of the other side, whole.
 	Address string
 	// From and Until bound the last message, StartedFrom and StartedUntil the
@@ -123,6 +134,14 @@ func (f Filter) conditions(s *statement, c Caller) []string {
 	add(f.Unseen != nil && !*f.Unseen, func() string { return "i.unseen = 0" })
 	add(f.NeedsReply != nil && *f.NeedsReply, func() string { return "i.needs_reply" })
 	add(f.NeedsReply != nil && !*f.NeedsReply, func() string { return "NOT i.needs_reply" })
+	add(len(f.SubStatuses) > 0, func() string { return "i.sub_status = ANY (" + s.bind(wordArray(f.SubStatuses)) + "::text[])" })
+	add(len(f.Priorities) > 0, func() string { return "i.priority = ANY (" + s.bind(priorityArray(f.Priorities)) + "::bigint[])" })
+	add(f.Direction != "", func() string { return "i.last_message_direction = " + s.bind(f.Direction) })
+	add(f.Paused != nil && *f.Paused, func() string { return "i.paused_at IS NOT NULL" })
+	add(f.Paused != nil && !*f.Paused, func() string { return "i.paused_at IS NULL" })
+	add(f.HasDraft, func() string {
+		return "EXISTS (SELECT FROM interaction_drafts w WHERE w.tenant_id = i.tenant_id AND w.interaction_id = i.id AND w.user_id = " + s.bind(c.UserID) + ")"
+	})
 	add(f.Address != "", func() string { return "i.address = " + s.bind(f.Address) })
 	add(!f.From.IsZero(), func() string { return "i.last_message_at >= " + s.bind(f.From) })
 	add(!f.Until.IsZero(), func() string { return "i.last_message_at < " + s.bind(f.Until) })

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/scope"
 )
@@ -26,28 +27,43 @@ type Row struct {
 	ContactName, ChannelName string
 	// QueueName and AssigneeName are nil where there is none.
 	QueueName, AssigneeName *string
-	Position                Position
+	// ChangedByName is who changed it last, where that was a user of the tenant.
+	ChangedByName *string
+	// Found is where a search found it; nil without one.
+	Found    *Found
+	Position Position
 }
 
-// List returns interactions behind a position of an order.
+// List returns interactions behind a position of an order. Faults: CodeInvalid
+// for a text without anything to search for, and for an order that the view
+// cannot be had in.
 //
 // It is read in two steps: the ids of the page, from indexes alone where that is
 // possible, and then its rows, with the walls around each.
 func (s *Service) List(ctx context.Context, c Caller, f Filter, sort Sort, after Position, limit int) ([]Row, error) {
 	var out []Row
+	if !sort.fits(f.View) {
+		return nil, fault.InvalidField(fault.CodeInvalid, "query.sort", "orders what is not closed; ask for view=active with it", string(sort))
+	}
 	err := s.store.Read(ctx, func(ctx context.Context) error {
-		places, err := s.page(ctx, c, f, sort, after, limit)
+		wanted, err := inquire(ctx, f.Text)
+		if err != nil || wanted.nothing {
+			return err
+		}
+		places, err := s.page(ctx, c, f, wanted, sort, after, limit)
 		if err != nil || len(places) == 0 {
 			return err
 		}
-		out, err = s.rows(ctx, c, places)
-		return err
+		if out, err = s.rows(ctx, c, places); err != nil {
+			return err
+		}
+		return s.show(ctx, wanted, out)
 	})
 	return out, err
 }
 
 // page finds the places of a page.
-func (s *Service) page(ctx context.Context, c Caller, f Filter, sort Sort, after Position, limit int) ([]Position, error) {
+func (s *Service) page(ctx context.Context, c Caller, f Filter, wanted inquiry, sort Sort, after Position, limit int) ([]Position, error) {
 	sc, err := scope.From(ctx)
 	if err != nil {
 		return nil, err
@@ -65,7 +81,8 @@ func (s *Service) page(ctx context.Context, c Caller, f Filter, sort Sort, after
 	if after.ID != uuid.Nil {
 		common = append(common, o.after(&q, behind, after))
 	}
-	text := o.merge(common, o.branches(f, reach, reach.conditions(&q, f)), direction, q.bind(limit))
+	common = append(common, wanted.rare(&q)...)
+	text := o.merge(wanted.common(&q), common, o.branches(f, reach, reach.conditions(&q, f)), direction, q.bind(limit))
 	return positions(ctx, len(o.keys), text, q.args)
 }
 
@@ -99,7 +116,10 @@ func (o ordering) branches(f Filter, r reach, conditions []string) []string {
 }
 
 // merge is the statement that takes the first rows out of all parts.
-func (o ordering) merge(common, branches []string, direction, limit string) string {
+//
+// Conditions that no index answers are asked of the first rows of each part, of
+// so many at most that an answer comes in time.
+func (o ordering) merge(slow, common, branches []string, direction, limit string) string {
 	var columns, inner, outer, texts []string
 	for n, k := range o.keys {
 		columns = append(columns, fmt.Sprintf("%s AS k%d", k.sql, n))
@@ -107,10 +127,15 @@ func (o ordering) merge(common, branches []string, direction, limit string) stri
 		outer = append(outer, fmt.Sprintf("page.k%d%s", n, direction))
 		texts = append(texts, fmt.Sprintf("page.k%d::text", n))
 	}
+	order := strings.Join(inner, ", ") + ", i.id" + direction
 	parts := make([]string, len(branches))
 	for n, condition := range branches {
-		parts[n] = fmt.Sprintf("(SELECT i.id, %s FROM interactions i WHERE %s AND %s ORDER BY %s, i.id%s LIMIT %s)",
-			strings.Join(columns, ", "), strings.Join(common, " AND "), condition, strings.Join(inner, ", "), direction, limit)
+		from, where := "interactions i", strings.Join(append(common[:len(common):len(common)], condition), " AND ")
+		if len(slow) > 0 {
+			from = fmt.Sprintf("(SELECT i.* FROM interactions i WHERE %s ORDER BY %s LIMIT %d) AS i", where, order, searchDepth)
+			where = strings.Join(slow, " AND ")
+		}
+		parts[n] = fmt.Sprintf("(SELECT i.id, %s FROM %s WHERE %s ORDER BY %s LIMIT %s)", strings.Join(columns, ", "), from, where, order, limit)
 	}
 	return fmt.Sprintf("SELECT page.id, %s FROM (%s) AS page ORDER BY %s, page.id%s LIMIT %s",
 		strings.Join(texts, ", "), strings.Join(parts, " UNION ALL "), strings.Join(outer, ", "), direction, limit)
@@ -179,12 +204,13 @@ func namesOf(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Row, error) {
 		return nil, err
 	}
 	rows, err := store.Query(ctx, `
-		SELECT i.id, c.name, h.name, q.name, u.name
+		SELECT i.id, c.name, h.name, q.name, u.name, e.name
 		FROM interactions i
 		JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id
 		JOIN channels h ON h.tenant_id = i.tenant_id AND h.id = i.channel_id
 		LEFT JOIN queues q ON q.tenant_id = i.tenant_id AND q.id = i.queue_id
 		LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.assignee_id
+		LEFT JOIN users e ON e.tenant_id = i.tenant_id AND e.id = i.changed_by_id
 		WHERE i.tenant_id = $1 AND i.id = ANY ($2::uuid[])`, sc.TenantID, idArray(ids))
 	if err != nil {
 		return nil, err
@@ -196,7 +222,7 @@ func namesOf(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Row, error) {
 			id  uuid.UUID
 			row Row
 		)
-		if err := rows.Scan(&id, &row.ContactName, &row.ChannelName, &row.QueueName, &row.AssigneeName); err != nil {
+		if err := rows.Scan(&id, &row.ContactName, &row.ChannelName, &row.QueueName, &row.AssigneeName, &row.ChangedByName); err != nil {
 			return nil, err
 		}
 		out[id] = row
