@@ -122,6 +122,10 @@ var withIDs = map[string]asked{
 		body["contact_list_id"] = ids["contact_list_id"]
 		return body
 	}},
+	"createReminder": {body: fixed(apitest.Body{"remind_at": "2026-12-01T12:00:00Z"})},
+	"listReminders":  {}, "getReminder": {}, "updateReminder": {body: fixed(apitest.Body{"note": "Call"})}, "finishReminder": {},
+	"suggestPhrases": {}, "previewPhrase": {body: fixed(apitest.Body{})},
+	"rescheduleMessage": {body: fixed(apitest.Body{"send_at": nil})}, "cancelMessage": {},
 	"listPhrases": {}, "getPhrase": {}, "deletePhrase": {},
 	"createPhrase": {body: func(ids map[string]string) apitest.Body {
 		body := newPhrase("Hours")
@@ -152,10 +156,10 @@ var withIDs = map[string]asked{
 	"listInboxViewInteractions": {by: byBoss}, "getInboxViewCount": {by: byBoss},
 	"listMessages": {},
 	"replyToInteraction": {body: func(ids map[string]string) apitest.Body {
-		return apitest.Body{"body": "x", "attachment_ids": []string{ids["attachment_ids"]}}
+		return apitest.Body{"body": "x", "attachment_ids": []string{ids["attachment_ids"]}, "phrase_id": ids["phrase_id"]}
 	}},
 	"sendMessage": {body: func(ids map[string]string) apitest.Body {
-		return apitest.Body{"body": "x", "channel_id": ids["channel_id"], "contact_id": ids["contact_id"], "attachment_ids": []string{ids["attachment_ids"]}}
+		return apitest.Body{"body": "x", "channel_id": ids["channel_id"], "contact_id": ids["contact_id"], "attachment_ids": []string{ids["attachment_ids"]}, "phrase_id": ids["phrase_id"]}
 	}},
 	"previewMessage": {body: func(ids map[string]string) apitest.Body {
 		return apitest.Body{"body": "x", "channel_id": ids["channel_id"]}
@@ -247,7 +251,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"id":             interaction,
 		"inbox_view_id":  w.inboxView(t, n, n.boss.UserID),
 		"interaction_id": interaction, "message_id": message, "contact_id": contact,
-		"phrase_id": w.phrase(t, n), "department_ids": w.department(t, n),
+		"phrase_id": w.phrase(t, n), "reminder_id": w.reminder(t, n, n.boss, interaction), "department_ids": w.department(t, n),
 		"department_id": w.department(t, n), "attachment_id": w.attachment(t, n), "attachment_ids": w.attachment(t, n),
 		"actor_id": n.boss.UserID.String(), "object_id": n.user, "act_as_id": w.acting(t, n),
 		"parent_id": n.parent.ID.String(), "tenant_id": n.ID.String(),

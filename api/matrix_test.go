@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -75,6 +76,25 @@ func failedMessage(t *testing.T, w *world, c *caller, n *node) map[string]string
 	t.Helper()
 	ids := interactionOf(t, w, c, n)
 	w.Tamper(t, "UPDATE messages SET status = 'failed', due_at = NULL WHERE id = $1", ids["message_id"])
+	return ids
+}
+
+func scheduledMessage(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	ids["message_id"] = w.scheduled(t, n, ids["interaction_id"])
+	return ids
+}
+
+// reminderOf is one of the caller's own, if he may have one.
+func reminderOf(t *testing.T, w *world, c *caller, n *node) map[string]string {
+	t.Helper()
+	ids := interactionOf(t, w, c, n)
+	by := n.boss
+	if c.home == n && strings.Contains(people, c.role) {
+		by = c.Client
+	}
+	ids["reminder_id"] = w.reminder(t, n, by, ids["interaction_id"])
 	return ids
 }
 
@@ -688,11 +708,29 @@ var matrix = map[string]rule{
 	"resendMessage":      {own: people, prepare: failedMessage},
 	"listInteractionLog": {own: people, prepare: interactionOf},
 
-	"getInteractionRouting":   {own: people, prepare: interactionOf},
-	"listOffers":              {own: "RTMA"},
-	"getOffer":                {own: "RTMA", prepare: offerThatIs("open")},
-	"acceptOffer":             {own: "RTMA", prepare: offerThatIs("taken"), want: func(*node) int { return http.StatusConflict }},
-	"rejectOffer":             {own: "RTMA", prepare: offerThatIs("open"), body: sends(apitest.Body{})},
+	"getInteractionRouting": {own: people, prepare: interactionOf},
+	"listOffers":            {own: "RTMA"},
+	"getOffer":              {own: "RTMA", prepare: offerThatIs("open")},
+	"acceptOffer":           {own: "RTMA", prepare: offerThatIs("taken"), want: func(*node) int { return http.StatusConflict }},
+	"rejectOffer":           {own: "RTMA", prepare: offerThatIs("open"), body: sends(apitest.Body{})},
+
+	"createReminder": {own: people, prepare: interactionOf, body: func(_ *testing.T, w *world, _ *caller, _ *node, _ map[string]string) any {
+		return apitest.Body{"remind_at": w.Clock.Now().Add(time.Hour)}
+	}},
+	"listReminders":  {own: people},
+	"getReminder":    {own: people, prepare: reminderOf},
+	"updateReminder": {own: people, prepare: reminderOf, body: sends(apitest.Body{"note": "Call"})},
+	"finishReminder": {own: people, prepare: reminderOf},
+
+	"listScheduledMessages": {own: people},
+	"rescheduleMessage":     {own: people, prepare: scheduledMessage, body: sends(apitest.Body{"send_at": nil})},
+	"cancelMessage":         {own: people, prepare: scheduledMessage},
+	"suggestPhrases":        {own: people, prepare: interactionOf},
+	"previewPhrase": {own: people, body: sends(apitest.Body{}), prepare: func(t *testing.T, w *world, c *caller, n *node) map[string]string {
+		ids := interactionOf(t, w, c, n)
+		ids["phrase_id"] = w.phrase(t, n)
+		return ids
+	}},
 	"listMessageStatusEvents": {own: people, prepare: interactionOf},
 	"uploadAttachment":        {own: people, upload: true},
 	"getAttachment":           {own: people, prepare: attachmentOf},

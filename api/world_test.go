@@ -192,6 +192,20 @@ func (w *world) offer(t *testing.T, n *node, userID uuid.UUID, state string) str
 	return offer
 }
 
+// scheduled is a message that waits for tomorrow.
+func (w *world) scheduled(t *testing.T, n *node, interaction string) string {
+	t.Helper()
+	return n.boss.Post(t, n.Path("/interactions/%s/messages", interaction), apitest.Body{"body": "later", "send_at": w.Clock.Now().Add(24 * time.Hour)}).
+		Want(t, http.StatusCreated).String(t, "id")
+}
+
+// reminder is one of somebody's; the operator's staff has none anywhere.
+func (w *world) reminder(t *testing.T, n *node, by *apitest.Client, interaction string) string {
+	t.Helper()
+	body := apitest.Body{"remind_at": w.Clock.Now().Add(time.Hour), "note": "Call back"}
+	return by.Post(t, n.Path("/interactions/%s/reminders", interaction), body).Want(t, http.StatusCreated).String(t, "id")
+}
+
 func (w *world) contactList(t *testing.T, n *node) string {
 	t.Helper()
 	return n.boss.Post(t, n.Path("/contact-lists"), apitest.Body{"name": uuid.NewString()}).Want(t, http.StatusCreated).String(t, "id")

@@ -34,6 +34,7 @@ import (
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/reminder"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
@@ -89,6 +90,8 @@ type Client struct {
 	Phrase *PhraseClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
+	// Reminder is the client for interacting with the Reminder builders.
+	Reminder *ReminderClient
 	// ResellerProfile is the client for interacting with the ResellerProfile builders.
 	ResellerProfile *ResellerProfileClient
 	// SenderID is the client for interacting with the SenderID builders.
@@ -135,6 +138,7 @@ func (c *Client) init() {
 	c.OptOut = NewOptOutClient(c.config)
 	c.Phrase = NewPhraseClient(c.config)
 	c.Queue = NewQueueClient(c.config)
+	c.Reminder = NewReminderClient(c.config)
 	c.ResellerProfile = NewResellerProfileClient(c.config)
 	c.SenderID = NewSenderIDClient(c.config)
 	c.Session = NewSessionClient(c.config)
@@ -254,6 +258,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		OptOut:          NewOptOutClient(cfg),
 		Phrase:          NewPhraseClient(cfg),
 		Queue:           NewQueueClient(cfg),
+		Reminder:        NewReminderClient(cfg),
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
 		Session:         NewSessionClient(cfg),
@@ -300,6 +305,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		OptOut:          NewOptOutClient(cfg),
 		Phrase:          NewPhraseClient(cfg),
 		Queue:           NewQueueClient(cfg),
+		Reminder:        NewReminderClient(cfg),
 		ResellerProfile: NewResellerProfileClient(cfg),
 		SenderID:        NewSenderIDClient(cfg),
 		Session:         NewSessionClient(cfg),
@@ -340,8 +346,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
 		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
 		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Phrase,
-		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.StaffChat, c.StaffMessage,
-		c.Tag, c.Tenant, c.User,
+		c.Queue, c.Reminder, c.ResellerProfile, c.SenderID, c.Session, c.StaffChat,
+		c.StaffMessage, c.Tag, c.Tenant, c.User,
 	} {
 		n.Use(hooks...)
 	}
@@ -354,8 +360,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.APIKey, c.Attachment, c.Brand, c.BrandHost, c.BrandLogo, c.Channel, c.Contact,
 		c.ContactAddress, c.ContactList, c.CustomRole, c.Department, c.Disposition,
 		c.Interaction, c.InternalNote, c.Message, c.Number, c.OptOut, c.Phrase,
-		c.Queue, c.ResellerProfile, c.SenderID, c.Session, c.StaffChat, c.StaffMessage,
-		c.Tag, c.Tenant, c.User,
+		c.Queue, c.Reminder, c.ResellerProfile, c.SenderID, c.Session, c.StaffChat,
+		c.StaffMessage, c.Tag, c.Tenant, c.User,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -402,6 +408,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Phrase.mutate(ctx, m)
 	case *QueueMutation:
 		return c.Queue.mutate(ctx, m)
+	case *ReminderMutation:
+		return c.Reminder.mutate(ctx, m)
 	case *ResellerProfileMutation:
 		return c.ResellerProfile.mutate(ctx, m)
 	case *SenderIDMutation:
@@ -2950,6 +2958,139 @@ func (c *QueueClient) mutate(ctx context.Context, m *QueueMutation) (Value, erro
 	}
 }
 
+// ReminderClient is a client for the Reminder schema.
+type ReminderClient struct {
+	config
+}
+
+// NewReminderClient returns a client for the Reminder from the given config.
+func NewReminderClient(c config) *ReminderClient {
+	return &ReminderClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `reminder.Hooks(f(g(h())))`.
+func (c *ReminderClient) Use(hooks ...Hook) {
+	c.hooks.Reminder = append(c.hooks.Reminder, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `reminder.Intercept(f(g(h())))`.
+func (c *ReminderClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Reminder = append(c.inters.Reminder, interceptors...)
+}
+
+// Create returns a builder for creating a Reminder entity.
+func (c *ReminderClient) Create() *ReminderCreate {
+	mutation := newReminderMutation(c.config, OpCreate)
+	return &ReminderCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Reminder entities.
+func (c *ReminderClient) CreateBulk(builders ...*ReminderCreate) *ReminderCreateBulk {
+	return &ReminderCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ReminderClient) MapCreateBulk(slice any, setFunc func(*ReminderCreate, int)) *ReminderCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ReminderCreateBulk{err: fmt.Errorf("calling to ReminderClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ReminderCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ReminderCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Reminder.
+func (c *ReminderClient) Update() *ReminderUpdate {
+	mutation := newReminderMutation(c.config, OpUpdate)
+	return &ReminderUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ReminderClient) UpdateOne(_m *Reminder) *ReminderUpdateOne {
+	mutation := newReminderMutation(c.config, OpUpdateOne, withReminder(_m))
+	return &ReminderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ReminderClient) UpdateOneID(id uuid.UUID) *ReminderUpdateOne {
+	mutation := newReminderMutation(c.config, OpUpdateOne, withReminderID(id))
+	return &ReminderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Reminder.
+func (c *ReminderClient) Delete() *ReminderDelete {
+	mutation := newReminderMutation(c.config, OpDelete)
+	return &ReminderDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ReminderClient) DeleteOne(_m *Reminder) *ReminderDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ReminderClient) DeleteOneID(id uuid.UUID) *ReminderDeleteOne {
+	builder := c.Delete().Where(reminder.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ReminderDeleteOne{builder}
+}
+
+// Query returns a query builder for Reminder.
+func (c *ReminderClient) Query() *ReminderQuery {
+	return &ReminderQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeReminder},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Reminder entity by its id.
+func (c *ReminderClient) Get(ctx context.Context, id uuid.UUID) (*Reminder, error) {
+	return c.Query().Where(reminder.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ReminderClient) GetX(ctx context.Context, id uuid.UUID) *Reminder {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *ReminderClient) Hooks() []Hook {
+	return c.hooks.Reminder
+}
+
+// Interceptors returns the client interceptors.
+func (c *ReminderClient) Interceptors() []Interceptor {
+	return c.inters.Reminder
+}
+
+func (c *ReminderClient) mutate(ctx context.Context, m *ReminderMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ReminderCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ReminderUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ReminderUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ReminderDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Reminder mutation op: %q", m.Op())
+	}
+}
+
 // ResellerProfileClient is a client for the ResellerProfile schema.
 type ResellerProfileClient struct {
 	config
@@ -4019,14 +4160,16 @@ type (
 	hooks struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
 		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
-		InternalNote, Message, Number, OptOut, Phrase, Queue, ResellerProfile,
-		SenderID, Session, StaffChat, StaffMessage, Tag, Tenant, User []ent.Hook
+		InternalNote, Message, Number, OptOut, Phrase, Queue, Reminder,
+		ResellerProfile, SenderID, Session, StaffChat, StaffMessage, Tag, Tenant,
+		User []ent.Hook
 	}
 	inters struct {
 		APIKey, Attachment, Brand, BrandHost, BrandLogo, Channel, Contact,
 		ContactAddress, ContactList, CustomRole, Department, Disposition, Interaction,
-		InternalNote, Message, Number, OptOut, Phrase, Queue, ResellerProfile,
-		SenderID, Session, StaffChat, StaffMessage, Tag, Tenant, User []ent.Interceptor
+		InternalNote, Message, Number, OptOut, Phrase, Queue, Reminder,
+		ResellerProfile, SenderID, Session, StaffChat, StaffMessage, Tag, Tenant,
+		User []ent.Interceptor
 	}
 )
 

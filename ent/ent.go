@@ -31,6 +31,7 @@ import (
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/reminder"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
@@ -118,6 +119,7 @@ func checkColumn(t, c string) error {
 			optout.Table:          optout.ValidColumn,
 			phrase.Table:          phrase.ValidColumn,
 			queue.Table:           queue.ValidColumn,
+			reminder.Table:        reminder.ValidColumn,
 			resellerprofile.Table: resellerprofile.ValidColumn,
 			senderid.Table:        senderid.ValidColumn,
 			session.Table:         session.ValidColumn,

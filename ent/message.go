@@ -52,6 +52,16 @@ type Message struct {
 	SenderID *uuid.UUID `json:"sender_id,omitempty"`
 	// ResentOfID holds the value of the "resent_of_id" field.
 	ResentOfID *uuid.UUID `json:"resent_of_id,omitempty"`
+	// the prepared text that it was made of
+	PhraseID *uuid.UUID `json:"phrase_id,omitempty"`
+	// when it is to be sent; nil for at once
+	SendAt *time.Time `json:"send_at,omitempty"`
+	// not sent if the customer writes before
+	UnlessAnswered bool `json:"unless_answered,omitempty"`
+	// when a scheduled one was queued, and counted
+	QueuedAt *time.Time `json:"queued_at,omitempty"`
+	// its place in the conversation, where that is not its id
+	Place *uuid.UUID `json:"place,omitempty"`
 	// found in the provider's list; its callback never came
 	Recovered bool `json:"recovered,omitempty"`
 	// ProviderID holds the value of the "provider_id" field.
@@ -94,15 +104,15 @@ func (*Message) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case message.FieldSenderID, message.FieldResentOfID, message.FieldClaimID:
+		case message.FieldSenderID, message.FieldResentOfID, message.FieldPhraseID, message.FieldPlace, message.FieldClaimID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
-		case message.FieldRecovered:
+		case message.FieldUnlessAnswered, message.FieldRecovered:
 			values[i] = new(sql.NullBool)
 		case message.FieldVersion, message.FieldSegments, message.FieldProviderSegments, message.FieldAttempt, message.FieldLookups:
 			values[i] = new(sql.NullInt64)
 		case message.FieldDirection, message.FieldStatus, message.FieldBody, message.FieldFromAddress, message.FieldToAddress, message.FieldEncoding, message.FieldClientMessageID, message.FieldProviderID, message.FieldErrorClass, message.FieldErrorCode, message.FieldErrorMessage:
 			values[i] = new(sql.NullString)
-		case message.FieldCreatedAt, message.FieldUpdatedAt, message.FieldClaimUntil, message.FieldSubmitStartedAt, message.FieldDueAt, message.FieldExpiresAt, message.FieldAcceptedAt, message.FieldSentAt, message.FieldDeliveredAt, message.FieldFailedAt, message.FieldReadAt:
+		case message.FieldCreatedAt, message.FieldUpdatedAt, message.FieldSendAt, message.FieldQueuedAt, message.FieldClaimUntil, message.FieldSubmitStartedAt, message.FieldDueAt, message.FieldExpiresAt, message.FieldAcceptedAt, message.FieldSentAt, message.FieldDeliveredAt, message.FieldFailedAt, message.FieldReadAt:
 			values[i] = new(sql.NullTime)
 		case message.FieldID, message.FieldTenantID, message.FieldInteractionID, message.FieldChannelID:
 			values[i] = new(uuid.UUID)
@@ -231,6 +241,40 @@ func (_m *Message) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ResentOfID = new(uuid.UUID)
 				*_m.ResentOfID = *value.S.(*uuid.UUID)
+			}
+		case message.FieldPhraseID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field phrase_id", values[i])
+			} else if value.Valid {
+				_m.PhraseID = new(uuid.UUID)
+				*_m.PhraseID = *value.S.(*uuid.UUID)
+			}
+		case message.FieldSendAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field send_at", values[i])
+			} else if value.Valid {
+				_m.SendAt = new(time.Time)
+				*_m.SendAt = value.Time
+			}
+		case message.FieldUnlessAnswered:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field unless_answered", values[i])
+			} else if value.Valid {
+				_m.UnlessAnswered = value.Bool
+			}
+		case message.FieldQueuedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field queued_at", values[i])
+			} else if value.Valid {
+				_m.QueuedAt = new(time.Time)
+				*_m.QueuedAt = value.Time
+			}
+		case message.FieldPlace:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field place", values[i])
+			} else if value.Valid {
+				_m.Place = new(uuid.UUID)
+				*_m.Place = *value.S.(*uuid.UUID)
 			}
 		case message.FieldRecovered:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -434,6 +478,29 @@ func (_m *Message) String() string {
 	builder.WriteString(", ")
 	if v := _m.ResentOfID; v != nil {
 		builder.WriteString("resent_of_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.PhraseID; v != nil {
+		builder.WriteString("phrase_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.SendAt; v != nil {
+		builder.WriteString("send_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("unless_answered=")
+	builder.WriteString(fmt.Sprintf("%v", _m.UnlessAnswered))
+	builder.WriteString(", ")
+	if v := _m.QueuedAt; v != nil {
+		builder.WriteString("queued_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.Place; v != nil {
+		builder.WriteString("place=")
 		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteString(", ")

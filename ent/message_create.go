@@ -179,6 +179,76 @@ func (_c *MessageCreate) SetNillableResentOfID(v *uuid.UUID) *MessageCreate {
 	return _c
 }
 
+// SetPhraseID sets the "phrase_id" field.
+func (_c *MessageCreate) SetPhraseID(v uuid.UUID) *MessageCreate {
+	_c.mutation.SetPhraseID(v)
+	return _c
+}
+
+// SetNillablePhraseID sets the "phrase_id" field if the given value is not nil.
+func (_c *MessageCreate) SetNillablePhraseID(v *uuid.UUID) *MessageCreate {
+	if v != nil {
+		_c.SetPhraseID(*v)
+	}
+	return _c
+}
+
+// SetSendAt sets the "send_at" field.
+func (_c *MessageCreate) SetSendAt(v time.Time) *MessageCreate {
+	_c.mutation.SetSendAt(v)
+	return _c
+}
+
+// SetNillableSendAt sets the "send_at" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableSendAt(v *time.Time) *MessageCreate {
+	if v != nil {
+		_c.SetSendAt(*v)
+	}
+	return _c
+}
+
+// SetUnlessAnswered sets the "unless_answered" field.
+func (_c *MessageCreate) SetUnlessAnswered(v bool) *MessageCreate {
+	_c.mutation.SetUnlessAnswered(v)
+	return _c
+}
+
+// SetNillableUnlessAnswered sets the "unless_answered" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableUnlessAnswered(v *bool) *MessageCreate {
+	if v != nil {
+		_c.SetUnlessAnswered(*v)
+	}
+	return _c
+}
+
+// SetQueuedAt sets the "queued_at" field.
+func (_c *MessageCreate) SetQueuedAt(v time.Time) *MessageCreate {
+	_c.mutation.SetQueuedAt(v)
+	return _c
+}
+
+// SetNillableQueuedAt sets the "queued_at" field if the given value is not nil.
+func (_c *MessageCreate) SetNillableQueuedAt(v *time.Time) *MessageCreate {
+	if v != nil {
+		_c.SetQueuedAt(*v)
+	}
+	return _c
+}
+
+// SetPlace sets the "place" field.
+func (_c *MessageCreate) SetPlace(v uuid.UUID) *MessageCreate {
+	_c.mutation.SetPlace(v)
+	return _c
+}
+
+// SetNillablePlace sets the "place" field if the given value is not nil.
+func (_c *MessageCreate) SetNillablePlace(v *uuid.UUID) *MessageCreate {
+	if v != nil {
+		_c.SetPlace(*v)
+	}
+	return _c
+}
+
 // SetRecovered sets the "recovered" field.
 func (_c *MessageCreate) SetRecovered(v bool) *MessageCreate {
 	_c.mutation.SetRecovered(v)
@@ -474,6 +544,10 @@ func (_c *MessageCreate) defaults() {
 		v := message.DefaultProviderSegments
 		_c.mutation.SetProviderSegments(v)
 	}
+	if _, ok := _c.mutation.UnlessAnswered(); !ok {
+		v := message.DefaultUnlessAnswered
+		_c.mutation.SetUnlessAnswered(v)
+	}
 	if _, ok := _c.mutation.Recovered(); !ok {
 		v := message.DefaultRecovered
 		_c.mutation.SetRecovered(v)
@@ -557,6 +631,9 @@ func (_c *MessageCreate) check() error {
 	}
 	if _, ok := _c.mutation.ProviderSegments(); !ok {
 		return &ValidationError{Name: "provider_segments", err: errors.New(`ent: missing required field "Message.provider_segments"`)}
+	}
+	if _, ok := _c.mutation.UnlessAnswered(); !ok {
+		return &ValidationError{Name: "unless_answered", err: errors.New(`ent: missing required field "Message.unless_answered"`)}
 	}
 	if _, ok := _c.mutation.Recovered(); !ok {
 		return &ValidationError{Name: "recovered", err: errors.New(`ent: missing required field "Message.recovered"`)}
@@ -681,6 +758,26 @@ func (_c *MessageCreate) createSpec() (*Message, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ResentOfID(); ok {
 		_spec.SetField(message.FieldResentOfID, field.TypeUUID, value)
 		_node.ResentOfID = &value
+	}
+	if value, ok := _c.mutation.PhraseID(); ok {
+		_spec.SetField(message.FieldPhraseID, field.TypeUUID, value)
+		_node.PhraseID = &value
+	}
+	if value, ok := _c.mutation.SendAt(); ok {
+		_spec.SetField(message.FieldSendAt, field.TypeTime, value)
+		_node.SendAt = &value
+	}
+	if value, ok := _c.mutation.UnlessAnswered(); ok {
+		_spec.SetField(message.FieldUnlessAnswered, field.TypeBool, value)
+		_node.UnlessAnswered = value
+	}
+	if value, ok := _c.mutation.QueuedAt(); ok {
+		_spec.SetField(message.FieldQueuedAt, field.TypeTime, value)
+		_node.QueuedAt = &value
+	}
+	if value, ok := _c.mutation.Place(); ok {
+		_spec.SetField(message.FieldPlace, field.TypeUUID, value)
+		_node.Place = &value
 	}
 	if value, ok := _c.mutation.Recovered(); ok {
 		_spec.SetField(message.FieldRecovered, field.TypeBool, value)

@@ -100,6 +100,66 @@ func (_u *MessageUpdate) AddProviderSegments(v int) *MessageUpdate {
 	return _u
 }
 
+// SetSendAt sets the "send_at" field.
+func (_u *MessageUpdate) SetSendAt(v time.Time) *MessageUpdate {
+	_u.mutation.SetSendAt(v)
+	return _u
+}
+
+// SetNillableSendAt sets the "send_at" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableSendAt(v *time.Time) *MessageUpdate {
+	if v != nil {
+		_u.SetSendAt(*v)
+	}
+	return _u
+}
+
+// ClearSendAt clears the value of the "send_at" field.
+func (_u *MessageUpdate) ClearSendAt() *MessageUpdate {
+	_u.mutation.ClearSendAt()
+	return _u
+}
+
+// SetQueuedAt sets the "queued_at" field.
+func (_u *MessageUpdate) SetQueuedAt(v time.Time) *MessageUpdate {
+	_u.mutation.SetQueuedAt(v)
+	return _u
+}
+
+// SetNillableQueuedAt sets the "queued_at" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillableQueuedAt(v *time.Time) *MessageUpdate {
+	if v != nil {
+		_u.SetQueuedAt(*v)
+	}
+	return _u
+}
+
+// ClearQueuedAt clears the value of the "queued_at" field.
+func (_u *MessageUpdate) ClearQueuedAt() *MessageUpdate {
+	_u.mutation.ClearQueuedAt()
+	return _u
+}
+
+// SetPlace sets the "place" field.
+func (_u *MessageUpdate) SetPlace(v uuid.UUID) *MessageUpdate {
+	_u.mutation.SetPlace(v)
+	return _u
+}
+
+// SetNillablePlace sets the "place" field if the given value is not nil.
+func (_u *MessageUpdate) SetNillablePlace(v *uuid.UUID) *MessageUpdate {
+	if v != nil {
+		_u.SetPlace(*v)
+	}
+	return _u
+}
+
+// ClearPlace clears the value of the "place" field.
+func (_u *MessageUpdate) ClearPlace() *MessageUpdate {
+	_u.mutation.ClearPlace()
+	return _u
+}
+
 // SetRecovered sets the "recovered" field.
 func (_u *MessageUpdate) SetRecovered(v bool) *MessageUpdate {
 	_u.mutation.SetRecovered(v)
@@ -499,6 +559,27 @@ func (_u *MessageUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ResentOfIDCleared() {
 		_spec.ClearField(message.FieldResentOfID, field.TypeUUID)
 	}
+	if _u.mutation.PhraseIDCleared() {
+		_spec.ClearField(message.FieldPhraseID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.SendAt(); ok {
+		_spec.SetField(message.FieldSendAt, field.TypeTime, value)
+	}
+	if _u.mutation.SendAtCleared() {
+		_spec.ClearField(message.FieldSendAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.QueuedAt(); ok {
+		_spec.SetField(message.FieldQueuedAt, field.TypeTime, value)
+	}
+	if _u.mutation.QueuedAtCleared() {
+		_spec.ClearField(message.FieldQueuedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Place(); ok {
+		_spec.SetField(message.FieldPlace, field.TypeUUID, value)
+	}
+	if _u.mutation.PlaceCleared() {
+		_spec.ClearField(message.FieldPlace, field.TypeUUID)
+	}
 	if value, ok := _u.mutation.Recovered(); ok {
 		_spec.SetField(message.FieldRecovered, field.TypeBool, value)
 	}
@@ -675,6 +756,66 @@ func (_u *MessageUpdateOne) SetNillableProviderSegments(v *int) *MessageUpdateOn
 // AddProviderSegments adds value to the "provider_segments" field.
 func (_u *MessageUpdateOne) AddProviderSegments(v int) *MessageUpdateOne {
 	_u.mutation.AddProviderSegments(v)
+	return _u
+}
+
+// SetSendAt sets the "send_at" field.
+func (_u *MessageUpdateOne) SetSendAt(v time.Time) *MessageUpdateOne {
+	_u.mutation.SetSendAt(v)
+	return _u
+}
+
+// SetNillableSendAt sets the "send_at" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableSendAt(v *time.Time) *MessageUpdateOne {
+	if v != nil {
+		_u.SetSendAt(*v)
+	}
+	return _u
+}
+
+// ClearSendAt clears the value of the "send_at" field.
+func (_u *MessageUpdateOne) ClearSendAt() *MessageUpdateOne {
+	_u.mutation.ClearSendAt()
+	return _u
+}
+
+// SetQueuedAt sets the "queued_at" field.
+func (_u *MessageUpdateOne) SetQueuedAt(v time.Time) *MessageUpdateOne {
+	_u.mutation.SetQueuedAt(v)
+	return _u
+}
+
+// SetNillableQueuedAt sets the "queued_at" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillableQueuedAt(v *time.Time) *MessageUpdateOne {
+	if v != nil {
+		_u.SetQueuedAt(*v)
+	}
+	return _u
+}
+
+// ClearQueuedAt clears the value of the "queued_at" field.
+func (_u *MessageUpdateOne) ClearQueuedAt() *MessageUpdateOne {
+	_u.mutation.ClearQueuedAt()
+	return _u
+}
+
+// SetPlace sets the "place" field.
+func (_u *MessageUpdateOne) SetPlace(v uuid.UUID) *MessageUpdateOne {
+	_u.mutation.SetPlace(v)
+	return _u
+}
+
+// SetNillablePlace sets the "place" field if the given value is not nil.
+func (_u *MessageUpdateOne) SetNillablePlace(v *uuid.UUID) *MessageUpdateOne {
+	if v != nil {
+		_u.SetPlace(*v)
+	}
+	return _u
+}
+
+// ClearPlace clears the value of the "place" field.
+func (_u *MessageUpdateOne) ClearPlace() *MessageUpdateOne {
+	_u.mutation.ClearPlace()
 	return _u
 }
 
@@ -1106,6 +1247,27 @@ func (_u *MessageUpdateOne) sqlSave(ctx context.Context) (_node *Message, err er
 	}
 	if _u.mutation.ResentOfIDCleared() {
 		_spec.ClearField(message.FieldResentOfID, field.TypeUUID)
+	}
+	if _u.mutation.PhraseIDCleared() {
+		_spec.ClearField(message.FieldPhraseID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.SendAt(); ok {
+		_spec.SetField(message.FieldSendAt, field.TypeTime, value)
+	}
+	if _u.mutation.SendAtCleared() {
+		_spec.ClearField(message.FieldSendAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.QueuedAt(); ok {
+		_spec.SetField(message.FieldQueuedAt, field.TypeTime, value)
+	}
+	if _u.mutation.QueuedAtCleared() {
+		_spec.ClearField(message.FieldQueuedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Place(); ok {
+		_spec.SetField(message.FieldPlace, field.TypeUUID, value)
+	}
+	if _u.mutation.PlaceCleared() {
+		_spec.ClearField(message.FieldPlace, field.TypeUUID)
 	}
 	if value, ok := _u.mutation.Recovered(); ok {
 		_spec.SetField(message.FieldRecovered, field.TypeBool, value)

@@ -33,6 +33,7 @@ import (
 	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/reminder"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
@@ -71,6 +72,7 @@ const (
 	TypeOptOut          = "OptOut"
 	TypePhrase          = "Phrase"
 	TypeQueue           = "Queue"
+	TypeReminder        = "Reminder"
 	TypeResellerProfile = "ResellerProfile"
 	TypeSenderID        = "SenderID"
 	TypeSession         = "Session"
@@ -16318,6 +16320,11 @@ type MessageMutation struct {
 	client_message_id    *string
 	sender_id            *uuid.UUID
 	resent_of_id         *uuid.UUID
+	phrase_id            *uuid.UUID
+	send_at              *time.Time
+	unless_answered      *bool
+	queued_at            *time.Time
+	place                *uuid.UUID
 	recovered            *bool
 	provider_id          *string
 	attempt              *int
@@ -17158,6 +17165,238 @@ func (m *MessageMutation) ResetResentOfID() {
 	delete(m.clearedFields, message.FieldResentOfID)
 }
 
+// SetPhraseID sets the "phrase_id" field.
+func (m *MessageMutation) SetPhraseID(u uuid.UUID) {
+	m.phrase_id = &u
+}
+
+// PhraseID returns the value of the "phrase_id" field in the mutation.
+func (m *MessageMutation) PhraseID() (r uuid.UUID, exists bool) {
+	v := m.phrase_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPhraseID returns the old "phrase_id" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldPhraseID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPhraseID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPhraseID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPhraseID: %w", err)
+	}
+	return oldValue.PhraseID, nil
+}
+
+// ClearPhraseID clears the value of the "phrase_id" field.
+func (m *MessageMutation) ClearPhraseID() {
+	m.phrase_id = nil
+	m.clearedFields[message.FieldPhraseID] = struct{}{}
+}
+
+// PhraseIDCleared returns if the "phrase_id" field was cleared in this mutation.
+func (m *MessageMutation) PhraseIDCleared() bool {
+	_, ok := m.clearedFields[message.FieldPhraseID]
+	return ok
+}
+
+// ResetPhraseID resets all changes to the "phrase_id" field.
+func (m *MessageMutation) ResetPhraseID() {
+	m.phrase_id = nil
+	delete(m.clearedFields, message.FieldPhraseID)
+}
+
+// SetSendAt sets the "send_at" field.
+func (m *MessageMutation) SetSendAt(t time.Time) {
+	m.send_at = &t
+}
+
+// SendAt returns the value of the "send_at" field in the mutation.
+func (m *MessageMutation) SendAt() (r time.Time, exists bool) {
+	v := m.send_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSendAt returns the old "send_at" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldSendAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSendAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSendAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSendAt: %w", err)
+	}
+	return oldValue.SendAt, nil
+}
+
+// ClearSendAt clears the value of the "send_at" field.
+func (m *MessageMutation) ClearSendAt() {
+	m.send_at = nil
+	m.clearedFields[message.FieldSendAt] = struct{}{}
+}
+
+// SendAtCleared returns if the "send_at" field was cleared in this mutation.
+func (m *MessageMutation) SendAtCleared() bool {
+	_, ok := m.clearedFields[message.FieldSendAt]
+	return ok
+}
+
+// ResetSendAt resets all changes to the "send_at" field.
+func (m *MessageMutation) ResetSendAt() {
+	m.send_at = nil
+	delete(m.clearedFields, message.FieldSendAt)
+}
+
+// SetUnlessAnswered sets the "unless_answered" field.
+func (m *MessageMutation) SetUnlessAnswered(b bool) {
+	m.unless_answered = &b
+}
+
+// UnlessAnswered returns the value of the "unless_answered" field in the mutation.
+func (m *MessageMutation) UnlessAnswered() (r bool, exists bool) {
+	v := m.unless_answered
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUnlessAnswered returns the old "unless_answered" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldUnlessAnswered(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUnlessAnswered is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUnlessAnswered requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUnlessAnswered: %w", err)
+	}
+	return oldValue.UnlessAnswered, nil
+}
+
+// ResetUnlessAnswered resets all changes to the "unless_answered" field.
+func (m *MessageMutation) ResetUnlessAnswered() {
+	m.unless_answered = nil
+}
+
+// SetQueuedAt sets the "queued_at" field.
+func (m *MessageMutation) SetQueuedAt(t time.Time) {
+	m.queued_at = &t
+}
+
+// QueuedAt returns the value of the "queued_at" field in the mutation.
+func (m *MessageMutation) QueuedAt() (r time.Time, exists bool) {
+	v := m.queued_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldQueuedAt returns the old "queued_at" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldQueuedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldQueuedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldQueuedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldQueuedAt: %w", err)
+	}
+	return oldValue.QueuedAt, nil
+}
+
+// ClearQueuedAt clears the value of the "queued_at" field.
+func (m *MessageMutation) ClearQueuedAt() {
+	m.queued_at = nil
+	m.clearedFields[message.FieldQueuedAt] = struct{}{}
+}
+
+// QueuedAtCleared returns if the "queued_at" field was cleared in this mutation.
+func (m *MessageMutation) QueuedAtCleared() bool {
+	_, ok := m.clearedFields[message.FieldQueuedAt]
+	return ok
+}
+
+// ResetQueuedAt resets all changes to the "queued_at" field.
+func (m *MessageMutation) ResetQueuedAt() {
+	m.queued_at = nil
+	delete(m.clearedFields, message.FieldQueuedAt)
+}
+
+// SetPlace sets the "place" field.
+func (m *MessageMutation) SetPlace(u uuid.UUID) {
+	m.place = &u
+}
+
+// Place returns the value of the "place" field in the mutation.
+func (m *MessageMutation) Place() (r uuid.UUID, exists bool) {
+	v := m.place
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPlace returns the old "place" field's value of the Message entity.
+// If the Message object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MessageMutation) OldPlace(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPlace is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPlace requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPlace: %w", err)
+	}
+	return oldValue.Place, nil
+}
+
+// ClearPlace clears the value of the "place" field.
+func (m *MessageMutation) ClearPlace() {
+	m.place = nil
+	m.clearedFields[message.FieldPlace] = struct{}{}
+}
+
+// PlaceCleared returns if the "place" field was cleared in this mutation.
+func (m *MessageMutation) PlaceCleared() bool {
+	_, ok := m.clearedFields[message.FieldPlace]
+	return ok
+}
+
+// ResetPlace resets all changes to the "place" field.
+func (m *MessageMutation) ResetPlace() {
+	m.place = nil
+	delete(m.clearedFields, message.FieldPlace)
+}
+
 // SetRecovered sets the "recovered" field.
 func (m *MessageMutation) SetRecovered(b bool) {
 	m.recovered = &b
@@ -17974,7 +18213,7 @@ func (m *MessageMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *MessageMutation) Fields() []string {
-	fields := make([]string, 0, 34)
+	fields := make([]string, 0, 39)
 	if m.created_at != nil {
 		fields = append(fields, message.FieldCreatedAt)
 	}
@@ -18025,6 +18264,21 @@ func (m *MessageMutation) Fields() []string {
 	}
 	if m.resent_of_id != nil {
 		fields = append(fields, message.FieldResentOfID)
+	}
+	if m.phrase_id != nil {
+		fields = append(fields, message.FieldPhraseID)
+	}
+	if m.send_at != nil {
+		fields = append(fields, message.FieldSendAt)
+	}
+	if m.unless_answered != nil {
+		fields = append(fields, message.FieldUnlessAnswered)
+	}
+	if m.queued_at != nil {
+		fields = append(fields, message.FieldQueuedAt)
+	}
+	if m.place != nil {
+		fields = append(fields, message.FieldPlace)
 	}
 	if m.recovered != nil {
 		fields = append(fields, message.FieldRecovered)
@@ -18119,6 +18373,16 @@ func (m *MessageMutation) Field(name string) (ent.Value, bool) {
 		return m.SenderID()
 	case message.FieldResentOfID:
 		return m.ResentOfID()
+	case message.FieldPhraseID:
+		return m.PhraseID()
+	case message.FieldSendAt:
+		return m.SendAt()
+	case message.FieldUnlessAnswered:
+		return m.UnlessAnswered()
+	case message.FieldQueuedAt:
+		return m.QueuedAt()
+	case message.FieldPlace:
+		return m.Place()
 	case message.FieldRecovered:
 		return m.Recovered()
 	case message.FieldProviderID:
@@ -18196,6 +18460,16 @@ func (m *MessageMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldSenderID(ctx)
 	case message.FieldResentOfID:
 		return m.OldResentOfID(ctx)
+	case message.FieldPhraseID:
+		return m.OldPhraseID(ctx)
+	case message.FieldSendAt:
+		return m.OldSendAt(ctx)
+	case message.FieldUnlessAnswered:
+		return m.OldUnlessAnswered(ctx)
+	case message.FieldQueuedAt:
+		return m.OldQueuedAt(ctx)
+	case message.FieldPlace:
+		return m.OldPlace(ctx)
 	case message.FieldRecovered:
 		return m.OldRecovered(ctx)
 	case message.FieldProviderID:
@@ -18357,6 +18631,41 @@ func (m *MessageMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetResentOfID(v)
+		return nil
+	case message.FieldPhraseID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPhraseID(v)
+		return nil
+	case message.FieldSendAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSendAt(v)
+		return nil
+	case message.FieldUnlessAnswered:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUnlessAnswered(v)
+		return nil
+	case message.FieldQueuedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetQueuedAt(v)
+		return nil
+	case message.FieldPlace:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPlace(v)
 		return nil
 	case message.FieldRecovered:
 		v, ok := value.(bool)
@@ -18579,6 +18888,18 @@ func (m *MessageMutation) ClearedFields() []string {
 	if m.FieldCleared(message.FieldResentOfID) {
 		fields = append(fields, message.FieldResentOfID)
 	}
+	if m.FieldCleared(message.FieldPhraseID) {
+		fields = append(fields, message.FieldPhraseID)
+	}
+	if m.FieldCleared(message.FieldSendAt) {
+		fields = append(fields, message.FieldSendAt)
+	}
+	if m.FieldCleared(message.FieldQueuedAt) {
+		fields = append(fields, message.FieldQueuedAt)
+	}
+	if m.FieldCleared(message.FieldPlace) {
+		fields = append(fields, message.FieldPlace)
+	}
 	if m.FieldCleared(message.FieldClaimID) {
 		fields = append(fields, message.FieldClaimID)
 	}
@@ -18631,6 +18952,18 @@ func (m *MessageMutation) ClearField(name string) error {
 		return nil
 	case message.FieldResentOfID:
 		m.ClearResentOfID()
+		return nil
+	case message.FieldPhraseID:
+		m.ClearPhraseID()
+		return nil
+	case message.FieldSendAt:
+		m.ClearSendAt()
+		return nil
+	case message.FieldQueuedAt:
+		m.ClearQueuedAt()
+		return nil
+	case message.FieldPlace:
+		m.ClearPlace()
 		return nil
 	case message.FieldClaimID:
 		m.ClearClaimID()
@@ -18720,6 +19053,21 @@ func (m *MessageMutation) ResetField(name string) error {
 		return nil
 	case message.FieldResentOfID:
 		m.ResetResentOfID()
+		return nil
+	case message.FieldPhraseID:
+		m.ResetPhraseID()
+		return nil
+	case message.FieldSendAt:
+		m.ResetSendAt()
+		return nil
+	case message.FieldUnlessAnswered:
+		m.ResetUnlessAnswered()
+		return nil
+	case message.FieldQueuedAt:
+		m.ResetQueuedAt()
+		return nil
+	case message.FieldPlace:
+		m.ResetPlace()
 		return nil
 	case message.FieldRecovered:
 		m.ResetRecovered()
@@ -23147,6 +23495,1155 @@ func (m *QueueMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *QueueMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Queue edge %s", name)
+}
+
+// ReminderMutation represents an operation that mutates the Reminder nodes in the graph.
+type ReminderMutation struct {
+	config
+	op             Op
+	typ            string
+	id             *uuid.UUID
+	created_at     *time.Time
+	updated_at     *time.Time
+	version        *int
+	addversion     *int
+	tenant_id      *uuid.UUID
+	interaction_id *uuid.UUID
+	user_id        *uuid.UUID
+	remind_at      *time.Time
+	note           *string
+	snooze         *bool
+	status         *reminder.Status
+	because        *reminder.Because
+	due_since      *time.Time
+	done_at        *time.Time
+	due_at         *time.Time
+	clearedFields  map[string]struct{}
+	done           bool
+	oldValue       func(context.Context) (*Reminder, error)
+	predicates     []predicate.Reminder
+}
+
+var _ ent.Mutation = (*ReminderMutation)(nil)
+
+// reminderOption allows management of the mutation configuration using functional options.
+type reminderOption func(*ReminderMutation)
+
+// newReminderMutation creates new mutation for the Reminder entity.
+func newReminderMutation(c config, op Op, opts ...reminderOption) *ReminderMutation {
+	m := &ReminderMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeReminder,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withReminderID sets the ID field of the mutation.
+func withReminderID(id uuid.UUID) reminderOption {
+	return func(m *ReminderMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Reminder
+		)
+		m.oldValue = func(ctx context.Context) (*Reminder, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Reminder.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withReminder sets the old Reminder of the mutation.
+func withReminder(node *Reminder) reminderOption {
+	return func(m *ReminderMutation) {
+		m.oldValue = func(context.Context) (*Reminder, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ReminderMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ReminderMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Reminder entities.
+func (m *ReminderMutation) SetID(id uuid.UUID) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ReminderMutation) ID() (id uuid.UUID, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ReminderMutation) IDs(ctx context.Context) ([]uuid.UUID, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []uuid.UUID{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Reminder.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ReminderMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ReminderMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ReminderMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ReminderMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ReminderMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ReminderMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetVersion sets the "version" field.
+func (m *ReminderMutation) SetVersion(i int) {
+	m.version = &i
+	m.addversion = nil
+}
+
+// Version returns the value of the "version" field in the mutation.
+func (m *ReminderMutation) Version() (r int, exists bool) {
+	v := m.version
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVersion returns the old "version" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldVersion(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVersion is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVersion requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVersion: %w", err)
+	}
+	return oldValue.Version, nil
+}
+
+// AddVersion adds i to the "version" field.
+func (m *ReminderMutation) AddVersion(i int) {
+	if m.addversion != nil {
+		*m.addversion += i
+	} else {
+		m.addversion = &i
+	}
+}
+
+// AddedVersion returns the value that was added to the "version" field in this mutation.
+func (m *ReminderMutation) AddedVersion() (r int, exists bool) {
+	v := m.addversion
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetVersion resets all changes to the "version" field.
+func (m *ReminderMutation) ResetVersion() {
+	m.version = nil
+	m.addversion = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *ReminderMutation) SetTenantID(u uuid.UUID) {
+	m.tenant_id = &u
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *ReminderMutation) TenantID() (r uuid.UUID, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldTenantID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *ReminderMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetInteractionID sets the "interaction_id" field.
+func (m *ReminderMutation) SetInteractionID(u uuid.UUID) {
+	m.interaction_id = &u
+}
+
+// InteractionID returns the value of the "interaction_id" field in the mutation.
+func (m *ReminderMutation) InteractionID() (r uuid.UUID, exists bool) {
+	v := m.interaction_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInteractionID returns the old "interaction_id" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldInteractionID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInteractionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInteractionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInteractionID: %w", err)
+	}
+	return oldValue.InteractionID, nil
+}
+
+// ResetInteractionID resets all changes to the "interaction_id" field.
+func (m *ReminderMutation) ResetInteractionID() {
+	m.interaction_id = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *ReminderMutation) SetUserID(u uuid.UUID) {
+	m.user_id = &u
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *ReminderMutation) UserID() (r uuid.UUID, exists bool) {
+	v := m.user_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldUserID(ctx context.Context) (v uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *ReminderMutation) ResetUserID() {
+	m.user_id = nil
+}
+
+// SetRemindAt sets the "remind_at" field.
+func (m *ReminderMutation) SetRemindAt(t time.Time) {
+	m.remind_at = &t
+}
+
+// RemindAt returns the value of the "remind_at" field in the mutation.
+func (m *ReminderMutation) RemindAt() (r time.Time, exists bool) {
+	v := m.remind_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRemindAt returns the old "remind_at" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldRemindAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRemindAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRemindAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRemindAt: %w", err)
+	}
+	return oldValue.RemindAt, nil
+}
+
+// ResetRemindAt resets all changes to the "remind_at" field.
+func (m *ReminderMutation) ResetRemindAt() {
+	m.remind_at = nil
+}
+
+// SetNote sets the "note" field.
+func (m *ReminderMutation) SetNote(s string) {
+	m.note = &s
+}
+
+// Note returns the value of the "note" field in the mutation.
+func (m *ReminderMutation) Note() (r string, exists bool) {
+	v := m.note
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNote returns the old "note" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldNote(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNote is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNote requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNote: %w", err)
+	}
+	return oldValue.Note, nil
+}
+
+// ResetNote resets all changes to the "note" field.
+func (m *ReminderMutation) ResetNote() {
+	m.note = nil
+}
+
+// SetSnooze sets the "snooze" field.
+func (m *ReminderMutation) SetSnooze(b bool) {
+	m.snooze = &b
+}
+
+// Snooze returns the value of the "snooze" field in the mutation.
+func (m *ReminderMutation) Snooze() (r bool, exists bool) {
+	v := m.snooze
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSnooze returns the old "snooze" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldSnooze(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSnooze is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSnooze requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSnooze: %w", err)
+	}
+	return oldValue.Snooze, nil
+}
+
+// ResetSnooze resets all changes to the "snooze" field.
+func (m *ReminderMutation) ResetSnooze() {
+	m.snooze = nil
+}
+
+// SetStatus sets the "status" field.
+func (m *ReminderMutation) SetStatus(r reminder.Status) {
+	m.status = &r
+}
+
+// Status returns the value of the "status" field in the mutation.
+func (m *ReminderMutation) Status() (r reminder.Status, exists bool) {
+	v := m.status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldStatus returns the old "status" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldStatus(ctx context.Context) (v reminder.Status, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldStatus: %w", err)
+	}
+	return oldValue.Status, nil
+}
+
+// ResetStatus resets all changes to the "status" field.
+func (m *ReminderMutation) ResetStatus() {
+	m.status = nil
+}
+
+// SetBecause sets the "because" field.
+func (m *ReminderMutation) SetBecause(r reminder.Because) {
+	m.because = &r
+}
+
+// Because returns the value of the "because" field in the mutation.
+func (m *ReminderMutation) Because() (r reminder.Because, exists bool) {
+	v := m.because
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBecause returns the old "because" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldBecause(ctx context.Context) (v *reminder.Because, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBecause is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBecause requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBecause: %w", err)
+	}
+	return oldValue.Because, nil
+}
+
+// ClearBecause clears the value of the "because" field.
+func (m *ReminderMutation) ClearBecause() {
+	m.because = nil
+	m.clearedFields[reminder.FieldBecause] = struct{}{}
+}
+
+// BecauseCleared returns if the "because" field was cleared in this mutation.
+func (m *ReminderMutation) BecauseCleared() bool {
+	_, ok := m.clearedFields[reminder.FieldBecause]
+	return ok
+}
+
+// ResetBecause resets all changes to the "because" field.
+func (m *ReminderMutation) ResetBecause() {
+	m.because = nil
+	delete(m.clearedFields, reminder.FieldBecause)
+}
+
+// SetDueSince sets the "due_since" field.
+func (m *ReminderMutation) SetDueSince(t time.Time) {
+	m.due_since = &t
+}
+
+// DueSince returns the value of the "due_since" field in the mutation.
+func (m *ReminderMutation) DueSince() (r time.Time, exists bool) {
+	v := m.due_since
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDueSince returns the old "due_since" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldDueSince(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDueSince is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDueSince requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDueSince: %w", err)
+	}
+	return oldValue.DueSince, nil
+}
+
+// ClearDueSince clears the value of the "due_since" field.
+func (m *ReminderMutation) ClearDueSince() {
+	m.due_since = nil
+	m.clearedFields[reminder.FieldDueSince] = struct{}{}
+}
+
+// DueSinceCleared returns if the "due_since" field was cleared in this mutation.
+func (m *ReminderMutation) DueSinceCleared() bool {
+	_, ok := m.clearedFields[reminder.FieldDueSince]
+	return ok
+}
+
+// ResetDueSince resets all changes to the "due_since" field.
+func (m *ReminderMutation) ResetDueSince() {
+	m.due_since = nil
+	delete(m.clearedFields, reminder.FieldDueSince)
+}
+
+// SetDoneAt sets the "done_at" field.
+func (m *ReminderMutation) SetDoneAt(t time.Time) {
+	m.done_at = &t
+}
+
+// DoneAt returns the value of the "done_at" field in the mutation.
+func (m *ReminderMutation) DoneAt() (r time.Time, exists bool) {
+	v := m.done_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDoneAt returns the old "done_at" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldDoneAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDoneAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDoneAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDoneAt: %w", err)
+	}
+	return oldValue.DoneAt, nil
+}
+
+// ClearDoneAt clears the value of the "done_at" field.
+func (m *ReminderMutation) ClearDoneAt() {
+	m.done_at = nil
+	m.clearedFields[reminder.FieldDoneAt] = struct{}{}
+}
+
+// DoneAtCleared returns if the "done_at" field was cleared in this mutation.
+func (m *ReminderMutation) DoneAtCleared() bool {
+	_, ok := m.clearedFields[reminder.FieldDoneAt]
+	return ok
+}
+
+// ResetDoneAt resets all changes to the "done_at" field.
+func (m *ReminderMutation) ResetDoneAt() {
+	m.done_at = nil
+	delete(m.clearedFields, reminder.FieldDoneAt)
+}
+
+// SetDueAt sets the "due_at" field.
+func (m *ReminderMutation) SetDueAt(t time.Time) {
+	m.due_at = &t
+}
+
+// DueAt returns the value of the "due_at" field in the mutation.
+func (m *ReminderMutation) DueAt() (r time.Time, exists bool) {
+	v := m.due_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDueAt returns the old "due_at" field's value of the Reminder entity.
+// If the Reminder object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReminderMutation) OldDueAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDueAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDueAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDueAt: %w", err)
+	}
+	return oldValue.DueAt, nil
+}
+
+// ClearDueAt clears the value of the "due_at" field.
+func (m *ReminderMutation) ClearDueAt() {
+	m.due_at = nil
+	m.clearedFields[reminder.FieldDueAt] = struct{}{}
+}
+
+// DueAtCleared returns if the "due_at" field was cleared in this mutation.
+func (m *ReminderMutation) DueAtCleared() bool {
+	_, ok := m.clearedFields[reminder.FieldDueAt]
+	return ok
+}
+
+// ResetDueAt resets all changes to the "due_at" field.
+func (m *ReminderMutation) ResetDueAt() {
+	m.due_at = nil
+	delete(m.clearedFields, reminder.FieldDueAt)
+}
+
+// Where appends a list predicates to the ReminderMutation builder.
+func (m *ReminderMutation) Where(ps ...predicate.Reminder) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ReminderMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ReminderMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Reminder, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ReminderMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ReminderMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Reminder).
+func (m *ReminderMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ReminderMutation) Fields() []string {
+	fields := make([]string, 0, 14)
+	if m.created_at != nil {
+		fields = append(fields, reminder.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, reminder.FieldUpdatedAt)
+	}
+	if m.version != nil {
+		fields = append(fields, reminder.FieldVersion)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, reminder.FieldTenantID)
+	}
+	if m.interaction_id != nil {
+		fields = append(fields, reminder.FieldInteractionID)
+	}
+	if m.user_id != nil {
+		fields = append(fields, reminder.FieldUserID)
+	}
+	if m.remind_at != nil {
+		fields = append(fields, reminder.FieldRemindAt)
+	}
+	if m.note != nil {
+		fields = append(fields, reminder.FieldNote)
+	}
+	if m.snooze != nil {
+		fields = append(fields, reminder.FieldSnooze)
+	}
+	if m.status != nil {
+		fields = append(fields, reminder.FieldStatus)
+	}
+	if m.because != nil {
+		fields = append(fields, reminder.FieldBecause)
+	}
+	if m.due_since != nil {
+		fields = append(fields, reminder.FieldDueSince)
+	}
+	if m.done_at != nil {
+		fields = append(fields, reminder.FieldDoneAt)
+	}
+	if m.due_at != nil {
+		fields = append(fields, reminder.FieldDueAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ReminderMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case reminder.FieldCreatedAt:
+		return m.CreatedAt()
+	case reminder.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case reminder.FieldVersion:
+		return m.Version()
+	case reminder.FieldTenantID:
+		return m.TenantID()
+	case reminder.FieldInteractionID:
+		return m.InteractionID()
+	case reminder.FieldUserID:
+		return m.UserID()
+	case reminder.FieldRemindAt:
+		return m.RemindAt()
+	case reminder.FieldNote:
+		return m.Note()
+	case reminder.FieldSnooze:
+		return m.Snooze()
+	case reminder.FieldStatus:
+		return m.Status()
+	case reminder.FieldBecause:
+		return m.Because()
+	case reminder.FieldDueSince:
+		return m.DueSince()
+	case reminder.FieldDoneAt:
+		return m.DoneAt()
+	case reminder.FieldDueAt:
+		return m.DueAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ReminderMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case reminder.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case reminder.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case reminder.FieldVersion:
+		return m.OldVersion(ctx)
+	case reminder.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case reminder.FieldInteractionID:
+		return m.OldInteractionID(ctx)
+	case reminder.FieldUserID:
+		return m.OldUserID(ctx)
+	case reminder.FieldRemindAt:
+		return m.OldRemindAt(ctx)
+	case reminder.FieldNote:
+		return m.OldNote(ctx)
+	case reminder.FieldSnooze:
+		return m.OldSnooze(ctx)
+	case reminder.FieldStatus:
+		return m.OldStatus(ctx)
+	case reminder.FieldBecause:
+		return m.OldBecause(ctx)
+	case reminder.FieldDueSince:
+		return m.OldDueSince(ctx)
+	case reminder.FieldDoneAt:
+		return m.OldDoneAt(ctx)
+	case reminder.FieldDueAt:
+		return m.OldDueAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Reminder field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReminderMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case reminder.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case reminder.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case reminder.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVersion(v)
+		return nil
+	case reminder.FieldTenantID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case reminder.FieldInteractionID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInteractionID(v)
+		return nil
+	case reminder.FieldUserID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	case reminder.FieldRemindAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRemindAt(v)
+		return nil
+	case reminder.FieldNote:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNote(v)
+		return nil
+	case reminder.FieldSnooze:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSnooze(v)
+		return nil
+	case reminder.FieldStatus:
+		v, ok := value.(reminder.Status)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetStatus(v)
+		return nil
+	case reminder.FieldBecause:
+		v, ok := value.(reminder.Because)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBecause(v)
+		return nil
+	case reminder.FieldDueSince:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDueSince(v)
+		return nil
+	case reminder.FieldDoneAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDoneAt(v)
+		return nil
+	case reminder.FieldDueAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDueAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Reminder field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ReminderMutation) AddedFields() []string {
+	var fields []string
+	if m.addversion != nil {
+		fields = append(fields, reminder.FieldVersion)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ReminderMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case reminder.FieldVersion:
+		return m.AddedVersion()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ReminderMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case reminder.FieldVersion:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddVersion(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Reminder numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ReminderMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(reminder.FieldBecause) {
+		fields = append(fields, reminder.FieldBecause)
+	}
+	if m.FieldCleared(reminder.FieldDueSince) {
+		fields = append(fields, reminder.FieldDueSince)
+	}
+	if m.FieldCleared(reminder.FieldDoneAt) {
+		fields = append(fields, reminder.FieldDoneAt)
+	}
+	if m.FieldCleared(reminder.FieldDueAt) {
+		fields = append(fields, reminder.FieldDueAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ReminderMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ReminderMutation) ClearField(name string) error {
+	switch name {
+	case reminder.FieldBecause:
+		m.ClearBecause()
+		return nil
+	case reminder.FieldDueSince:
+		m.ClearDueSince()
+		return nil
+	case reminder.FieldDoneAt:
+		m.ClearDoneAt()
+		return nil
+	case reminder.FieldDueAt:
+		m.ClearDueAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Reminder nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ReminderMutation) ResetField(name string) error {
+	switch name {
+	case reminder.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case reminder.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case reminder.FieldVersion:
+		m.ResetVersion()
+		return nil
+	case reminder.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case reminder.FieldInteractionID:
+		m.ResetInteractionID()
+		return nil
+	case reminder.FieldUserID:
+		m.ResetUserID()
+		return nil
+	case reminder.FieldRemindAt:
+		m.ResetRemindAt()
+		return nil
+	case reminder.FieldNote:
+		m.ResetNote()
+		return nil
+	case reminder.FieldSnooze:
+		m.ResetSnooze()
+		return nil
+	case reminder.FieldStatus:
+		m.ResetStatus()
+		return nil
+	case reminder.FieldBecause:
+		m.ResetBecause()
+		return nil
+	case reminder.FieldDueSince:
+		m.ResetDueSince()
+		return nil
+	case reminder.FieldDoneAt:
+		m.ResetDoneAt()
+		return nil
+	case reminder.FieldDueAt:
+		m.ResetDueAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Reminder field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ReminderMutation) AddedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ReminderMutation) AddedIDs(name string) []ent.Value {
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ReminderMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ReminderMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ReminderMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 0)
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ReminderMutation) EdgeCleared(name string) bool {
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ReminderMutation) ClearEdge(name string) error {
+	return fmt.Errorf("unknown Reminder unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ReminderMutation) ResetEdge(name string) error {
+	return fmt.Errorf("unknown Reminder edge %s", name)
 }
 
 // ResellerProfileMutation represents an operation that mutates the ResellerProfile nodes in the graph.

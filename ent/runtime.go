@@ -22,6 +22,7 @@ import (
 	"github.com/trellishq/trellis/ent/optout"
 	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/reminder"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/schema"
 	"github.com/trellishq/trellis/ent/senderid"
@@ -360,32 +361,36 @@ func init() {
 	messageDescProviderSegments := messageFields[9].Descriptor()
 	// message.DefaultProviderSegments holds the default value on creation for the provider_segments field.
 	message.DefaultProviderSegments = messageDescProviderSegments.Default.(int)
+	// messageDescUnlessAnswered is the schema descriptor for unless_answered field.
+	messageDescUnlessAnswered := messageFields[15].Descriptor()
+	// message.DefaultUnlessAnswered holds the default value on creation for the unless_answered field.
+	message.DefaultUnlessAnswered = messageDescUnlessAnswered.Default.(bool)
 	// messageDescRecovered is the schema descriptor for recovered field.
-	messageDescRecovered := messageFields[13].Descriptor()
+	messageDescRecovered := messageFields[18].Descriptor()
 	// message.DefaultRecovered holds the default value on creation for the recovered field.
 	message.DefaultRecovered = messageDescRecovered.Default.(bool)
 	// messageDescProviderID is the schema descriptor for provider_id field.
-	messageDescProviderID := messageFields[14].Descriptor()
+	messageDescProviderID := messageFields[19].Descriptor()
 	// message.DefaultProviderID holds the default value on creation for the provider_id field.
 	message.DefaultProviderID = messageDescProviderID.Default.(string)
 	// messageDescAttempt is the schema descriptor for attempt field.
-	messageDescAttempt := messageFields[15].Descriptor()
+	messageDescAttempt := messageFields[20].Descriptor()
 	// message.DefaultAttempt holds the default value on creation for the attempt field.
 	message.DefaultAttempt = messageDescAttempt.Default.(int)
 	// messageDescLookups is the schema descriptor for lookups field.
-	messageDescLookups := messageFields[16].Descriptor()
+	messageDescLookups := messageFields[21].Descriptor()
 	// message.DefaultLookups holds the default value on creation for the lookups field.
 	message.DefaultLookups = messageDescLookups.Default.(int)
 	// messageDescErrorClass is the schema descriptor for error_class field.
-	messageDescErrorClass := messageFields[22].Descriptor()
+	messageDescErrorClass := messageFields[27].Descriptor()
 	// message.DefaultErrorClass holds the default value on creation for the error_class field.
 	message.DefaultErrorClass = messageDescErrorClass.Default.(string)
 	// messageDescErrorCode is the schema descriptor for error_code field.
-	messageDescErrorCode := messageFields[23].Descriptor()
+	messageDescErrorCode := messageFields[28].Descriptor()
 	// message.DefaultErrorCode holds the default value on creation for the error_code field.
 	message.DefaultErrorCode = messageDescErrorCode.Default.(string)
 	// messageDescErrorMessage is the schema descriptor for error_message field.
-	messageDescErrorMessage := messageFields[24].Descriptor()
+	messageDescErrorMessage := messageFields[29].Descriptor()
 	// message.DefaultErrorMessage holds the default value on creation for the error_message field.
 	message.DefaultErrorMessage = messageDescErrorMessage.Default.(string)
 	numberMixin := schema.Number{}.Mixin()
@@ -468,6 +473,23 @@ func init() {
 	queueDescTimeZone := queueFields[10].Descriptor()
 	// queue.DefaultTimeZone holds the default value on creation for the time_zone field.
 	queue.DefaultTimeZone = queueDescTimeZone.Default.(string)
+	reminderMixin := schema.Reminder{}.Mixin()
+	reminderMixinFields0 := reminderMixin[0].Fields()
+	_ = reminderMixinFields0
+	reminderFields := schema.Reminder{}.Fields()
+	_ = reminderFields
+	// reminderDescVersion is the schema descriptor for version field.
+	reminderDescVersion := reminderMixinFields0[3].Descriptor()
+	// reminder.DefaultVersion holds the default value on creation for the version field.
+	reminder.DefaultVersion = reminderDescVersion.Default.(int)
+	// reminderDescNote is the schema descriptor for note field.
+	reminderDescNote := reminderFields[3].Descriptor()
+	// reminder.DefaultNote holds the default value on creation for the note field.
+	reminder.DefaultNote = reminderDescNote.Default.(string)
+	// reminderDescSnooze is the schema descriptor for snooze field.
+	reminderDescSnooze := reminderFields[4].Descriptor()
+	// reminder.DefaultSnooze holds the default value on creation for the snooze field.
+	reminder.DefaultSnooze = reminderDescSnooze.Default.(bool)
 	resellerprofileMixin := schema.ResellerProfile{}.Mixin()
 	resellerprofileMixinFields0 := resellerprofileMixin[0].Fields()
 	_ = resellerprofileMixinFields0

@@ -52,6 +52,8 @@ type Tx struct {
 	Phrase *PhraseClient
 	// Queue is the client for interacting with the Queue builders.
 	Queue *QueueClient
+	// Reminder is the client for interacting with the Reminder builders.
+	Reminder *ReminderClient
 	// ResellerProfile is the client for interacting with the ResellerProfile builders.
 	ResellerProfile *ResellerProfileClient
 	// SenderID is the client for interacting with the SenderID builders.
@@ -218,6 +220,7 @@ func (tx *Tx) init() {
 	tx.OptOut = NewOptOutClient(tx.config)
 	tx.Phrase = NewPhraseClient(tx.config)
 	tx.Queue = NewQueueClient(tx.config)
+	tx.Reminder = NewReminderClient(tx.config)
 	tx.ResellerProfile = NewResellerProfileClient(tx.config)
 	tx.SenderID = NewSenderIDClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)

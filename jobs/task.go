@@ -23,6 +23,8 @@ const (
 	Channels Kind = "channels"
 	// Mails: send one.
 	Mails Kind = "mails"
+	// Reminders: tell that one is due.
+	Reminders Kind = "reminders"
 	// TenantPurges: go on removing what a deleted tenant leaves behind.
 	TenantPurges Kind = "tenant_purges"
 	// RouteRequests: look who gets what waits.
@@ -48,12 +50,12 @@ var weights = map[string]int{string(Critical): 6, string(Default): 2}
 // queues says how urgent each kind is.
 var queues = map[Kind]Queue{
 	Messages: Critical, ProviderEvents: Critical, Attachments: Default, Channels: Default, Mails: Default, TenantPurges: Default,
-	RouteRequests: Critical, AgentSessions: Default, InteractionTimers: Default,
+	RouteRequests: Critical, AgentSessions: Default, InteractionTimers: Default, Reminders: Default,
 }
 
 // Kinds lists all kinds, the urgent ones first.
 func Kinds() []Kind {
-	return []Kind{ProviderEvents, Messages, RouteRequests, Mails, Attachments, AgentSessions, InteractionTimers, Channels, TenantPurges}
+	return []Kind{ProviderEvents, Messages, RouteRequests, Mails, Attachments, AgentSessions, InteractionTimers, Reminders, Channels, TenantPurges}
 }
 
 // Task names one row that is due. Nothing else travels through Redis: no text,

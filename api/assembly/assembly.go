@@ -224,7 +224,7 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		}),
 	})
 	conversations := interactions.New(interactions.Config{
-		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures, Queues: waiting, Meter: tree,
+		Store: c.Store, Events: log, Channels: lines, Contacts: known, Consent: wishes, Attachments: pictures, Queues: waiting, Phrases: texts, Meter: tree,
 		Wake: waker.Wake, Lookups: lookups, Log: c.Log, Crash: c.Crash,
 		Observe: func(provider, status string) { c.Metrics.Message(provider, status, 1) },
 	})
@@ -266,16 +266,18 @@ func assemble(c Config, media *attachments.Media) (*Platform, error) {
 		},
 	})
 	apicontacts.Register(p.Surface, apicontacts.Config{Contacts: known, Consent: wishes})
-	apiphrases.Register(p.Surface, apiphrases.Config{Phrases: texts, Viewer: func(ctx context.Context) phrases.Viewer {
-		return phrases.Viewer{UserID: callerOf(ctx).UserID, All: people.May(ctx, authz.PhrasesWrite)}
-	}})
+	viewer := func(ctx context.Context) phrases.Viewer {
+		principal, _ := identity.From(ctx)
+		return phrases.Viewer{UserID: principal.UserID, All: people.May(ctx, authz.PhrasesWrite)}
+	}
+	apiphrases.Register(p.Surface, apiphrases.Config{Phrases: texts, Viewer: viewer})
 	apiqueues.Register(p.Surface, waiting)
 	apilabels.Register(p.Surface, labels.New(c.Store, log))
 	apiagents.Register(p.Surface, apiagents.Config{
 		Agents:     staff,
 		Supervises: func(ctx context.Context) bool { return people.May(ctx, authz.AgentsSupervise) },
 	})
-	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: supervisor(people), May: people.May})
+	inbox.Register(p.Surface, inbox.Config{Interactions: conversations, Attachments: pictures, Caller: supervisor(people), Viewer: viewer, May: people.May})
 	apistaffchat.Register(p.Surface, apistaffchat.Config{
 		Chats:  staffchat.New(staffchat.Config{Store: c.Store, Events: log, Directory: people, Attachments: pictures}),
 		Person: colleagueOf,

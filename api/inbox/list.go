@@ -54,7 +54,7 @@ func interactionRow(r interactions.Row) InteractionRow {
 // InteractionFilter is what lists of interactions are narrowed by.
 type InteractionFilter struct {
 	Q            string    `query:"q" maxLength:"200" doc:"Words to search for, in messages and in the contact's name, each from its start, in capitals or not, with accents or without; and any part of a telephone number. All of them have to be there. Where each word is a frequent one, the first 20,000 conversations in the order asked for are searched." example:"order 5550199"`
-	View         string    `query:"view" enum:"active,assigned,closed,missed,all" default:"active" doc:"active: what is not closed. assigned: the caller's own list, that is what is his and not closed, and what others have closed until he hides it. closed: what is over. missed: what was closed and never dealt with. all: the full history."`
+	View         string    `query:"view" enum:"active,assigned,snoozed,closed,missed,all" default:"active" doc:"active: what is not closed. Here and in assigned there is nothing that the caller has put off by a reminder; that is in snoozed. assigned: the caller's own list, that is what is his and not closed, and what others have closed until he hides it. closed: what is over. missed: what was closed and never dealt with. all: the full history."`
 	ID           []string  `query:"id,explode" maxItems:"50" format:"uuid" doc:"Only these interactions."`
 	Status       []string  `query:"status,explode" enum:"waiting_agent,open,waiting_customer,solved,closed" maxItems:"5" doc:"Only these statuses."`
 	ChannelID    []string  `query:"channel_id,explode" maxItems:"50" format:"uuid" doc:"Only these channels."`

@@ -11,6 +11,7 @@ import (
 	"github.com/trellishq/trellis/channels/provider/segments"
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/messaging/phrases"
 )
 
 // MessageError says why a message did not arrive.
@@ -26,7 +27,7 @@ type Message struct {
 	InteractionID    uuid.UUID     `json:"interaction_id" doc:"The conversation that it belongs to."`
 	ChannelID        uuid.UUID     `json:"channel_id" doc:"The tenant's channel."`
 	Direction        string        `json:"direction" enum:"inbound,outbound" doc:"inbound is from the customer."`
-	Status           string        `json:"status" enum:"received,queued,submitting,unknown,accepted,sent,delivered,undelivered,failed,read,canceled,expired" doc:"accepted: the provider has it; delivered: the telephone has it; unknown: the provider's answer got lost and is being looked up."`
+	Status           string        `json:"status" enum:"received,scheduled,queued,submitting,unknown,accepted,sent,delivered,undelivered,failed,read,canceled,expired" doc:"scheduled: it is sent at send_at; accepted: the provider has it; delivered: the telephone has it; unknown: the provider's answer got lost and is being looked up."`
 	Body             string        `json:"body" maxLength:"10000" doc:"The text." example:"We are open until six."`
 	From             string        `json:"from" maxLength:"16" doc:"The sender's address." example:"+15145550100"`
 	To               string        `json:"to" maxLength:"16" doc:"The recipient's address." example:"+15145550199"`
@@ -36,6 +37,9 @@ type Message struct {
 	ClientMessageID  *string       `json:"client_message_id" maxLength:"100" doc:"The client's own name for the message, or null." example:"order-1001-ready"`
 	SenderID         *uuid.UUID    `json:"sender_id" nullable:"true" doc:"The user or API key that wrote it; null for the customer's."`
 	ResentOfID       *uuid.UUID    `json:"resent_of_id" nullable:"true" doc:"The message that this one repeats, or null."`
+	PhraseID         *uuid.UUID    `json:"phrase_id" nullable:"true" doc:"The phrase that it was made of, or null. It may have been deleted since."`
+	SendAt           *time.Time    `json:"send_at" doc:"When it is to be sent, or was; null for at once."`
+	UnlessAnswered   bool          `json:"unless_answered" doc:"It is not sent if the customer writes before."`
 	Recovered        bool          `json:"recovered" doc:"The provider's callback never came; the message was found in its list."`
 	Attempts         int           `json:"attempts" format:"int32" minimum:"0" maximum:"100000" doc:"Submissions begun." example:"1"`
 	Error            *MessageError `json:"error,omitempty" doc:"Why it did not arrive, or why it is still waiting; left out otherwise."`
@@ -53,7 +57,7 @@ func messageView(m interactions.Message) Message {
 	out := Message{
 		ID: m.ID, InteractionID: m.InteractionID, ChannelID: m.ChannelID, Direction: m.Direction, Status: string(m.Status),
 		Body: m.Body, From: m.From, To: m.To, Encoding: m.Encoding, Segments: m.Segments, ProviderSegments: m.ProviderSegments,
-		ClientMessageID: m.ClientMessageID, SenderID: m.SenderID, ResentOfID: m.ResentOfID, Recovered: m.Recovered,
+		ClientMessageID: m.ClientMessageID, SenderID: m.SenderID, ResentOfID: m.ResentOfID, PhraseID: m.PhraseID, SendAt: m.SendAt, UnlessAnswered: m.UnlessAnswered, Recovered: m.Recovered,
 		Attempts: m.Attempts, Attachments: []Attachment{}, CreatedAt: m.CreatedAt, UpdatedAt: m.UpdatedAt,
 		AcceptedAt: m.AcceptedAt, SentAt: m.SentAt, DeliveredAt: m.DeliveredAt, FailedAt: m.FailedAt, ReadAt: m.ReadAt,
 	}
@@ -82,7 +86,7 @@ func (h handlers) messages(ctx context.Context, in *ListMessagesInput) (*op.List
 	if err != nil {
 		return nil, err
 	}
-	return op.Listing(ctx, in.Page, rows, messageView, func(m interactions.Message) path.Key { return path.Key{ID: m.ID} })
+	return op.Listing(ctx, in.Page, rows, messageView, func(m interactions.Message) path.Key { return path.Key{ID: m.Place} })
 }
 
 // Draft is what a message is made of.
@@ -91,10 +95,28 @@ type Draft struct {
 	AttachmentIDs   []uuid.UUID `json:"attachment_ids,omitempty" maxItems:"10" doc:"Pictures that were uploaded for this message."`
 	ClientMessageID string      `json:"client_message_id,omitempty" minLength:"1" maxLength:"100" pattern:"^[!-~]+$" doc:"The client's own name for the message, unique in the tenant: the same again returns the message that is there." example:"order-1001-ready"`
 	Sender          string      `json:"sender,omitempty" minLength:"1" maxLength:"11" doc:"One of the tenant's sender ids, shown instead of the channel's number, where its capabilities have alphanumeric_senders. Nobody can answer to a name." example:"ACME Shop"`
+	PhraseID        *uuid.UUID  `json:"phrase_id,omitempty" doc:"A phrase that is offered here. Without a body it is the text, filled for this conversation; with one it is noted that the body was made of it."`
+	Variables       []Variable  `json:"variables,omitempty" maxItems:"50" doc:"Values for the phrase's own placeholders, variable.…"`
+	SendAt          *time.Time  `json:"send_at,omitempty" doc:"Send it then: in the future, a year ahead at most. Until then it is scheduled, and holds up nothing. Opt-out, channel, conversation and quota are asked again at that time."`
+	UnlessAnswered  bool        `json:"unless_answered,omitempty" doc:"With send_at: do not send it if the customer writes before."`
 }
 
-func (d Draft) draft() interactions.Draft {
-	return interactions.Draft{Body: d.Body, AttachmentIDs: d.AttachmentIDs, ClientMessageID: d.ClientMessageID, Sender: d.Sender}
+// draft converts what a client has sent; v is to whom phrases are offered.
+func (d Draft) draft(v phrases.Viewer) (interactions.Draft, error) {
+	out := interactions.Draft{
+		Body: d.Body, AttachmentIDs: d.AttachmentIDs, ClientMessageID: d.ClientMessageID, Sender: d.Sender,
+		SendAt: d.SendAt, UnlessAnswered: d.UnlessAnswered,
+	}
+	values, err := valuesOf(d.Variables)
+	if err != nil {
+		return out, err
+	}
+	if d.PhraseID != nil {
+		out.Phrase = &interactions.PhraseUse{ID: *d.PhraseID, Viewer: v, Variables: values}
+	} else if len(values) > 0 {
+		return out, fault.InvalidField(fault.CodeInvalid, "body.variables", "go with phrase_id")
+	}
+	return out, nil
 }
 
 // ReplyInput is the input of replyToInteraction.
@@ -118,7 +140,11 @@ func messageCreated(tenantID uuid.UUID, m interactions.Message, err error) (*Mes
 }
 
 func (h handlers) reply(ctx context.Context, in *ReplyInput) (*MessageCreated, error) {
-	m, err := h.Interactions.Reply(ctx, h.Caller(ctx), in.InteractionID, in.Body.draft())
+	d, err := in.Body.draft(h.Viewer(ctx))
+	if err != nil {
+		return nil, err
+	}
+	m, err := h.Interactions.Reply(ctx, h.Caller(ctx), in.InteractionID, d)
 	return messageCreated(in.TenantID, m, err)
 }
 
@@ -151,7 +177,11 @@ func (h handlers) start(ctx context.Context, in *SendMessageInput) (*MessageCrea
 	if err != nil {
 		return nil, err
 	}
-	m, err := h.Interactions.Start(ctx, h.Caller(ctx), in.Body.ChannelID, to, in.Body.draft())
+	d, err := in.Body.draft(h.Viewer(ctx))
+	if err != nil {
+		return nil, err
+	}
+	m, err := h.Interactions.Start(ctx, h.Caller(ctx), in.Body.ChannelID, to, d)
 	return messageCreated(in.TenantID, m, err)
 }
 
@@ -161,14 +191,17 @@ type MessagePath struct {
 	MessageID uuid.UUID `path:"message_id" doc:"The message."`
 }
 
-// MessageShown is the output of getMessage.
+// MessageShown is the output of operations that show one message.
 type MessageShown struct {
 	op.ETag
 	Body Message
 }
 
 func (h handlers) message(ctx context.Context, in *MessagePath) (*MessageShown, error) {
-	m, err := h.Interactions.Message(ctx, h.Caller(ctx), in.MessageID)
+	return messageShown(h.Interactions.Message(ctx, h.Caller(ctx), in.MessageID))
+}
+
+func messageShown(m interactions.Message, err error) (*MessageShown, error) {
 	if err != nil {
 		return nil, err
 	}

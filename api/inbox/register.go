@@ -9,6 +9,7 @@ import (
 	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/interactions"
+	"github.com/trellishq/trellis/messaging/phrases"
 )
 
 // Tags of the document's chapters.
@@ -26,6 +27,8 @@ type Config struct {
 	Caller func(context.Context) interactions.Caller
 	// May tells whether who asks has a permission, for what is offered to him.
 	May func(context.Context, authz.Permission) bool
+	// Viewer says to whom phrases are offered.
+	Viewer func(context.Context) phrases.Viewer
 }
 
 type handlers struct{ Config }
@@ -45,6 +48,7 @@ var sendCodes = []fault.Code{
 	fault.CodeQuotaExceeded,
 	fault.CodeEmptyMessage, fault.CodeMessageTooLong, fault.CodeTooManySegments, fault.CodeNotCapable,
 	fault.CodeChannelInactive, fault.CodeDuplicateMessage, fault.CodeWrongState, fault.CodePictureTooLarge, fault.CodeNotFound,
+	fault.CodeMissingValue, fault.CodeOptedOut,
 }
 
 // Register opens the operations on interactions, messages and attachments.
@@ -62,6 +66,9 @@ func Register(s *op.Surface, c Config) {
 	h.registerNotes(s)
 	h.registerDrafts(s)
 	h.registerMessages(s)
+	h.registerPhrases(s)
+	h.registerSchedule(s)
+	h.registerReminders(s)
 	h.registerAttachments(s)
 	h.registerJourney(s)
 	h.registerLinks(s)
@@ -72,7 +79,7 @@ func (h handlers) registerInteractions(s *op.Surface) {
 		ID: "listInteractions", Method: http.MethodGet, Path: interactionsPath, Tag: InteractionsTag,
 		Summary: "List interactions",
 		Description: "Lists conversations, the latest message first unless `sort` says otherwise. `view=active` is what is not closed, `view=assigned` the caller's own list, " +
-			"`view=closed` what is over, `view=missed` what was closed and never dealt with, and `view=all` the full history. " +
+			"`view=snoozed` what he has put off by a reminder, `view=closed` what is over, `view=missed` what was closed and never dealt with, and `view=all` the full history. " +
 			"Filters are joined by AND; a repeated parameter is OR. Each row has the names of what it is about." + ownOnly,
 	}, h.list)
 	op.Register(s, authz.InteractionsRead, op.Spec{
@@ -113,7 +120,7 @@ func (h handlers) registerMessages(s *op.Surface) {
 	op.Register(s, authz.InteractionsReply, op.Spec{
 		ID: "replyToInteraction", Method: http.MethodPost, Path: interactionPath + "/messages", Tag: MessagesTag, Status: http.StatusCreated,
 		Summary: "Reply",
-		Description: "Sends a message in an interaction. It is created `queued` and handed to the provider in the order of the conversation. " +
+		Description: "Sends a message in an interaction. It is created `queued` and handed to the provider in the order of the conversation; with `send_at` it is `scheduled` until then. " +
 			"An interaction that waited for an answer becomes `open`." + ownOnly,
 		Codes: sendCodes,
 	}, h.reply)

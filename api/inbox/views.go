@@ -60,7 +60,7 @@ func (h handlers) registerViews(s *op.Surface) {
 // ViewFilter is what the conversations of a view are chosen by. What is left out
 // chooses all.
 type ViewFilter struct {
-	View       string      `json:"view,omitempty" enum:"active,assigned,closed,missed,all" doc:"As in listInteractions; active where it is left out."`
+	View       string      `json:"view,omitempty" enum:"active,assigned,snoozed,closed,missed,all" doc:"As in listInteractions; active where it is left out."`
 	Q          string      `json:"q,omitempty" maxLength:"200" doc:"Words to search for, as in listInteractions." example:"invoice"`
 	Statuses   []string    `json:"statuses,omitempty" enum:"waiting_agent,open,waiting_customer,solved,closed" maxItems:"5" doc:"Only these statuses."`
 	ChannelIDs []uuid.UUID `json:"channel_ids,omitempty" maxItems:"50" doc:"Only these channels."`

@@ -117,6 +117,8 @@ var meanings = map[fault.Code]meaning{
 	fault.CodeNotAtWork:           means("The agent is not logged in to work, or the session at work has ended; detail says why, and whether to log in again.", fault.Conflict),
 	fault.CodeMessagingDisabled:   means("An administrator has switched the internal messenger off: 403 for the caller, 409 for somebody who cannot be written to, also because his account is not active.", fault.Forbidden, fault.Conflict),
 	fault.CodeNotFree:             means("The agent is paused, has no room, or does not answer in the queue; current_status names which.", fault.Conflict),
+	fault.CodeMissingValue:        means("A prepared text asks for a value that is not there, and has nothing in its place; errors names the placeholder.", fault.Invalid),
+	fault.CodeOptedOut:            means("The recipient has asked the channel to be left alone: nothing can be scheduled for him. A live answer stays possible.", fault.Conflict),
 }
 
 // codesByStatus sorts codes into the responses that carry them.

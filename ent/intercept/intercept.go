@@ -28,6 +28,7 @@ import (
 	"github.com/trellishq/trellis/ent/phrase"
 	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
+	"github.com/trellishq/trellis/ent/reminder"
 	"github.com/trellishq/trellis/ent/resellerprofile"
 	"github.com/trellishq/trellis/ent/senderid"
 	"github.com/trellishq/trellis/ent/session"
@@ -607,6 +608,33 @@ func (f TraverseQueue) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.QueueQuery", q)
 }
 
+// The ReminderFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ReminderFunc func(context.Context, *ent.ReminderQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ReminderFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ReminderQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ReminderQuery", q)
+}
+
+// The TraverseReminder type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseReminder func(context.Context, *ent.ReminderQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseReminder) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseReminder) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ReminderQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ReminderQuery", q)
+}
+
 // The ResellerProfileFunc type is an adapter to allow the use of ordinary function as a Querier.
 type ResellerProfileFunc func(context.Context, *ent.ResellerProfileQuery) (ent.Value, error)
 
@@ -864,6 +892,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.PhraseQuery, predicate.Phrase, phrase.OrderOption]{typ: ent.TypePhrase, tq: q}, nil
 	case *ent.QueueQuery:
 		return &query[*ent.QueueQuery, predicate.Queue, queue.OrderOption]{typ: ent.TypeQueue, tq: q}, nil
+	case *ent.ReminderQuery:
+		return &query[*ent.ReminderQuery, predicate.Reminder, reminder.OrderOption]{typ: ent.TypeReminder, tq: q}, nil
 	case *ent.ResellerProfileQuery:
 		return &query[*ent.ResellerProfileQuery, predicate.ResellerProfile, resellerprofile.OrderOption]{typ: ent.TypeResellerProfile, tq: q}, nil
 	case *ent.SenderIDQuery:

@@ -47,6 +47,16 @@ const (
 	FieldSenderID = "sender_id"
 	// FieldResentOfID holds the string denoting the resent_of_id field in the database.
 	FieldResentOfID = "resent_of_id"
+	// FieldPhraseID holds the string denoting the phrase_id field in the database.
+	FieldPhraseID = "phrase_id"
+	// FieldSendAt holds the string denoting the send_at field in the database.
+	FieldSendAt = "send_at"
+	// FieldUnlessAnswered holds the string denoting the unless_answered field in the database.
+	FieldUnlessAnswered = "unless_answered"
+	// FieldQueuedAt holds the string denoting the queued_at field in the database.
+	FieldQueuedAt = "queued_at"
+	// FieldPlace holds the string denoting the place field in the database.
+	FieldPlace = "place"
 	// FieldRecovered holds the string denoting the recovered field in the database.
 	FieldRecovered = "recovered"
 	// FieldProviderID holds the string denoting the provider_id field in the database.
@@ -105,6 +115,11 @@ var Columns = []string{
 	FieldClientMessageID,
 	FieldSenderID,
 	FieldResentOfID,
+	FieldPhraseID,
+	FieldSendAt,
+	FieldUnlessAnswered,
+	FieldQueuedAt,
+	FieldPlace,
 	FieldRecovered,
 	FieldProviderID,
 	FieldAttempt,
@@ -143,6 +158,8 @@ var (
 	DefaultSegments int
 	// DefaultProviderSegments holds the default value on creation for the "provider_segments" field.
 	DefaultProviderSegments int
+	// DefaultUnlessAnswered holds the default value on creation for the "unless_answered" field.
+	DefaultUnlessAnswered bool
 	// DefaultRecovered holds the default value on creation for the "recovered" field.
 	DefaultRecovered bool
 	// DefaultProviderID holds the default value on creation for the "provider_id" field.
@@ -188,6 +205,7 @@ type Status string
 // Status values.
 const (
 	StatusReceived    Status = "received"
+	StatusScheduled   Status = "scheduled"
 	StatusQueued      Status = "queued"
 	StatusSubmitting  Status = "submitting"
 	StatusUnknown     Status = "unknown"
@@ -208,7 +226,7 @@ func (s Status) String() string {
 // StatusValidator is a validator for the "status" field enum values. It is called by the builders before save.
 func StatusValidator(s Status) error {
 	switch s {
-	case StatusReceived, StatusQueued, StatusSubmitting, StatusUnknown, StatusAccepted, StatusSent, StatusDelivered, StatusUndelivered, StatusFailed, StatusRead, StatusCanceled, StatusExpired:
+	case StatusReceived, StatusScheduled, StatusQueued, StatusSubmitting, StatusUnknown, StatusAccepted, StatusSent, StatusDelivered, StatusUndelivered, StatusFailed, StatusRead, StatusCanceled, StatusExpired:
 		return nil
 	default:
 		return fmt.Errorf("message: invalid enum value for status field: %q", s)
@@ -306,6 +324,31 @@ func BySenderID(opts ...sql.OrderTermOption) OrderOption {
 // ByResentOfID orders the results by the resent_of_id field.
 func ByResentOfID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldResentOfID, opts...).ToFunc()
+}
+
+// ByPhraseID orders the results by the phrase_id field.
+func ByPhraseID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPhraseID, opts...).ToFunc()
+}
+
+// BySendAt orders the results by the send_at field.
+func BySendAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSendAt, opts...).ToFunc()
+}
+
+// ByUnlessAnswered orders the results by the unless_answered field.
+func ByUnlessAnswered(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUnlessAnswered, opts...).ToFunc()
+}
+
+// ByQueuedAt orders the results by the queued_at field.
+func ByQueuedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldQueuedAt, opts...).ToFunc()
+}
+
+// ByPlace orders the results by the place field.
+func ByPlace(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPlace, opts...).ToFunc()
 }
 
 // ByRecovered orders the results by the recovered field.

@@ -130,6 +130,31 @@ func ResentOfID(v uuid.UUID) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldResentOfID, v))
 }
 
+// PhraseID applies equality check predicate on the "phrase_id" field. It's identical to PhraseIDEQ.
+func PhraseID(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldPhraseID, v))
+}
+
+// SendAt applies equality check predicate on the "send_at" field. It's identical to SendAtEQ.
+func SendAt(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldSendAt, v))
+}
+
+// UnlessAnswered applies equality check predicate on the "unless_answered" field. It's identical to UnlessAnsweredEQ.
+func UnlessAnswered(v bool) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldUnlessAnswered, v))
+}
+
+// QueuedAt applies equality check predicate on the "queued_at" field. It's identical to QueuedAtEQ.
+func QueuedAt(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldQueuedAt, v))
+}
+
+// Place applies equality check predicate on the "place" field. It's identical to PlaceEQ.
+func Place(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldPlace, v))
+}
+
 // Recovered applies equality check predicate on the "recovered" field. It's identical to RecoveredEQ.
 func Recovered(v bool) predicate.Message {
 	return predicate.Message(sql.FieldEQ(FieldRecovered, v))
@@ -1008,6 +1033,216 @@ func ResentOfIDIsNil() predicate.Message {
 // ResentOfIDNotNil applies the NotNil predicate on the "resent_of_id" field.
 func ResentOfIDNotNil() predicate.Message {
 	return predicate.Message(sql.FieldNotNull(FieldResentOfID))
+}
+
+// PhraseIDEQ applies the EQ predicate on the "phrase_id" field.
+func PhraseIDEQ(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldPhraseID, v))
+}
+
+// PhraseIDNEQ applies the NEQ predicate on the "phrase_id" field.
+func PhraseIDNEQ(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldPhraseID, v))
+}
+
+// PhraseIDIn applies the In predicate on the "phrase_id" field.
+func PhraseIDIn(vs ...uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldPhraseID, vs...))
+}
+
+// PhraseIDNotIn applies the NotIn predicate on the "phrase_id" field.
+func PhraseIDNotIn(vs ...uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldPhraseID, vs...))
+}
+
+// PhraseIDGT applies the GT predicate on the "phrase_id" field.
+func PhraseIDGT(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldPhraseID, v))
+}
+
+// PhraseIDGTE applies the GTE predicate on the "phrase_id" field.
+func PhraseIDGTE(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldPhraseID, v))
+}
+
+// PhraseIDLT applies the LT predicate on the "phrase_id" field.
+func PhraseIDLT(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldPhraseID, v))
+}
+
+// PhraseIDLTE applies the LTE predicate on the "phrase_id" field.
+func PhraseIDLTE(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldPhraseID, v))
+}
+
+// PhraseIDIsNil applies the IsNil predicate on the "phrase_id" field.
+func PhraseIDIsNil() predicate.Message {
+	return predicate.Message(sql.FieldIsNull(FieldPhraseID))
+}
+
+// PhraseIDNotNil applies the NotNil predicate on the "phrase_id" field.
+func PhraseIDNotNil() predicate.Message {
+	return predicate.Message(sql.FieldNotNull(FieldPhraseID))
+}
+
+// SendAtEQ applies the EQ predicate on the "send_at" field.
+func SendAtEQ(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldSendAt, v))
+}
+
+// SendAtNEQ applies the NEQ predicate on the "send_at" field.
+func SendAtNEQ(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldSendAt, v))
+}
+
+// SendAtIn applies the In predicate on the "send_at" field.
+func SendAtIn(vs ...time.Time) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldSendAt, vs...))
+}
+
+// SendAtNotIn applies the NotIn predicate on the "send_at" field.
+func SendAtNotIn(vs ...time.Time) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldSendAt, vs...))
+}
+
+// SendAtGT applies the GT predicate on the "send_at" field.
+func SendAtGT(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldSendAt, v))
+}
+
+// SendAtGTE applies the GTE predicate on the "send_at" field.
+func SendAtGTE(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldSendAt, v))
+}
+
+// SendAtLT applies the LT predicate on the "send_at" field.
+func SendAtLT(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldSendAt, v))
+}
+
+// SendAtLTE applies the LTE predicate on the "send_at" field.
+func SendAtLTE(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldSendAt, v))
+}
+
+// SendAtIsNil applies the IsNil predicate on the "send_at" field.
+func SendAtIsNil() predicate.Message {
+	return predicate.Message(sql.FieldIsNull(FieldSendAt))
+}
+
+// SendAtNotNil applies the NotNil predicate on the "send_at" field.
+func SendAtNotNil() predicate.Message {
+	return predicate.Message(sql.FieldNotNull(FieldSendAt))
+}
+
+// UnlessAnsweredEQ applies the EQ predicate on the "unless_answered" field.
+func UnlessAnsweredEQ(v bool) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldUnlessAnswered, v))
+}
+
+// UnlessAnsweredNEQ applies the NEQ predicate on the "unless_answered" field.
+func UnlessAnsweredNEQ(v bool) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldUnlessAnswered, v))
+}
+
+// QueuedAtEQ applies the EQ predicate on the "queued_at" field.
+func QueuedAtEQ(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldQueuedAt, v))
+}
+
+// QueuedAtNEQ applies the NEQ predicate on the "queued_at" field.
+func QueuedAtNEQ(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldQueuedAt, v))
+}
+
+// QueuedAtIn applies the In predicate on the "queued_at" field.
+func QueuedAtIn(vs ...time.Time) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldQueuedAt, vs...))
+}
+
+// QueuedAtNotIn applies the NotIn predicate on the "queued_at" field.
+func QueuedAtNotIn(vs ...time.Time) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldQueuedAt, vs...))
+}
+
+// QueuedAtGT applies the GT predicate on the "queued_at" field.
+func QueuedAtGT(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldQueuedAt, v))
+}
+
+// QueuedAtGTE applies the GTE predicate on the "queued_at" field.
+func QueuedAtGTE(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldQueuedAt, v))
+}
+
+// QueuedAtLT applies the LT predicate on the "queued_at" field.
+func QueuedAtLT(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldQueuedAt, v))
+}
+
+// QueuedAtLTE applies the LTE predicate on the "queued_at" field.
+func QueuedAtLTE(v time.Time) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldQueuedAt, v))
+}
+
+// QueuedAtIsNil applies the IsNil predicate on the "queued_at" field.
+func QueuedAtIsNil() predicate.Message {
+	return predicate.Message(sql.FieldIsNull(FieldQueuedAt))
+}
+
+// QueuedAtNotNil applies the NotNil predicate on the "queued_at" field.
+func QueuedAtNotNil() predicate.Message {
+	return predicate.Message(sql.FieldNotNull(FieldQueuedAt))
+}
+
+// PlaceEQ applies the EQ predicate on the "place" field.
+func PlaceEQ(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldEQ(FieldPlace, v))
+}
+
+// PlaceNEQ applies the NEQ predicate on the "place" field.
+func PlaceNEQ(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldNEQ(FieldPlace, v))
+}
+
+// PlaceIn applies the In predicate on the "place" field.
+func PlaceIn(vs ...uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldIn(FieldPlace, vs...))
+}
+
+// PlaceNotIn applies the NotIn predicate on the "place" field.
+func PlaceNotIn(vs ...uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldNotIn(FieldPlace, vs...))
+}
+
+// PlaceGT applies the GT predicate on the "place" field.
+func PlaceGT(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldGT(FieldPlace, v))
+}
+
+// PlaceGTE applies the GTE predicate on the "place" field.
+func PlaceGTE(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldGTE(FieldPlace, v))
+}
+
+// PlaceLT applies the LT predicate on the "place" field.
+func PlaceLT(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldLT(FieldPlace, v))
+}
+
+// PlaceLTE applies the LTE predicate on the "place" field.
+func PlaceLTE(v uuid.UUID) predicate.Message {
+	return predicate.Message(sql.FieldLTE(FieldPlace, v))
+}
+
+// PlaceIsNil applies the IsNil predicate on the "place" field.
+func PlaceIsNil() predicate.Message {
+	return predicate.Message(sql.FieldIsNull(FieldPlace))
+}
+
+// PlaceNotNil applies the NotNil predicate on the "place" field.
+func PlaceNotNil() predicate.Message {
+	return predicate.Message(sql.FieldNotNull(FieldPlace))
 }
 
 // RecoveredEQ applies the EQ predicate on the "recovered" field.

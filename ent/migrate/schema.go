@@ -534,7 +534,7 @@ var (
 		{Name: "interaction_id", Type: field.TypeUUID},
 		{Name: "channel_id", Type: field.TypeUUID},
 		{Name: "direction", Type: field.TypeEnum, Enums: []string{"inbound", "outbound"}},
-		{Name: "status", Type: field.TypeEnum, Enums: []string{"received", "queued", "submitting", "unknown", "accepted", "sent", "delivered", "undelivered", "failed", "read", "canceled", "expired"}},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"received", "scheduled", "queued", "submitting", "unknown", "accepted", "sent", "delivered", "undelivered", "failed", "read", "canceled", "expired"}},
 		{Name: "body", Type: field.TypeString, Size: 2147483647},
 		{Name: "from_address", Type: field.TypeString, Size: 2147483647},
 		{Name: "to_address", Type: field.TypeString, Size: 2147483647},
@@ -544,6 +544,11 @@ var (
 		{Name: "client_message_id", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "sender_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "resent_of_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "phrase_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "send_at", Type: field.TypeTime, Nullable: true},
+		{Name: "unless_answered", Type: field.TypeBool, Default: false},
+		{Name: "queued_at", Type: field.TypeTime, Nullable: true},
+		{Name: "place", Type: field.TypeUUID, Nullable: true},
 		{Name: "recovered", Type: field.TypeBool, Default: false},
 		{Name: "provider_id", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "attempt", Type: field.TypeInt, Default: 0},
@@ -712,6 +717,37 @@ var (
 				Name:    "queue_tenant_id_id",
 				Unique:  true,
 				Columns: []*schema.Column{QueuesColumns[4], QueuesColumns[0]},
+			},
+		},
+	}
+	// RemindersColumns holds the columns for the "reminders" table.
+	RemindersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeUUID},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "version", Type: field.TypeInt, Default: 1},
+		{Name: "tenant_id", Type: field.TypeUUID},
+		{Name: "interaction_id", Type: field.TypeUUID},
+		{Name: "user_id", Type: field.TypeUUID},
+		{Name: "remind_at", Type: field.TypeTime},
+		{Name: "note", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "snooze", Type: field.TypeBool, Default: false},
+		{Name: "status", Type: field.TypeEnum, Enums: []string{"pending", "due", "done"}, Default: "pending"},
+		{Name: "because", Type: field.TypeEnum, Nullable: true, Enums: []string{"time", "customer_wrote"}},
+		{Name: "due_since", Type: field.TypeTime, Nullable: true},
+		{Name: "done_at", Type: field.TypeTime, Nullable: true},
+		{Name: "due_at", Type: field.TypeTime, Nullable: true},
+	}
+	// RemindersTable holds the schema information for the "reminders" table.
+	RemindersTable = &schema.Table{
+		Name:       "reminders",
+		Columns:    RemindersColumns,
+		PrimaryKey: []*schema.Column{RemindersColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "reminder_tenant_id_id",
+				Unique:  true,
+				Columns: []*schema.Column{RemindersColumns[4], RemindersColumns[0]},
 			},
 		},
 	}
@@ -1025,6 +1061,7 @@ var (
 		OptOutsTable,
 		PhrasesTable,
 		QueuesTable,
+		RemindersTable,
 		ResellerProfilesTable,
 		SenderIdsTable,
 		SessionsTable,

@@ -63,6 +63,9 @@ type Phrase func(*sql.Selector)
 // Queue is the predicate function for queue builders.
 type Queue func(*sql.Selector)
 
+// Reminder is the predicate function for reminder builders.
+type Reminder func(*sql.Selector)
+
 // ResellerProfile is the predicate function for resellerprofile builders.
 type ResellerProfile func(*sql.Selector)
 

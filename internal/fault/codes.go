@@ -81,6 +81,8 @@ const (
 	CodeUnknownPlaceholder  Code = "unknown_placeholder"
 	CodeMessagingDisabled   Code = "messaging_disabled"
 	CodeDispositionRequired Code = "disposition_required"
+	CodeMissingValue        Code = "placeholder_without_value"
+	CodeOptedOut            Code = "recipient_opted_out"
 )
 
 // Codes of agents at work.
@@ -155,5 +157,7 @@ func Codes() []Code {
 		CodeMessagingDisabled,
 		CodeDispositionRequired,
 		CodeNotFree,
+		CodeMissingValue,
+		CodeOptedOut,
 	}
 }

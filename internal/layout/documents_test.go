@@ -215,6 +215,40 @@ func TestDocumentsHaveTheReports(t *testing.T) {
 	part(t, "state-machines.md", "reports", out.String())
 }
 
+func TestDocumentsHaveWhatWeDoWithMessages(t *testing.T) {
+	var out strings.Builder
+	out.WriteString("| The message is |")
+	for _, action := range interactions.DeliveryActions() {
+		fmt.Fprintf(&out, " %s |", action)
+	}
+	out.WriteString("\n|---|" + strings.Repeat("---|", len(interactions.DeliveryActions())) + "\n")
+	for _, from := range interactions.Deliveries() {
+		fmt.Fprintf(&out, "| `%s` |", from)
+		for _, action := range interactions.DeliveryActions() {
+			if to, ok := interactions.NextDelivery(from, action); ok {
+				fmt.Fprintf(&out, " `%s` |", to)
+			} else {
+				out.WriteString(" refused |")
+			}
+		}
+		out.WriteString("\n")
+	}
+	part(t, "state-machines.md", "deliveries", out.String())
+}
+
+func TestDocumentsHaveTheReminders(t *testing.T) {
+	var out strings.Builder
+	out.WriteString("```mermaid\nstateDiagram-v2\n    [*] --> pending\n")
+	for _, from := range interactions.ReminderStatuses() {
+		for _, action := range interactions.ReminderActions() {
+			if to, ok := interactions.NextReminder(from, action); ok {
+				fmt.Fprintf(&out, "    %s --> %s: %s\n", from, to, action)
+			}
+		}
+	}
+	part(t, "state-machines.md", "reminders", out.String()+"```\n")
+}
+
 var arrow = regexp.MustCompile(`(?m)^\s+(\S+) --> (\S+?)(?:: (.*))?$`)
 
 // The drawing of a message's life is made by hand. It names every status, no

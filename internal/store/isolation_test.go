@@ -228,7 +228,7 @@ func opener(t *testing.T) func(string) *sql.DB {
 }
 
 // systemEntities are those that work without a tenant may see.
-var systemEntities = []string{"APIKey", "Attachment", "Brand", "BrandHost", "BrandLogo", "Channel", "CustomRole", "Message", "Number", "OptOut", "Session", "Tenant", "User"}
+var systemEntities = []string{"APIKey", "Attachment", "Brand", "BrandHost", "BrandLogo", "Channel", "CustomRole", "Message", "Number", "OptOut", "Reminder", "Session", "Tenant", "User"}
 
 func TestSystemWorkSeesWhatItHasAPolicyFor(t *testing.T) {
 	t.Parallel()

@@ -227,6 +227,7 @@ func seedRows(t testing.TB, db *sql.DB, sc scope.Scope, mark string, once int) {
 	put("staff_chat_members", row{"chat_id": chat, "user_id": user, "role": "admin", "created_at": testkit.Start})
 	entity("staff_messages", row{"id": staffMessage, "chat_id": chat, "seq": 1, "sender_id": user, "body": "hello", "client_message_id": "client-1"})
 	entity("attachments", row{"message_id": message, "status": "ready", "name": "a.png"})
+	entity("reminders", row{"interaction_id": interaction, "user_id": user, "remind_at": testkit.Start, "due_at": testkit.Start})
 	entity("opt_outs", row{"channel_id": channel, "address": theirPhone, "source": "keyword", "keyword": "STOP"})
 	entity("brands", row{"product_name": "Twin"})
 	entity("brand_hosts", row{"host": mark + ".twin.example"})

@@ -63,6 +63,7 @@ func Handlers(c Config) map[jobs.Kind]jobs.Handler {
 		jobs.RouteRequests:     in(whetherOrNot(c.Routing.HandleDue)),
 		jobs.InteractionTimers: in(whetherOrNot(c.Interactions.HandleTimer)),
 		jobs.AgentSessions:     in(whetherOrNot(c.Agents.HandleDue)),
+		jobs.Reminders:         in(whetherOrNot(c.Interactions.HandleReminder)),
 	}
 }
 

@@ -115,6 +115,9 @@ func (s *Service) close(ctx context.Context, row *ent.Interaction, end ending) e
 	if err != nil {
 		return err
 	}
+	if err := s.cancelScheduled(ctx, []uuid.UUID{row.ID}, false, atClosing); err != nil {
+		return err
+	}
 	if err := s.recordClose(ctx, row, end); err != nil {
 		return err
 	}

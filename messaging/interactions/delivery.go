@@ -11,6 +11,7 @@ type Delivery = message.Status
 // The statuses of a message. An inbound one is received and stays so.
 const (
 	MessageReceived = message.StatusReceived
+	Scheduled       = message.StatusScheduled
 	Queued          = message.StatusQueued
 	Submitting      = message.StatusSubmitting
 	Unknown         = message.StatusUnknown
@@ -27,7 +28,7 @@ const (
 // Deliveries lists all statuses of a message.
 func Deliveries() []Delivery {
 	return []Delivery{
-		MessageReceived, Queued, Submitting, Unknown, Accepted, Sent,
+		MessageReceived, Scheduled, Queued, Submitting, Unknown, Accepted, Sent,
 		Delivered, Undelivered, Failed, Read, Canceled, Expired,
 	}
 }
@@ -64,8 +65,44 @@ func Reported(from Delivery, report provider.Status) (to Delivery, ok bool) {
 // final tells whether nothing more is expected for a message.
 func final(d Delivery) bool {
 	switch d {
-	case Queued, Submitting, Unknown, Accepted, Sent:
+	case Scheduled, Queued, Submitting, Unknown, Accepted, Sent:
 		return false
 	}
 	return true
+}
+
+// DeliveryAction is what we, and not a provider, do with a message that has not
+// been handed over.
+type DeliveryAction string
+
+// The actions.
+const (
+	// FallDue: the time has come for which it was scheduled.
+	FallDue DeliveryAction = "fall_due"
+	// Reschedule: another time is chosen, or now.
+	Reschedule DeliveryAction = "reschedule"
+	// TakeBack: somebody, or the end of its conversation, stops it.
+	TakeBack DeliveryAction = "take_back"
+	// RunOut: its time has passed while it waited.
+	RunOut DeliveryAction = "run_out"
+)
+
+// DeliveryActions lists all actions.
+func DeliveryActions() []DeliveryAction {
+	return []DeliveryAction{FallDue, Reschedule, TakeBack, RunOut}
+}
+
+// deliveries says where an action leads; what is not there is refused.
+var deliveries = map[DeliveryAction]map[Delivery]Delivery{
+	FallDue:    {Scheduled: Queued},
+	Reschedule: {Scheduled: Scheduled},
+	TakeBack:   {Scheduled: Canceled, Queued: Canceled},
+	RunOut:     {Scheduled: Expired, Queued: Expired},
+}
+
+// NextDelivery is the status that an action leads to. ok is false where the
+// status forbids the action.
+func NextDelivery(from Delivery, action DeliveryAction) (to Delivery, ok bool) {
+	to, ok = deliveries[action][from]
+	return to, ok
 }

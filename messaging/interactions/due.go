@@ -35,6 +35,8 @@ func (s *Service) HandleDue(ctx context.Context, messageID uuid.UUID, suspended 
 		return err
 	}
 	switch status {
+	case Scheduled:
+		return s.sendScheduled(ctx, messageID, suspended)
 	case Queued:
 		if suspended {
 			return s.hold(ctx, messageID)
@@ -69,7 +71,7 @@ func (s *Service) hold(ctx context.Context, messageID uuid.UUID) error {
 func (s *Service) settle(ctx context.Context, messageID uuid.UUID) error {
 	return s.store.InTx(ctx, func(ctx context.Context) error {
 		_, err := store.Exec(ctx, `UPDATE messages SET due_at = NULL
-			WHERE id = $1 AND status NOT IN ('queued', 'submitting', 'unknown', 'accepted', 'sent')`, messageID)
+			WHERE id = $1 AND status NOT IN ('scheduled', 'queued', 'submitting', 'unknown', 'accepted', 'sent')`, messageID)
 		return err
 	})
 }
@@ -122,7 +124,8 @@ func heldUp() *provider.Error {
 }
 
 // claimStatement moves a message from queued to submitting, if it is the first
-// of its conversation that is not on its way. $1 message, $2 claim, $3 now,
+// of its conversation that is not on its way. Those before it are so by their
+// place: a scheduled one has none until its time has come. $1 message, $2 claim, $3 now,
 // $4 the claim's end, $5 since when an unknown outcome no longer blocks.
 const claimStatement = `
 	UPDATE messages m
@@ -131,7 +134,8 @@ const claimStatement = `
 	WHERE m.id = $1 AND m.status = 'queued' AND m.expires_at > $3
 	  AND NOT EXISTS (
 		SELECT FROM messages earlier
-		WHERE earlier.tenant_id = m.tenant_id AND earlier.interaction_id = m.interaction_id AND earlier.id < m.id
+		WHERE earlier.tenant_id = m.tenant_id AND earlier.interaction_id = m.interaction_id
+		  AND coalesce(earlier.place, earlier.id) < coalesce(m.place, m.id)
 		  AND (earlier.status IN ('queued', 'submitting')
 		       OR (earlier.status = 'unknown' AND earlier.submit_started_at > $5)))`
 
@@ -204,7 +208,7 @@ func (s *Service) expire(ctx context.Context, messageID uuid.UUID) error {
 	if err := errors.Join(s.release(ctx, row), s.changed(ctx, row)); err != nil {
 		return err
 	}
-	return s.meter.GiveBackMessages(ctx, row.CreatedAt, row.Segments)
+	return s.giveBack(ctx, row)
 }
 
 // record notes the outcome of a submission. The database may be away just now:
@@ -321,7 +325,7 @@ func (s *Service) fail(ctx context.Context, row *ent.Message, cause *provider.Er
 	if cause.Class == provider.ClassAmbiguous {
 		return nil // the provider may have sent it
 	}
-	return s.meter.GiveBackMessages(ctx, row.CreatedAt, row.Segments)
+	return s.giveBack(ctx, row)
 }
 
 // consequences of a failure for others than the message.
@@ -374,9 +378,9 @@ func (s *Service) release(ctx context.Context, row *ent.Message) error {
 		UPDATE messages SET due_at = $1
 		WHERE tenant_id = $2 AND id = (
 			SELECT id FROM messages
-			WHERE tenant_id = $2 AND interaction_id = $3 AND status = 'queued' AND id > $4
-			ORDER BY id LIMIT 1)`,
-		s.store.Now(), row.TenantID, row.InteractionID, row.ID)
+			WHERE tenant_id = $2 AND interaction_id = $3 AND status = 'queued' AND coalesce(place, id) > $4
+			ORDER BY coalesce(place, id) LIMIT 1)`,
+		s.store.Now(), row.TenantID, row.InteractionID, placeOf(row))
 	store.AfterCommit(ctx, s.wake)
 	return err
 }

@@ -62,11 +62,11 @@ const quarter = 15 * time.Minute
 func (s *Service) takeBack(ctx context.Context, sc scope.Scope, channelID uuid.UUID, reason string) ([]uuid.UUID, error) {
 	rows, err := store.Query(ctx, `
 		UPDATE messages
-		SET status = 'canceled', due_at = NULL, failed_at = $1, error_class = '', error_code = $2,
+		SET status = 'canceled', due_at = NULL, place = CASE WHEN queued_at IS NOT NULL THEN place END, failed_at = $1, error_class = '', error_code = $2,
 		    error_message = 'The number was taken away before the message was handed over.',
 		    updated_at = $1, version = version + 1
-		WHERE tenant_id = $3 AND channel_id = $4 AND status = 'queued'
-		RETURNING id, created_at, segments`, s.store.Now(), reason, sc.TenantID, channelID)
+		WHERE tenant_id = $3 AND channel_id = $4 AND status IN ('scheduled', 'queued')
+		RETURNING id, coalesce(queued_at, created_at), CASE WHEN send_at IS NOT NULL AND queued_at IS NULL THEN 0 ELSE greatest(segments, 1) END`, s.store.Now(), reason, sc.TenantID, channelID)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,9 @@ func (s *Service) takeBack(ctx context.Context, sc scope.Scope, channelID uuid.U
 			return nil, err
 		}
 		canceled = append(canceled, message)
-		segments[at.UTC().Truncate(quarter)] += max(n, 1)
+		if n > 0 { // what was scheduled has not been counted
+			segments[at.UTC().Truncate(quarter)] += n
+		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return nil, err

@@ -18,6 +18,9 @@ const (
 	// AssignedView is the caller's own list: what is his and not closed, and what
 	// others have closed until he hides it.
 	AssignedView View = "assigned"
+	// SnoozedView is what is not closed and what the caller has put off by a
+	// reminder. In his active list and in his own it is not.
+	SnoozedView View = "snoozed"
 	// MissedView is what was closed before anybody has dealt with it.
 	MissedView View = "missed"
 	// ClosedView is what is closed.
@@ -105,6 +108,7 @@ func idArray(ids []uuid.UUID) string {
 var viewConditions = map[View]string{
 	ActiveView:   "i.status <> 'closed'",
 	AssignedView: "i.listed",
+	SnoozedView:  "i.status <> 'closed'",
 	ClosedView:   "i.status = 'closed'",
 	MissedView:   "i.status = 'closed' AND NOT i.managed",
 	AllView:      "true",

@@ -74,6 +74,11 @@ func (s *Service) page(ctx context.Context, c Caller, f Filter, wanted inquiry, 
 	}
 	var q statement
 	common := append([]string{"i.tenant_id = " + q.bind(sc.TenantID)}, f.conditions(&q, c)...)
+	putOff, err := s.putOff(ctx, &q, c, f.View)
+	if err != nil {
+		return nil, err
+	}
+	common = append(common, putOff...)
 	if channels := scope.Channels(ctx); len(channels) > 0 {
 		common = append(common, q.in("i.channel_id", channels))
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
-// Messages returns the messages of an interaction behind a given id, the newest
-// first unless oldestFirst. Faults: CodeNotFound.
+// Messages returns the messages of an interaction behind a given place, the newest
+// first unless oldestFirst; what is scheduled stands behind all that was said. Faults: CodeNotFound.
 func (s *Service) Messages(ctx context.Context, c Caller, interactionID, after uuid.UUID, oldestFirst bool, limit int) ([]Message, error) {
 	var out []Message
 	err := s.store.Read(ctx, func(ctx context.Context) error {
@@ -26,18 +26,10 @@ func (s *Service) Messages(ctx context.Context, c Caller, interactionID, after u
 			return fault.Missing("interaction")
 		}
 		q := s.store.Ent(ctx).Message.Query().Where(message.InteractionID(interactionID))
-		order := ent.Desc(message.FieldID)
-		if oldestFirst {
-			order = ent.Asc(message.FieldID)
+		if after != uuid.Nil {
+			q.Where(placed(after, oldestFirst))
 		}
-		switch {
-		case after == uuid.Nil:
-		case oldestFirst:
-			q.Where(message.IDGT(after))
-		default:
-			q.Where(message.IDLT(after))
-		}
-		rows, err := q.Order(order).Limit(limit).All(ctx)
+		rows, err := q.Order(byPlace(oldestFirst)).Limit(limit).All(ctx)
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func (s *Service) heard(ctx context.Context, conversation *ent.Interaction, row 
 	update := conversation.Update().SetStatus(next).SetNeedsReply(true).AddUnseen(1).AddInbound(1).
 		SetLastMessageAt(row.CreatedAt).SetLastMessageDirection(interaction.LastMessageDirectionInbound)
 	overtaken, err := s.store.Ent(ctx).Message.Query().
-		Where(message.InteractionID(conversation.ID), message.IDGT(row.ID)).Exist(ctx)
+		Where(message.InteractionID(conversation.ID), message.IDGT(row.ID), message.SendAtIsNil()).Exist(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,6 +79,9 @@ func (s *Service) heard(ctx context.Context, conversation *ent.Interaction, row 
 		update.SetWaitingSince(row.CreatedAt)
 	}
 	if err := update.Exec(ctx); err != nil {
+		return err
+	}
+	if err := s.answered(ctx, conversation.ID); err != nil {
 		return err
 	}
 	if wakes {

@@ -48,6 +48,13 @@ type Draft struct {
 	// Sender is one of the tenant's sender ids, to be shown instead of the
 	// channel's address; empty for none.
 	Sender string
+	// Phrase is the prepared text that it is made of, or nil. Without a body the
+	// text is filled here; a body is what somebody has made of it.
+	Phrase *PhraseUse
+	// SendAt is when it is to be sent; nil for at once.
+	SendAt *time.Time
+	// UnlessAnswered takes a scheduled message back if the customer writes before.
+	UnlessAnswered bool
 
 	resentOf   *uuid.UUID
 	ownUploads bool // only what the sender has uploaded himself
@@ -400,15 +407,22 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	if !ok {
 		return Message{}, wrongState(conversation.Status)
 	}
+	if d.ClientMessageID != "" {
+		if earlier, found, err := s.sameMessage(ctx, conversation, d); found || err != nil {
+			return earlier, err
+		}
+	}
+	d, err := s.filled(ctx, through, conversation, d)
+	if err != nil {
+		return Message{}, err
+	}
 	d.Body = segments.Normalize(d.Body)
 	count, err := checkDraft(through, d)
 	if err != nil {
 		return Message{}, err
 	}
-	if d.ClientMessageID != "" {
-		if earlier, found, err := s.sameMessage(ctx, conversation, d); found || err != nil {
-			return earlier, err
-		}
+	if err := s.mayWait(ctx, conversation, d); err != nil {
+		return Message{}, err
 	}
 	from, err := s.sender(ctx, through, d)
 	if err != nil {
@@ -422,37 +436,56 @@ func (s *Service) send(ctx context.Context, through channels.Channel, conversati
 	if err != nil {
 		return Message{}, err
 	}
-	if err := said(conversation, next, row).Exec(ctx); err != nil {
-		return Message{}, err
-	}
 	if err := s.written(ctx, conversation, row.ID); err != nil {
 		return Message{}, err
 	}
-	if err := s.publishMessage(ctx, "message.queued", row); err != nil {
+	if d.Phrase != nil {
+		if err := s.phrases.Used(ctx, d.Phrase.ID); err != nil {
+			return Message{}, err
+		}
+	}
+	if row.Status == Scheduled {
+		err = s.publishMessage(ctx, "message.scheduled", row)
+	} else {
+		err = s.enqueued(ctx, conversation, next, row)
+	}
+	if err != nil {
 		return Message{}, err
+	}
+	out := messageView(row)
+	out.Attachments = pictures
+	return out, nil
+}
+
+// enqueued does what follows when a message is queued in a locked conversation:
+// the customer has his answer, and the tenant has spent its segments.
+func (s *Service) enqueued(ctx context.Context, conversation *ent.Interaction, next Status, row *ent.Message) error {
+	if err := said(conversation, next, row).Exec(ctx); err != nil {
+		return err
+	}
+	if err := s.publishMessage(ctx, "message.queued", row); err != nil {
+		return err
 	}
 	// Last, because the tenant's other messages wait from here to the commit.
 	if err := s.meter.SpendMessages(ctx, row.Segments); err != nil {
-		return Message{}, err
+		return err
 	}
 	s.crash("C0")
 	store.AfterCommit(ctx, func() {
 		s.crash("C1")
 		s.wake()
 	})
-	out := messageView(row)
-	out.Attachments = pictures
-	return out, nil
+	return nil
 }
 
 // said notes a message of the tenant's on its conversation: somebody deals with
 // it, and the customer does not wait any more.
 func said(conversation *ent.Interaction, next Status, row *ent.Message) *ent.InteractionUpdateOne {
 	update := conversation.Update().SetStatus(next).SetNeedsReply(false).SetPreview(preview(row.Body)).
-		SetLastMessageAt(row.CreatedAt).SetLastMessageDirection(interaction.LastMessageDirectionOutbound).
+		SetLastMessageAt(countedAt(row)).SetLastMessageDirection(interaction.LastMessageDirectionOutbound).
 		SetManaged(true).ClearWaitingSince()
 	if conversation.NeedsReply && conversation.FirstResponseAt == nil {
-		update.SetFirstResponseAt(row.CreatedAt)
+		update.SetFirstResponseAt(countedAt(row))
 	}
 	if row.SenderID != nil {
 		update.SetChangedByID(*row.SenderID)
@@ -511,7 +544,7 @@ func (s *Service) earlier(ctx context.Context, channelID uuid.UUID, address stri
 	if err != nil {
 		return Message{}, false, err
 	}
-	same := row.Body == segments.Normalize(d.Body) && row.ToAddress == address && row.ChannelID == channelID &&
+	same := sameText(row, d) && row.ToAddress == address && row.ChannelID == channelID &&
 		nameOf(row.FromAddress) == d.Sender &&
 		slices.Equal(idsOf(views[0].Attachments), sorted(d.AttachmentIDs))
 	if !same {
@@ -519,6 +552,16 @@ func (s *Service) earlier(ctx context.Context, channelID uuid.UUID, address stri
 			"Another message has this client_message_id.").At("body.client_message_id", "is taken", d.ClientMessageID)
 	}
 	return views[0], true, nil
+}
+
+// sameText tells whether a message says what a draft says. A text that is made of
+// a phrase is the phrase's: what fills it may have changed since.
+func sameText(row *ent.Message, d Draft) bool {
+	if d.Phrase == nil {
+		return row.PhraseID == nil && row.Body == segments.Normalize(d.Body)
+	}
+	samePhrase := row.PhraseID != nil && *row.PhraseID == d.Phrase.ID
+	return samePhrase && (d.Body == "" || row.Body == segments.Normalize(d.Body))
 }
 
 // idsOf are the ids of a message's pictures, in their order.
@@ -551,6 +594,12 @@ func (s *Service) insert(ctx context.Context, from string, conversation *ent.Int
 	}
 	if sc.Actor.ID != uuid.Nil {
 		create.SetSenderID(sc.Actor.ID)
+	}
+	if d.Phrase != nil {
+		create.SetPhraseID(d.Phrase.ID)
+	}
+	if d.SendAt != nil {
+		schedule(create, *d.SendAt, d.UnlessAnswered)
 	}
 	return create.Save(ctx)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/trellishq/trellis/messaging/attachments"
 	"github.com/trellishq/trellis/messaging/consent"
 	"github.com/trellishq/trellis/messaging/contacts"
+	"github.com/trellishq/trellis/messaging/phrases"
 	"github.com/trellishq/trellis/messaging/queues"
 	"github.com/trellishq/trellis/tenants/scope"
 )
@@ -45,6 +46,7 @@ type Config struct {
 	Consent     *consent.Service
 	Attachments *attachments.Service
 	Queues      *queues.Service
+	Phrases     *phrases.Service
 	Meter       Meter
 	// Wake tells the dispatchers that a row is due.
 	Wake func()
@@ -67,6 +69,7 @@ type Service struct {
 	consent     *consent.Service
 	attachments *attachments.Service
 	queues      *queues.Service
+	phrases     *phrases.Service
 	meter       Meter
 	wake        func()
 	observe     func(provider, status string)
@@ -84,7 +87,7 @@ func New(c Config) *Service {
 		c.Crash = func(string) {}
 	}
 	return &Service{
-		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments, c.Queues, c.Meter,
+		c.Store, c.Events, c.Channels, c.Contacts, c.Consent, c.Attachments, c.Queues, c.Phrases, c.Meter,
 		c.Wake, c.Observe, c.Lookups, c.Log, c.Crash,
 	}
 }

@@ -49,15 +49,15 @@ func TestEveryPairOfStatusAndAction(t *testing.T) {
 // Every pair of a message's status and a provider's report (rules A7); a dash
 // changes nothing.
 const deliveries = `
-	             received  queued       submitting   unknown      accepted     sent         delivered  undelivered  failed     read  canceled  expired
-	accepted     -         accepted     accepted     accepted     -            -            -          -            -          -     -         -
-	sent         -         sent         sent         sent         sent         -            -          -            -          -     -         -
-	undelivered  -         undelivered  undelivered  undelivered  undelivered  undelivered  -          -            -          -     -         -
-	failed       -         failed       failed       failed       failed       failed       -          -            -          -     -         -
-	canceled     -         canceled     canceled     canceled     canceled     canceled     -          -            -          -     -         -
-	delivered    -         delivered    delivered    delivered    delivered    delivered    -          delivered    delivered  -     -         -
-	read         -         read         read         read         read         read         read       read         read       -     -         -
-	unknown      -         -            -            -            -            -            -          -            -          -     -         -
+	             received  scheduled  queued       submitting   unknown      accepted     sent         delivered  undelivered  failed     read  canceled  expired
+	accepted     -         -          accepted     accepted     accepted     -            -            -          -            -          -     -         -
+	sent         -         -          sent         sent         sent         sent         -            -          -            -          -     -         -
+	undelivered  -         -          undelivered  undelivered  undelivered  undelivered  undelivered  -          -            -          -     -         -
+	failed       -         -          failed       failed       failed       failed       failed       -          -            -          -     -         -
+	canceled     -         -          canceled     canceled     canceled     canceled     canceled     -          -            -          -     -         -
+	delivered    -         -          delivered    delivered    delivered    delivered    delivered    -          delivered    delivered  -     -         -
+	read         -         -          read         read         read         read         read         read       read         read       -     -         -
+	unknown      -         -          -            -            -            -            -            -          -            -          -     -         -
 `
 
 func TestEveryPairOfDeliveryAndReport(t *testing.T) {
@@ -87,9 +87,62 @@ func TestEveryPairOfDeliveryAndReport(t *testing.T) {
 	}
 }
 
+// Every pair of a message's status and what we do with it; a dash refuses.
+const ownActions = `
+	            received  scheduled  queued    submitting  unknown  accepted  sent  delivered  undelivered  failed  read  canceled  expired
+	fall_due    -         queued     -         -           -        -         -     -          -            -       -     -         -
+	reschedule  -         scheduled  -         -           -        -         -     -          -            -       -     -         -
+	take_back   -         canceled   canceled  -           -        -         -     -          -            -       -     -         -
+	run_out     -         expired    expired   -           -        -         -     -          -            -       -     -         -
+`
+
+func TestEveryPairOfDeliveryAndAction(t *testing.T) {
+	t.Parallel()
+	table := read(t, ownActions)
+	if len(table) != len(interactions.DeliveryActions()) {
+		t.Fatalf("the table has %d actions, the program %d", len(table), len(interactions.DeliveryActions()))
+	}
+	for _, action := range interactions.DeliveryActions() {
+		line := table[string(action)]
+		if len(line) != len(interactions.Deliveries()) {
+			t.Fatalf("%s: the table has %d statuses, the program %d", action, len(line), len(interactions.Deliveries()))
+		}
+		for _, from := range interactions.Deliveries() {
+			to, ok := interactions.NextDelivery(from, action)
+			if got := cell(string(to), ok); got != line[string(from)] {
+				t.Errorf("%s of %s leads to %s, want %s", action, from, got, line[string(from)])
+			}
+		}
+	}
+}
+
+// Every pair of a reminder's status and an action; a dash refuses.
+const reminders = `
+	        pending  due      done
+	fire    due      -        -
+	move    pending  pending  -
+	finish  done     done     -
+`
+
+func TestEveryPairOfReminderAndAction(t *testing.T) {
+	t.Parallel()
+	table := read(t, reminders)
+	if len(table) != len(interactions.ReminderActions()) {
+		t.Fatalf("the table has %d actions, the program %d", len(table), len(interactions.ReminderActions()))
+	}
+	for _, action := range interactions.ReminderActions() {
+		for _, from := range interactions.ReminderStatuses() {
+			to, ok := interactions.NextReminder(from, action)
+			if got := cell(string(to), ok); got != table[string(action)][string(from)] {
+				t.Errorf("%s of %s leads to %s, want %s", action, from, got, table[string(action)][string(from)])
+			}
+		}
+	}
+}
+
 // rank orders a message's life; reports never lead down (rules A7-1).
 var rank = map[interactions.Delivery]int{
-	interactions.Queued: 10, interactions.Submitting: 20, interactions.Unknown: 25, interactions.Accepted: 30,
+	interactions.Scheduled: 5, interactions.Queued: 10, interactions.Submitting: 20, interactions.Unknown: 25, interactions.Accepted: 30,
 	interactions.Sent: 40, interactions.Undelivered: 50, interactions.Failed: 50, interactions.Canceled: 50,
 	interactions.Delivered: 60, interactions.Read: 70, interactions.Expired: 80, interactions.MessageReceived: 80,
 }

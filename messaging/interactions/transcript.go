@@ -3,6 +3,7 @@ package interactions
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +39,7 @@ func (s *Service) Transcript(ctx context.Context, c Caller, interactionID uuid.U
 		if !c.ReadsNotes {
 			return nil, fault.New(fault.Forbidden, fault.CodeForbidden, "Notes are for those who may read them (notes:read).")
 		}
-		out.feeds = append(out.feeds, &feed{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error) {
+		out.feeds = append(out.feeds, &feed{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, uuid.UUID, error) {
 			return s.noteLines(ctx, c, interactionID, after)
 		}})
 	}
@@ -130,7 +131,8 @@ func (t *Transcript) WriteTo(ctx context.Context, w transcript.Writer) error {
 
 // feed is a part of a transcript that is read page by page, in its own order.
 type feed struct {
-	page   func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error)
+	// page returns lines behind a place, and the place of the last one.
+	page   func(ctx context.Context, after uuid.UUID) (lines []transcript.Line, last uuid.UUID, err error)
 	buffer []transcript.Line
 	after  uuid.UUID
 	done   bool
@@ -143,12 +145,12 @@ const feedPage = 200
 // there is a line.
 func (f *feed) fill(ctx context.Context) (bool, error) {
 	if len(f.buffer) == 0 && !f.done {
-		page, err := f.page(ctx, f.after)
+		page, last, err := f.page(ctx, f.after)
 		if err != nil {
 			return false, err
 		}
 		if f.done = len(page) < feedPage; len(page) > 0 {
-			f.buffer, f.after = page, page[len(page)-1].ID
+			f.buffer, f.after = page, last
 		}
 	}
 	return len(f.buffer) > 0, nil
@@ -157,33 +159,38 @@ func (f *feed) fill(ctx context.Context) (bool, error) {
 // feeds are what a transcript is made of: what happened, and what was said.
 func (s *Service) feeds(c Caller, interactionID uuid.UUID, head *transcript.Head) []*feed {
 	return []*feed{
-		{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error) {
+		{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, uuid.UUID, error) {
 			return s.eventLines(ctx, c, interactionID, after)
 		}},
-		{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, error) {
+		{page: func(ctx context.Context, after uuid.UUID) ([]transcript.Line, uuid.UUID, error) {
 			return s.messageLines(ctx, c, interactionID, after, head.Customer)
 		}},
 	}
 }
 
-func (s *Service) eventLines(ctx context.Context, c Caller, interactionID, after uuid.UUID) ([]transcript.Line, error) {
+func (s *Service) eventLines(ctx context.Context, c Caller, interactionID, after uuid.UUID) ([]transcript.Line, uuid.UUID, error) {
 	entries, err := s.Log(ctx, c, interactionID, after, true, feedPage)
 	if err != nil {
-		return nil, err
+		return nil, after, err
 	}
 	out := make([]transcript.Line, len(entries))
 	for i, e := range entries {
 		out[i] = transcript.Line{ID: e.ID, At: e.CreatedAt, Kind: transcript.Event, Text: e.Text}
 	}
-	return out, nil
+	if len(entries) > 0 {
+		after = entries[len(entries)-1].ID
+	}
+	return out, after, nil
 }
 
 // messageLines are what was said, by the customer under his name if he has one.
-func (s *Service) messageLines(ctx context.Context, c Caller, interactionID, after uuid.UUID, customer string) ([]transcript.Line, error) {
+// What is scheduled stands at the end, and has not been said.
+func (s *Service) messageLines(ctx context.Context, c Caller, interactionID, after uuid.UUID, customer string) ([]transcript.Line, uuid.UUID, error) {
 	messages, err := s.Messages(ctx, c, interactionID, after, true, feedPage)
 	if err != nil {
-		return nil, err
+		return nil, after, err
 	}
+	messages = slices.DeleteFunc(messages, func(m Message) bool { return m.Status == Scheduled })
 	var ids []uuid.UUID
 	for _, m := range messages {
 		if m.SenderID != nil {
@@ -192,11 +199,12 @@ func (s *Service) messageLines(ctx context.Context, c Caller, interactionID, aft
 	}
 	authors, err := s.authors(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, after, err
 	}
 	out := make([]transcript.Line, len(messages))
 	for i, m := range messages {
-		out[i] = transcript.Line{ID: m.ID, At: m.CreatedAt, Kind: transcript.Received, Author: cmp.Or(customer, m.From), Text: m.Body}
+		after = m.Place
+		out[i] = transcript.Line{ID: m.ID, At: m.SaidAt, Kind: transcript.Received, Author: cmp.Or(customer, m.From), Text: m.Body}
 		if m.Direction == "outbound" {
 			out[i].Kind, out[i].Status, out[i].Author = transcript.Sent, string(m.Status), m.From
 			if m.SenderID != nil && authors[*m.SenderID] != "" {
@@ -205,7 +213,7 @@ func (s *Service) messageLines(ctx context.Context, c Caller, interactionID, aft
 		}
 		out[i].Pictures = picturesOf(m.Attachments)
 	}
-	return out, nil
+	return out, after, nil
 }
 
 func picturesOf(of []attachments.Attachment) (out []transcript.Picture) {
@@ -216,17 +224,18 @@ func picturesOf(of []attachments.Attachment) (out []transcript.Picture) {
 }
 
 // noteLines are what colleagues told each other, as far as the caller may read it.
-func (s *Service) noteLines(ctx context.Context, c Caller, interactionID, after uuid.UUID) ([]transcript.Line, error) {
+func (s *Service) noteLines(ctx context.Context, c Caller, interactionID, after uuid.UUID) ([]transcript.Line, uuid.UUID, error) {
 	notes, err := s.Notes(ctx, c, interactionID, after, true, feedPage)
 	if fault.Is(err, fault.CodeNotFound) {
 		// A conversation that he reads as part of the journey is not his to see.
-		return nil, nil
+		return nil, after, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, after, err
 	}
 	out := make([]transcript.Line, len(notes))
 	for i, n := range notes {
+		after = n.ID
 		out[i] = transcript.Line{
 			ID: n.ID, At: n.CreatedAt, Kind: transcript.Note, Author: n.AuthorName, Text: n.Body, Pictures: picturesOf(n.Attachments),
 		}
@@ -234,7 +243,7 @@ func (s *Service) noteLines(ctx context.Context, c Caller, interactionID, after 
 			out[i].Kind = transcript.SecretNote
 		}
 	}
-	return out, nil
+	return out, after, nil
 }
 
 // authors are the names of users and keys of the tenant. Who is from above has

@@ -90,17 +90,26 @@ type Message struct {
 	ClientMessageID  *string
 	SenderID         *uuid.UUID
 	ResentOfID       *uuid.UUID
-	Recovered        bool
-	Attempts         int
-	ErrorClass       provider.ErrorClass
-	ErrorCode        string
-	ErrorMessage     string
-	AcceptedAt       *time.Time
-	SentAt           *time.Time
-	DeliveredAt      *time.Time
-	FailedAt         *time.Time
-	ReadAt           *time.Time
-	Attachments      []attachments.Attachment
+	PhraseID         *uuid.UUID
+	// SendAt is when it is to be sent, or was; nil for at once.
+	SendAt *time.Time
+	// UnlessAnswered messages are not sent if the customer writes before.
+	UnlessAnswered bool
+	// SaidAt is when it was received, or queued.
+	SaidAt time.Time
+	// Place is where it stands in its conversation.
+	Place        uuid.UUID
+	Recovered    bool
+	Attempts     int
+	ErrorClass   provider.ErrorClass
+	ErrorCode    string
+	ErrorMessage string
+	AcceptedAt   *time.Time
+	SentAt       *time.Time
+	DeliveredAt  *time.Time
+	FailedAt     *time.Time
+	ReadAt       *time.Time
+	Attachments  []attachments.Attachment
 }
 
 func interactionView(row *ent.Interaction) Interaction {
@@ -139,7 +148,8 @@ func messageView(row *ent.Message) Message {
 		InteractionID: row.InteractionID, ChannelID: row.ChannelID, Direction: string(row.Direction), Status: row.Status,
 		Body: row.Body, From: row.FromAddress, To: row.ToAddress, Encoding: row.Encoding,
 		Segments: row.Segments, ProviderSegments: row.ProviderSegments, ClientMessageID: row.ClientMessageID,
-		SenderID: row.SenderID, ResentOfID: row.ResentOfID, Recovered: row.Recovered, Attempts: row.Attempt,
+		SenderID: row.SenderID, ResentOfID: row.ResentOfID, PhraseID: row.PhraseID, SendAt: row.SendAt,
+		UnlessAnswered: row.UnlessAnswered, Place: placeOf(row), SaidAt: countedAt(row), Recovered: row.Recovered, Attempts: row.Attempt,
 		ErrorClass: provider.ErrorClass(row.ErrorClass), ErrorCode: row.ErrorCode, ErrorMessage: row.ErrorMessage,
 		AcceptedAt: row.AcceptedAt, SentAt: row.SentAt, DeliveredAt: row.DeliveredAt, FailedAt: row.FailedAt, ReadAt: row.ReadAt,
 	}

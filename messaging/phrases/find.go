@@ -62,6 +62,10 @@ func (s *Service) List(ctx context.Context, v Viewer, f Filter, by Sort, reverse
 	var out []Phrase
 	var places []Position
 	err := s.store.Read(ctx, func(ctx context.Context) error {
+		sc, err := scope.From(ctx)
+		if err != nil {
+			return err
+		}
 		q, err := s.offered(ctx, v)
 		if err != nil {
 			return err
@@ -72,7 +76,7 @@ func (s *Service) List(ctx context.Context, v Viewer, f Filter, by Sort, reverse
 				return err // nothing is offered on another's channel
 			}
 		}
-		q.Where(f.conditions()...)
+		q.Where(f.conditions(sc.TenantID)...)
 		o := orderOf(by, reverse, Fold(f.Search))
 		if after != nil {
 			q.Where(o.behind(*after))
@@ -103,6 +107,9 @@ func (s *Service) offered(ctx context.Context, v Viewer) (*ent.PhraseQuery, erro
 	lines, err := s.channels.AvailableIDs(ctx, channels.Viewer{UserID: v.UserID, Narrow: !v.All})
 	if err != nil {
 		return nil, err
+	}
+	if v.ChannelID != uuid.Nil {
+		lines = append(lines, v.ChannelID)
 	}
 	mine := func(sel *entsql.Selector) {
 		if v.All {
@@ -137,7 +144,7 @@ func inDepartment(departmentID uuid.UUID) predicate.Phrase {
 	}
 }
 
-func (f Filter) conditions() []predicate.Phrase {
+func (f Filter) conditions(tenantID uuid.UUID) []predicate.Phrase {
 	var out []predicate.Phrase
 	if f.Language != "" {
 		out = append(out, phrase.LanguageEQ(phrase.Language(f.Language)))
@@ -155,7 +162,7 @@ func (f Filter) conditions() []predicate.Phrase {
 		out = append(out, phrase.Or(phrase.ScopeNEQ(ForChannels), onChannels([]uuid.UUID{f.ChannelID})))
 	}
 	if text := Fold(f.Search); text != "" {
-		out = append(out, holding(text), holds(text))
+		out = append(out, holding(tenantID, text), holds(text))
 	}
 	return out
 }
@@ -176,11 +183,12 @@ const searchedGrams = 12
 
 // holding finds by index what can hold a text. Row level security lets an index
 // serve only comparisons that leak nothing, which LIKE and the trigrams of
-// PostgreSQL are not among; hence a table of our own.
-func holding(text string) predicate.Phrase {
+// PostgreSQL are not among; hence a table of our own. It is asked
+// once, and not for each row: nothing in it depends on the row.
+func holding(tenantID uuid.UUID, text string) predicate.Phrase {
 	return func(sel *entsql.Selector) {
 		sel.Where(entsql.P(func(b *entsql.Builder) {
-			b.WriteString(sel.C(phrase.FieldID) + " IN (SELECT g.phrase_id FROM phrase_grams g WHERE g.tenant_id = " + sel.C(phrase.FieldTenantID))
+			b.WriteString(sel.C(phrase.FieldID) + " IN (SELECT g.phrase_id FROM phrase_grams g WHERE g.tenant_id = ").Arg(tenantID)
 			wanted := slices.Compact(slices.Sorted(slices.Values(windows(text))))
 			if len(wanted) == 0 {
 				b.WriteString(" AND g.gram ~>=~ ").Arg(text).WriteString(" AND g.gram ~<~ ").Arg(text + "\U0010FFFF").WriteString(")")

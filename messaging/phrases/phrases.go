@@ -5,6 +5,7 @@ package phrases
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -97,9 +98,28 @@ func view(row *ent.Phrase) Phrase {
 	}
 }
 
+// Fits tells whether a phrase is offered on a channel of some kind.
+func (p Phrase) Fits(channelID uuid.UUID, kind string) bool {
+	return (p.Scope != ForChannels || slices.Contains(p.ChannelIDs, channelID)) &&
+		(len(p.ChannelKinds) == 0 || slices.Contains(p.ChannelKinds, kind))
+}
+
+// Asks tells whether the text has a placeholder.
+func (p Phrase) Asks(name string) bool { return slices.Contains(p.Placeholders, name) }
+
+// Fill fills the placeholders; missing are those without a value and without
+// anything in its place.
+func (p Phrase) Fill(values map[string]string) (text string, missing []string) {
+	parsed, _ := Parse(p.Content) // it was understood when it was saved
+	return parsed.Render(values)
+}
+
 // Viewer is who looks at phrases.
 type Viewer struct {
 	UserID uuid.UUID
+	// ChannelID is the channel of a conversation that he sees: what is for it is
+	// offered to him, whether or not he may choose the channel himself.
+	ChannelID uuid.UUID
 	// All is set for who writes phrases: he sees those of all departments and
 	// channels.
 	All bool
