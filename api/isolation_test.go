@@ -22,14 +22,23 @@ type asked struct {
 	by func(*world) (*caller, *node)
 	// noted is set where asking is written down.
 	noted bool
+	// each is set where every id is answered for itself, in an answer of 200.
+	each bool
 	// body is made of ids.
 	body func(ids map[string]string) apitest.Body
+	// bodyAt is body where it depends on which id is exchanged.
+	bodyAt func(place string, ids map[string]string) apitest.Body
 }
 
 func byReseller(w *world) (*caller, *node) { return &caller{Client: w.l2.boss, home: w.l2}, w.l2 }
 
 func byBoss(w *world) (*caller, *node) {
 	return &caller{Client: w.customer.boss, home: w.customer}, w.customer
+}
+
+// expecting is a body of a verb that says who has the interaction.
+func expecting(ids map[string]string) apitest.Body {
+	return apitest.Body{"expected_assignee_id": ids["expected_assignee_id"]}
 }
 
 func fixed(body apitest.Body) func(map[string]string) apitest.Body {
@@ -148,8 +157,32 @@ var withIDs = map[string]asked{
 	"pauseInteraction": {body: fixed(apitest.Body{})}, "unpauseInteraction": {body: fixed(apitest.Body{})}, "hideInteraction": {body: fixed(apitest.Body{})},
 	"downloadTranscript": {},
 	"reopenInteraction":  {body: fixed(apitest.Body{})},
-	"assignInteraction":  {body: func(ids map[string]string) apitest.Body { return apitest.Body{"user_id": ids["user_id"]} }},
-	"listAuditEntries":   {}, "exportAuditEntries": {noted: true},
+	"assignInteraction": {body: func(ids map[string]string) apitest.Body {
+		return apitest.Body{"user_id": ids["user_id"], "expected_assignee_id": ids["expected_assignee_id"]}
+	}},
+	"getInteractionScreenPop": {},
+	"takeInteraction":         {body: expecting},
+	"releaseInteraction":      {body: expecting},
+	"retrieveInteraction":     {body: expecting},
+	"transferInteraction": {bodyAt: func(place string, ids map[string]string) apitest.Body {
+		if place == "body queue_id" {
+			return apitest.Body{"queue_id": ids["queue_id"]}
+		}
+		return apitest.Body{"user_id": ids["user_id"], "expected_assignee_id": ids["expected_assignee_id"]}
+	}},
+	"changeInteractions": {each: true, bodyAt: func(place string, ids map[string]string) apitest.Body {
+		body := apitest.Body{"action": "transfer", "interaction_ids": []string{ids["interaction_id"]}, "user_id": ids["user_id"]}
+		switch place {
+		case "body queue_id":
+			body = apitest.Body{"action": "transfer", "interaction_ids": body["interaction_ids"], "queue_id": ids["queue_id"]}
+		case "body interaction_ids":
+			body["interaction_ids"] = []string{ids["interaction_ids"]}
+		case "body expected_assignee_id":
+			body["expected_assignee_id"] = ids["expected_assignee_id"]
+		}
+		return body
+	}},
+	"listAuditEntries": {}, "exportAuditEntries": {noted: true},
 	"endActAs":         {},
 	"listInteractions": {},
 	"getInboxView":     {by: byBoss}, "updateInboxView": {by: byBoss, body: fixed(apitest.Body{"name": "Renamed"})}, "deleteInboxView": {by: byBoss},
@@ -243,7 +276,7 @@ func (w *world) idsAt(t *testing.T, n *node, number string) map[string]string {
 		"holder_id": n.ID.String(), "queue_id": w.queue(t, n), "sender_id": w.sender(t, n), "list_id": w.contactList(t, n), "contact_list_id": w.contactList(t, n), "user_ids": n.user, "member_id": n.user, "manager_id": n.user,
 		"offer_id": w.offer(t, n, n.boss.UserID, "open"),
 		"tag_id":   w.tag(t, n), "disposition_id": w.disposition(t, n),
-		"interaction_ids": interaction, "add_tag_ids": w.tag(t, n), "remove_tag_ids": w.tag(t, n),
+		"interaction_ids": interaction, "expected_assignee_id": n.user, "add_tag_ids": w.tag(t, n), "remove_tag_ids": w.tag(t, n),
 		"note_id": w.note(t, n, interaction), "mentioned_user_ids": n.user, "last_message_id": message, "from_message_id": message,
 
 		"role_id": n.role, "custom_role_id": n.role, "user_id": n.user, "session_id": w.session(t, n), "assignee_id": n.user, "api_key_id": key, "channel_id": n.channel, "number_id": number,
@@ -310,7 +343,7 @@ func compareIDs(t *testing.T, w *world, by *caller, at *node, o apitest.Operatio
 		t.Errorf("%s: another's id is answered\n%s\nand nobody's\n%s", place, theirs, random)
 	}
 	// Lists filter by an id, and find nothing; all else is refused.
-	if o.Method != http.MethodGet && strings.HasPrefix(theirs, "2") {
+	if o.Method != http.MethodGet && !a.each && strings.HasPrefix(theirs, "2") {
 		t.Errorf("%s: another's id was taken: %s", place, theirs)
 	}
 	if after := snapshot(t, w); after != before && !a.noted {
@@ -344,6 +377,9 @@ func ask(t *testing.T, by *caller, at *node, o apitest.Operation, a asked, place
 	var body any
 	if a.body != nil {
 		body = a.body(ids)
+	}
+	if a.bodyAt != nil {
+		body = a.bodyAt(place, ids)
 	}
 	if strings.HasPrefix(o.ID, "upload") {
 		return normal(t, by.UploadBy(t, o.Method, fill(o.Path, pathIDs), "a.png", drawing(t, "png")), id)
@@ -512,8 +548,11 @@ func allPages(t *testing.T, c *apitest.Client, o apitest.Operation, path, query 
 			return nil // customers have no numbers
 		}
 		field := "id"
-		if o.ID == "listTenantUsage" {
+		switch o.ID {
+		case "listTenantUsage":
 			field = "tenant_id"
+		case "listQueueCounts":
+			field = "queue_id"
 		}
 		out = append(out, texts(t, r, field)...)
 		var page struct {

@@ -110,9 +110,9 @@ func (f *filledInbox) maySee(c *apitest.Client, r inboxRow) bool {
 	case f.manager, f.admin:
 		return true
 	case f.at.Agent:
-		return r.AssigneeID == c.UserID.String() || r.AssigneeID == "" && slices.Contains(f.queues[:2], r.QueueID)
+		return r.AssigneeID == c.UserID.String() || r.AssigneeID == "" && r.Status != "closed" && slices.Contains(f.queues[:2], r.QueueID)
 	case f.other:
-		return r.AssigneeID == c.UserID.String() || r.AssigneeID == "" && r.QueueID == f.queues[1]
+		return r.AssigneeID == c.UserID.String() || r.AssigneeID == "" && r.Status != "closed" && r.QueueID == f.queues[1]
 	}
 	return r.AssigneeID == c.UserID.String()
 }
@@ -323,7 +323,7 @@ func (f *filledInbox) wantCounters(t *testing.T, who string, c *apitest.Client) 
 		}
 	}
 	want := map[string]int{"missed": missed, "closed_today": f.Count(t, `SELECT count(*) FROM interactions i WHERE tenant_id = $1 AND status = 'closed' AND closed_at >= $2
-		AND ($3 OR assignee_id = $4 OR assignee_id IS NULL AND EXISTS (SELECT FROM queue_members m WHERE m.queue_id = i.queue_id AND m.user_id = $4))`,
+		AND ($3 OR assignee_id = $4 OR EXISTS (SELECT FROM interaction_participants p WHERE p.interaction_id = i.id AND p.user_id = $4))`,
 		f.at.ID, midnight, c == f.manager, c.UserID)}
 	for _, r := range f.rows {
 		if !f.maySee(c, r) {

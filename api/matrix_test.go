@@ -698,6 +698,30 @@ var matrix = map[string]rule{
 	"setStaffGroupMember":    {own: "RTM", prepare: staffGroupOf, body: sends(apitest.Body{"chat_role": "member", "read_only": true})},
 	"removeStaffGroupMember": {own: people, prepare: memberOf},
 
+	"takeInteraction":    {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"releaseInteraction": {own: people, prepare: interactionOf, body: sends(apitest.Body{})},
+	"retrieveInteraction": {
+		own: "RTM", body: sends(apitest.Body{}),
+		prepare: func(t *testing.T, w *world, _ *caller, n *node) map[string]string {
+			interaction, _, _ := w.interaction(t, n, nil)
+			n.boss.Post(t, n.Path("/interactions/%s/assign", interaction), apitest.Body{"user_id": n.user}).Want(t, http.StatusOK)
+			return map[string]string{"interaction_id": interaction}
+		},
+	},
+	"transferInteraction": {
+		own: people, prepare: interactionOf,
+		body: func(_ *testing.T, _ *world, _ *caller, n *node, _ map[string]string) any {
+			return apitest.Body{"user_id": n.user}
+		},
+	},
+	"listQueueCounts":         {own: people},
+	"getInteractionScreenPop": {own: people, prepare: interactionOf},
+	"changeInteractions": {
+		own: people, prepare: interactionOf,
+		body: func(_ *testing.T, _ *world, _ *caller, _ *node, ids map[string]string) any {
+			return apitest.Body{"action": "read", "interaction_ids": []string{ids["interaction_id"]}}
+		},
+	},
 	"listMessages":       {own: people, prepare: interactionOf},
 	"replyToInteraction": {own: people, prepare: interactionOf, body: sends(apitest.Body{"body": "answer"})},
 	"sendMessage": {own: "RTU", body: func(_ *testing.T, w *world, _ *caller, n *node, _ map[string]string) any {

@@ -78,7 +78,9 @@ func TestMessagesGoWhereTheirChannelLeads(t *testing.T) {
 	second.Get(t, s.at.Path("/interactions/%s", order)).WantProblem(t, http.StatusNotFound, "not_found", "")
 	second.Get(t, s.at.Path("/interactions/%s/messages", order)).WantProblem(t, http.StatusNotFound, "not_found", "")
 	second.Post(t, s.at.Path("/interactions/%s/messages", order), apitest.Body{"body": "x"}).WantProblem(t, http.StatusNotFound, "not_found", "")
-	// An agent answers in it, and starts nothing.
+	// An agent answers what is his (decisions C-07), and starts nothing.
+	s.at.Agent.Post(t, s.at.Path("/interactions/%s/messages", order), apitest.Body{"body": "x"}).WantProblem(t, http.StatusConflict, "wrong_assignee", "")
+	s.manager.Post(t, s.at.Path("/interactions/%s/assign", order), apitest.Body{"user_id": s.at.Agent.UserID}).Want(t, http.StatusOK)
 	s.at.Agent.Post(t, s.at.Path("/interactions/%s/messages", order), apitest.Body{"body": "3 on its way"}).Want(t, http.StatusCreated)
 	s.at.Agent.Post(t, s.at.Path("/messages"), apitest.Body{"channel_id": s.line.ChannelID, "to": number(2), "body": "x"}).
 		WantProblem(t, http.StatusForbidden, "forbidden", "")

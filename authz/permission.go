@@ -61,16 +61,19 @@ const (
 
 // Content of one tenant. These hold in the caller's own tenant only.
 const (
-	ContactsRead       Permission = "contacts:read"
-	ContactsWrite      Permission = "contacts:write"
-	ContactListsRead   Permission = "contact_lists:read"
-	ContactListsWrite  Permission = "contact_lists:write"
-	InteractionsRead   Permission = "interactions:read"
-	InteractionsMark   Permission = "interactions:mark"
-	InteractionsReply  Permission = "interactions:reply"
-	InteractionsStart  Permission = "interactions:start"
-	InteractionsAssign Permission = "interactions:assign"
-	InteractionsClose  Permission = "interactions:close"
+	ContactsRead         Permission = "contacts:read"
+	ContactsWrite        Permission = "contacts:write"
+	ContactListsRead     Permission = "contact_lists:read"
+	ContactListsWrite    Permission = "contact_lists:write"
+	InteractionsRead     Permission = "interactions:read"
+	InteractionsMark     Permission = "interactions:mark"
+	InteractionsReply    Permission = "interactions:reply"
+	InteractionsStart    Permission = "interactions:start"
+	InteractionsTake     Permission = "interactions:take"
+	InteractionsAssign   Permission = "interactions:assign"
+	InteractionsTransfer Permission = "interactions:transfer"
+	InteractionsRetrieve Permission = "interactions:retrieve"
+	InteractionsClose    Permission = "interactions:close"
 	// InteractionsEdit is to change what stands on an interaction, and its status
 	// but for closing it; InteractionsReopen to open a closed one.
 	InteractionsEdit   Permission = "interactions:edit"
@@ -161,7 +164,8 @@ func Permissions() []Permission {
 
 		ContactsRead, ContactsWrite,
 		ContactListsRead, ContactListsWrite,
-		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart, InteractionsAssign, InteractionsClose,
+		InteractionsRead, InteractionsMark, InteractionsReply, InteractionsStart,
+		InteractionsTake, InteractionsAssign, InteractionsTransfer, InteractionsRetrieve, InteractionsClose,
 		InteractionsEdit, InteractionsReopen,
 		InteractionsLink,
 		InboxViewsWrite, InboxViewsShare,

@@ -46,6 +46,14 @@ type Interaction struct {
 	AssigneeID *uuid.UUID `json:"assignee_id,omitempty"`
 	// since when it is the present assignee's
 	AssignedAt *time.Time `json:"assigned_at,omitempty"`
+	// who passed it to the assignee; nil where it came otherwise
+	TransferredByID *uuid.UUID `json:"transferred_by_id,omitempty"`
+	// TransferredAt holds the value of the "transferred_at" field.
+	TransferredAt *time.Time `json:"transferred_at,omitempty"`
+	// when the assignee opened it
+	TransferSeenAt *time.Time `json:"transfer_seen_at,omitempty"`
+	// who began it: the customer, or the tenant
+	Direction interaction.Direction `json:"direction,omitempty"`
 	// start of the last message
 	Preview string `json:"preview,omitempty"`
 	// LastMessageAt holds the value of the "last_message_at" field.
@@ -102,15 +110,15 @@ func (*Interaction) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case interaction.FieldQueueID, interaction.FieldAssigneeID, interaction.FieldPreviousID, interaction.FieldChangedByID, interaction.FieldClosedByID:
+		case interaction.FieldQueueID, interaction.FieldAssigneeID, interaction.FieldTransferredByID, interaction.FieldPreviousID, interaction.FieldChangedByID, interaction.FieldClosedByID:
 			values[i] = &sql.NullScanner{S: new(uuid.UUID)}
 		case interaction.FieldNeedsReply, interaction.FieldPauseEndsWithMessage, interaction.FieldClosedWhilePaused, interaction.FieldManaged, interaction.FieldListed:
 			values[i] = new(sql.NullBool)
 		case interaction.FieldVersion, interaction.FieldUnseen, interaction.FieldInbound, interaction.FieldPriority:
 			values[i] = new(sql.NullInt64)
-		case interaction.FieldAddress, interaction.FieldStatus, interaction.FieldPreview, interaction.FieldLastMessageDirection, interaction.FieldSubject, interaction.FieldSubStatus, interaction.FieldPauseReason, interaction.FieldPauseNote, interaction.FieldClosedBy, interaction.FieldCloseReason:
+		case interaction.FieldAddress, interaction.FieldStatus, interaction.FieldDirection, interaction.FieldPreview, interaction.FieldLastMessageDirection, interaction.FieldSubject, interaction.FieldSubStatus, interaction.FieldPauseReason, interaction.FieldPauseNote, interaction.FieldClosedBy, interaction.FieldCloseReason:
 			values[i] = new(sql.NullString)
-		case interaction.FieldCreatedAt, interaction.FieldUpdatedAt, interaction.FieldAssignedAt, interaction.FieldLastMessageAt, interaction.FieldWaitingSince, interaction.FieldFirstResponseAt, interaction.FieldPausedAt, interaction.FieldPausedUntil, interaction.FieldSolvedAt, interaction.FieldClosedAt, interaction.FieldReopenedAt:
+		case interaction.FieldCreatedAt, interaction.FieldUpdatedAt, interaction.FieldAssignedAt, interaction.FieldTransferredAt, interaction.FieldTransferSeenAt, interaction.FieldLastMessageAt, interaction.FieldWaitingSince, interaction.FieldFirstResponseAt, interaction.FieldPausedAt, interaction.FieldPausedUntil, interaction.FieldSolvedAt, interaction.FieldClosedAt, interaction.FieldReopenedAt:
 			values[i] = new(sql.NullTime)
 		case interaction.FieldID, interaction.FieldTenantID, interaction.FieldChannelID, interaction.FieldContactID:
 			values[i] = new(uuid.UUID)
@@ -221,6 +229,33 @@ func (_m *Interaction) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.AssignedAt = new(time.Time)
 				*_m.AssignedAt = value.Time
+			}
+		case interaction.FieldTransferredByID:
+			if value, ok := values[i].(*sql.NullScanner); !ok {
+				return fmt.Errorf("unexpected type %T for field transferred_by_id", values[i])
+			} else if value.Valid {
+				_m.TransferredByID = new(uuid.UUID)
+				*_m.TransferredByID = *value.S.(*uuid.UUID)
+			}
+		case interaction.FieldTransferredAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field transferred_at", values[i])
+			} else if value.Valid {
+				_m.TransferredAt = new(time.Time)
+				*_m.TransferredAt = value.Time
+			}
+		case interaction.FieldTransferSeenAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field transfer_seen_at", values[i])
+			} else if value.Valid {
+				_m.TransferSeenAt = new(time.Time)
+				*_m.TransferSeenAt = value.Time
+			}
+		case interaction.FieldDirection:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field direction", values[i])
+			} else if value.Valid {
+				_m.Direction = interaction.Direction(value.String)
 			}
 		case interaction.FieldPreview:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -461,6 +496,24 @@ func (_m *Interaction) String() string {
 		builder.WriteString("assigned_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	if v := _m.TransferredByID; v != nil {
+		builder.WriteString("transferred_by_id=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.TransferredAt; v != nil {
+		builder.WriteString("transferred_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.TransferSeenAt; v != nil {
+		builder.WriteString("transfer_seen_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("direction=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Direction))
 	builder.WriteString(", ")
 	builder.WriteString("preview=")
 	builder.WriteString(_m.Preview)

@@ -153,6 +153,62 @@ func (_c *InteractionCreate) SetNillableAssignedAt(v *time.Time) *InteractionCre
 	return _c
 }
 
+// SetTransferredByID sets the "transferred_by_id" field.
+func (_c *InteractionCreate) SetTransferredByID(v uuid.UUID) *InteractionCreate {
+	_c.mutation.SetTransferredByID(v)
+	return _c
+}
+
+// SetNillableTransferredByID sets the "transferred_by_id" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableTransferredByID(v *uuid.UUID) *InteractionCreate {
+	if v != nil {
+		_c.SetTransferredByID(*v)
+	}
+	return _c
+}
+
+// SetTransferredAt sets the "transferred_at" field.
+func (_c *InteractionCreate) SetTransferredAt(v time.Time) *InteractionCreate {
+	_c.mutation.SetTransferredAt(v)
+	return _c
+}
+
+// SetNillableTransferredAt sets the "transferred_at" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableTransferredAt(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetTransferredAt(*v)
+	}
+	return _c
+}
+
+// SetTransferSeenAt sets the "transfer_seen_at" field.
+func (_c *InteractionCreate) SetTransferSeenAt(v time.Time) *InteractionCreate {
+	_c.mutation.SetTransferSeenAt(v)
+	return _c
+}
+
+// SetNillableTransferSeenAt sets the "transfer_seen_at" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableTransferSeenAt(v *time.Time) *InteractionCreate {
+	if v != nil {
+		_c.SetTransferSeenAt(*v)
+	}
+	return _c
+}
+
+// SetDirection sets the "direction" field.
+func (_c *InteractionCreate) SetDirection(v interaction.Direction) *InteractionCreate {
+	_c.mutation.SetDirection(v)
+	return _c
+}
+
+// SetNillableDirection sets the "direction" field if the given value is not nil.
+func (_c *InteractionCreate) SetNillableDirection(v *interaction.Direction) *InteractionCreate {
+	if v != nil {
+		_c.SetDirection(*v)
+	}
+	return _c
+}
+
 // SetPreview sets the "preview" field.
 func (_c *InteractionCreate) SetPreview(v string) *InteractionCreate {
 	_c.mutation.SetPreview(v)
@@ -534,6 +590,10 @@ func (_c *InteractionCreate) defaults() {
 		v := interaction.DefaultInbound
 		_c.mutation.SetInbound(v)
 	}
+	if _, ok := _c.mutation.Direction(); !ok {
+		v := interaction.DefaultDirection
+		_c.mutation.SetDirection(v)
+	}
 	if _, ok := _c.mutation.Preview(); !ok {
 		v := interaction.DefaultPreview
 		_c.mutation.SetPreview(v)
@@ -619,6 +679,14 @@ func (_c *InteractionCreate) check() error {
 	}
 	if _, ok := _c.mutation.Inbound(); !ok {
 		return &ValidationError{Name: "inbound", err: errors.New(`ent: missing required field "Interaction.inbound"`)}
+	}
+	if _, ok := _c.mutation.Direction(); !ok {
+		return &ValidationError{Name: "direction", err: errors.New(`ent: missing required field "Interaction.direction"`)}
+	}
+	if v, ok := _c.mutation.Direction(); ok {
+		if err := interaction.DirectionValidator(v); err != nil {
+			return &ValidationError{Name: "direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.direction": %w`, err)}
+		}
 	}
 	if _, ok := _c.mutation.Preview(); !ok {
 		return &ValidationError{Name: "preview", err: errors.New(`ent: missing required field "Interaction.preview"`)}
@@ -756,6 +824,22 @@ func (_c *InteractionCreate) createSpec() (*Interaction, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.AssignedAt(); ok {
 		_spec.SetField(interaction.FieldAssignedAt, field.TypeTime, value)
 		_node.AssignedAt = &value
+	}
+	if value, ok := _c.mutation.TransferredByID(); ok {
+		_spec.SetField(interaction.FieldTransferredByID, field.TypeUUID, value)
+		_node.TransferredByID = &value
+	}
+	if value, ok := _c.mutation.TransferredAt(); ok {
+		_spec.SetField(interaction.FieldTransferredAt, field.TypeTime, value)
+		_node.TransferredAt = &value
+	}
+	if value, ok := _c.mutation.TransferSeenAt(); ok {
+		_spec.SetField(interaction.FieldTransferSeenAt, field.TypeTime, value)
+		_node.TransferSeenAt = &value
+	}
+	if value, ok := _c.mutation.Direction(); ok {
+		_spec.SetField(interaction.FieldDirection, field.TypeEnum, value)
+		_node.Direction = value
 	}
 	if value, ok := _c.mutation.Preview(); ok {
 		_spec.SetField(interaction.FieldPreview, field.TypeString, value)

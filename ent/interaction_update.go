@@ -209,6 +209,80 @@ func (_u *InteractionUpdate) ClearAssignedAt() *InteractionUpdate {
 	return _u
 }
 
+// SetTransferredByID sets the "transferred_by_id" field.
+func (_u *InteractionUpdate) SetTransferredByID(v uuid.UUID) *InteractionUpdate {
+	_u.mutation.SetTransferredByID(v)
+	return _u
+}
+
+// SetNillableTransferredByID sets the "transferred_by_id" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableTransferredByID(v *uuid.UUID) *InteractionUpdate {
+	if v != nil {
+		_u.SetTransferredByID(*v)
+	}
+	return _u
+}
+
+// ClearTransferredByID clears the value of the "transferred_by_id" field.
+func (_u *InteractionUpdate) ClearTransferredByID() *InteractionUpdate {
+	_u.mutation.ClearTransferredByID()
+	return _u
+}
+
+// SetTransferredAt sets the "transferred_at" field.
+func (_u *InteractionUpdate) SetTransferredAt(v time.Time) *InteractionUpdate {
+	_u.mutation.SetTransferredAt(v)
+	return _u
+}
+
+// SetNillableTransferredAt sets the "transferred_at" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableTransferredAt(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetTransferredAt(*v)
+	}
+	return _u
+}
+
+// ClearTransferredAt clears the value of the "transferred_at" field.
+func (_u *InteractionUpdate) ClearTransferredAt() *InteractionUpdate {
+	_u.mutation.ClearTransferredAt()
+	return _u
+}
+
+// SetTransferSeenAt sets the "transfer_seen_at" field.
+func (_u *InteractionUpdate) SetTransferSeenAt(v time.Time) *InteractionUpdate {
+	_u.mutation.SetTransferSeenAt(v)
+	return _u
+}
+
+// SetNillableTransferSeenAt sets the "transfer_seen_at" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableTransferSeenAt(v *time.Time) *InteractionUpdate {
+	if v != nil {
+		_u.SetTransferSeenAt(*v)
+	}
+	return _u
+}
+
+// ClearTransferSeenAt clears the value of the "transfer_seen_at" field.
+func (_u *InteractionUpdate) ClearTransferSeenAt() *InteractionUpdate {
+	_u.mutation.ClearTransferSeenAt()
+	return _u
+}
+
+// SetDirection sets the "direction" field.
+func (_u *InteractionUpdate) SetDirection(v interaction.Direction) *InteractionUpdate {
+	_u.mutation.SetDirection(v)
+	return _u
+}
+
+// SetNillableDirection sets the "direction" field if the given value is not nil.
+func (_u *InteractionUpdate) SetNillableDirection(v *interaction.Direction) *InteractionUpdate {
+	if v != nil {
+		_u.SetDirection(*v)
+	}
+	return _u
+}
+
 // SetPreview sets the "preview" field.
 func (_u *InteractionUpdate) SetPreview(v string) *InteractionUpdate {
 	_u.mutation.SetPreview(v)
@@ -643,6 +717,11 @@ func (_u *InteractionUpdate) check() error {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Interaction.status": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Direction(); ok {
+		if err := interaction.DirectionValidator(v); err != nil {
+			return &ValidationError{Name: "direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.direction": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.LastMessageDirection(); ok {
 		if err := interaction.LastMessageDirectionValidator(v); err != nil {
 			return &ValidationError{Name: "last_message_direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.last_message_direction": %w`, err)}
@@ -721,6 +800,27 @@ func (_u *InteractionUpdate) sqlSave(ctx context.Context) (_node int, err error)
 	}
 	if _u.mutation.AssignedAtCleared() {
 		_spec.ClearField(interaction.FieldAssignedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.TransferredByID(); ok {
+		_spec.SetField(interaction.FieldTransferredByID, field.TypeUUID, value)
+	}
+	if _u.mutation.TransferredByIDCleared() {
+		_spec.ClearField(interaction.FieldTransferredByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.TransferredAt(); ok {
+		_spec.SetField(interaction.FieldTransferredAt, field.TypeTime, value)
+	}
+	if _u.mutation.TransferredAtCleared() {
+		_spec.ClearField(interaction.FieldTransferredAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.TransferSeenAt(); ok {
+		_spec.SetField(interaction.FieldTransferSeenAt, field.TypeTime, value)
+	}
+	if _u.mutation.TransferSeenAtCleared() {
+		_spec.ClearField(interaction.FieldTransferSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Direction(); ok {
+		_spec.SetField(interaction.FieldDirection, field.TypeEnum, value)
 	}
 	if value, ok := _u.mutation.Preview(); ok {
 		_spec.SetField(interaction.FieldPreview, field.TypeString, value)
@@ -1028,6 +1128,80 @@ func (_u *InteractionUpdateOne) SetNillableAssignedAt(v *time.Time) *Interaction
 // ClearAssignedAt clears the value of the "assigned_at" field.
 func (_u *InteractionUpdateOne) ClearAssignedAt() *InteractionUpdateOne {
 	_u.mutation.ClearAssignedAt()
+	return _u
+}
+
+// SetTransferredByID sets the "transferred_by_id" field.
+func (_u *InteractionUpdateOne) SetTransferredByID(v uuid.UUID) *InteractionUpdateOne {
+	_u.mutation.SetTransferredByID(v)
+	return _u
+}
+
+// SetNillableTransferredByID sets the "transferred_by_id" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableTransferredByID(v *uuid.UUID) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetTransferredByID(*v)
+	}
+	return _u
+}
+
+// ClearTransferredByID clears the value of the "transferred_by_id" field.
+func (_u *InteractionUpdateOne) ClearTransferredByID() *InteractionUpdateOne {
+	_u.mutation.ClearTransferredByID()
+	return _u
+}
+
+// SetTransferredAt sets the "transferred_at" field.
+func (_u *InteractionUpdateOne) SetTransferredAt(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetTransferredAt(v)
+	return _u
+}
+
+// SetNillableTransferredAt sets the "transferred_at" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableTransferredAt(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetTransferredAt(*v)
+	}
+	return _u
+}
+
+// ClearTransferredAt clears the value of the "transferred_at" field.
+func (_u *InteractionUpdateOne) ClearTransferredAt() *InteractionUpdateOne {
+	_u.mutation.ClearTransferredAt()
+	return _u
+}
+
+// SetTransferSeenAt sets the "transfer_seen_at" field.
+func (_u *InteractionUpdateOne) SetTransferSeenAt(v time.Time) *InteractionUpdateOne {
+	_u.mutation.SetTransferSeenAt(v)
+	return _u
+}
+
+// SetNillableTransferSeenAt sets the "transfer_seen_at" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableTransferSeenAt(v *time.Time) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetTransferSeenAt(*v)
+	}
+	return _u
+}
+
+// ClearTransferSeenAt clears the value of the "transfer_seen_at" field.
+func (_u *InteractionUpdateOne) ClearTransferSeenAt() *InteractionUpdateOne {
+	_u.mutation.ClearTransferSeenAt()
+	return _u
+}
+
+// SetDirection sets the "direction" field.
+func (_u *InteractionUpdateOne) SetDirection(v interaction.Direction) *InteractionUpdateOne {
+	_u.mutation.SetDirection(v)
+	return _u
+}
+
+// SetNillableDirection sets the "direction" field if the given value is not nil.
+func (_u *InteractionUpdateOne) SetNillableDirection(v *interaction.Direction) *InteractionUpdateOne {
+	if v != nil {
+		_u.SetDirection(*v)
+	}
 	return _u
 }
 
@@ -1478,6 +1652,11 @@ func (_u *InteractionUpdateOne) check() error {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Interaction.status": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.Direction(); ok {
+		if err := interaction.DirectionValidator(v); err != nil {
+			return &ValidationError{Name: "direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.direction": %w`, err)}
+		}
+	}
 	if v, ok := _u.mutation.LastMessageDirection(); ok {
 		if err := interaction.LastMessageDirectionValidator(v); err != nil {
 			return &ValidationError{Name: "last_message_direction", err: fmt.Errorf(`ent: validator failed for field "Interaction.last_message_direction": %w`, err)}
@@ -1573,6 +1752,27 @@ func (_u *InteractionUpdateOne) sqlSave(ctx context.Context) (_node *Interaction
 	}
 	if _u.mutation.AssignedAtCleared() {
 		_spec.ClearField(interaction.FieldAssignedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.TransferredByID(); ok {
+		_spec.SetField(interaction.FieldTransferredByID, field.TypeUUID, value)
+	}
+	if _u.mutation.TransferredByIDCleared() {
+		_spec.ClearField(interaction.FieldTransferredByID, field.TypeUUID)
+	}
+	if value, ok := _u.mutation.TransferredAt(); ok {
+		_spec.SetField(interaction.FieldTransferredAt, field.TypeTime, value)
+	}
+	if _u.mutation.TransferredAtCleared() {
+		_spec.ClearField(interaction.FieldTransferredAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.TransferSeenAt(); ok {
+		_spec.SetField(interaction.FieldTransferSeenAt, field.TypeTime, value)
+	}
+	if _u.mutation.TransferSeenAtCleared() {
+		_spec.ClearField(interaction.FieldTransferSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Direction(); ok {
+		_spec.SetField(interaction.FieldDirection, field.TypeEnum, value)
 	}
 	if value, ok := _u.mutation.Preview(); ok {
 		_spec.SetField(interaction.FieldPreview, field.TypeString, value)

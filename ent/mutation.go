@@ -12596,6 +12596,10 @@ type InteractionMutation struct {
 	queue_id                *uuid.UUID
 	assignee_id             *uuid.UUID
 	assigned_at             *time.Time
+	transferred_by_id       *uuid.UUID
+	transferred_at          *time.Time
+	transfer_seen_at        *time.Time
+	direction               *interaction.Direction
 	preview                 *string
 	last_message_at         *time.Time
 	last_message_direction  *interaction.LastMessageDirection
@@ -13332,6 +13336,189 @@ func (m *InteractionMutation) AssignedAtCleared() bool {
 func (m *InteractionMutation) ResetAssignedAt() {
 	m.assigned_at = nil
 	delete(m.clearedFields, interaction.FieldAssignedAt)
+}
+
+// SetTransferredByID sets the "transferred_by_id" field.
+func (m *InteractionMutation) SetTransferredByID(u uuid.UUID) {
+	m.transferred_by_id = &u
+}
+
+// TransferredByID returns the value of the "transferred_by_id" field in the mutation.
+func (m *InteractionMutation) TransferredByID() (r uuid.UUID, exists bool) {
+	v := m.transferred_by_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTransferredByID returns the old "transferred_by_id" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldTransferredByID(ctx context.Context) (v *uuid.UUID, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTransferredByID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTransferredByID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTransferredByID: %w", err)
+	}
+	return oldValue.TransferredByID, nil
+}
+
+// ClearTransferredByID clears the value of the "transferred_by_id" field.
+func (m *InteractionMutation) ClearTransferredByID() {
+	m.transferred_by_id = nil
+	m.clearedFields[interaction.FieldTransferredByID] = struct{}{}
+}
+
+// TransferredByIDCleared returns if the "transferred_by_id" field was cleared in this mutation.
+func (m *InteractionMutation) TransferredByIDCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldTransferredByID]
+	return ok
+}
+
+// ResetTransferredByID resets all changes to the "transferred_by_id" field.
+func (m *InteractionMutation) ResetTransferredByID() {
+	m.transferred_by_id = nil
+	delete(m.clearedFields, interaction.FieldTransferredByID)
+}
+
+// SetTransferredAt sets the "transferred_at" field.
+func (m *InteractionMutation) SetTransferredAt(t time.Time) {
+	m.transferred_at = &t
+}
+
+// TransferredAt returns the value of the "transferred_at" field in the mutation.
+func (m *InteractionMutation) TransferredAt() (r time.Time, exists bool) {
+	v := m.transferred_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTransferredAt returns the old "transferred_at" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldTransferredAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTransferredAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTransferredAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTransferredAt: %w", err)
+	}
+	return oldValue.TransferredAt, nil
+}
+
+// ClearTransferredAt clears the value of the "transferred_at" field.
+func (m *InteractionMutation) ClearTransferredAt() {
+	m.transferred_at = nil
+	m.clearedFields[interaction.FieldTransferredAt] = struct{}{}
+}
+
+// TransferredAtCleared returns if the "transferred_at" field was cleared in this mutation.
+func (m *InteractionMutation) TransferredAtCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldTransferredAt]
+	return ok
+}
+
+// ResetTransferredAt resets all changes to the "transferred_at" field.
+func (m *InteractionMutation) ResetTransferredAt() {
+	m.transferred_at = nil
+	delete(m.clearedFields, interaction.FieldTransferredAt)
+}
+
+// SetTransferSeenAt sets the "transfer_seen_at" field.
+func (m *InteractionMutation) SetTransferSeenAt(t time.Time) {
+	m.transfer_seen_at = &t
+}
+
+// TransferSeenAt returns the value of the "transfer_seen_at" field in the mutation.
+func (m *InteractionMutation) TransferSeenAt() (r time.Time, exists bool) {
+	v := m.transfer_seen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTransferSeenAt returns the old "transfer_seen_at" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldTransferSeenAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTransferSeenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTransferSeenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTransferSeenAt: %w", err)
+	}
+	return oldValue.TransferSeenAt, nil
+}
+
+// ClearTransferSeenAt clears the value of the "transfer_seen_at" field.
+func (m *InteractionMutation) ClearTransferSeenAt() {
+	m.transfer_seen_at = nil
+	m.clearedFields[interaction.FieldTransferSeenAt] = struct{}{}
+}
+
+// TransferSeenAtCleared returns if the "transfer_seen_at" field was cleared in this mutation.
+func (m *InteractionMutation) TransferSeenAtCleared() bool {
+	_, ok := m.clearedFields[interaction.FieldTransferSeenAt]
+	return ok
+}
+
+// ResetTransferSeenAt resets all changes to the "transfer_seen_at" field.
+func (m *InteractionMutation) ResetTransferSeenAt() {
+	m.transfer_seen_at = nil
+	delete(m.clearedFields, interaction.FieldTransferSeenAt)
+}
+
+// SetDirection sets the "direction" field.
+func (m *InteractionMutation) SetDirection(i interaction.Direction) {
+	m.direction = &i
+}
+
+// Direction returns the value of the "direction" field in the mutation.
+func (m *InteractionMutation) Direction() (r interaction.Direction, exists bool) {
+	v := m.direction
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDirection returns the old "direction" field's value of the Interaction entity.
+// If the Interaction object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *InteractionMutation) OldDirection(ctx context.Context) (v interaction.Direction, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDirection is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDirection requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDirection: %w", err)
+	}
+	return oldValue.Direction, nil
+}
+
+// ResetDirection resets all changes to the "direction" field.
+func (m *InteractionMutation) ResetDirection() {
+	m.direction = nil
 }
 
 // SetPreview sets the "preview" field.
@@ -14408,7 +14595,7 @@ func (m *InteractionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *InteractionMutation) Fields() []string {
-	fields := make([]string, 0, 38)
+	fields := make([]string, 0, 42)
 	if m.created_at != nil {
 		fields = append(fields, interaction.FieldCreatedAt)
 	}
@@ -14450,6 +14637,18 @@ func (m *InteractionMutation) Fields() []string {
 	}
 	if m.assigned_at != nil {
 		fields = append(fields, interaction.FieldAssignedAt)
+	}
+	if m.transferred_by_id != nil {
+		fields = append(fields, interaction.FieldTransferredByID)
+	}
+	if m.transferred_at != nil {
+		fields = append(fields, interaction.FieldTransferredAt)
+	}
+	if m.transfer_seen_at != nil {
+		fields = append(fields, interaction.FieldTransferSeenAt)
+	}
+	if m.direction != nil {
+		fields = append(fields, interaction.FieldDirection)
 	}
 	if m.preview != nil {
 		fields = append(fields, interaction.FieldPreview)
@@ -14559,6 +14758,14 @@ func (m *InteractionMutation) Field(name string) (ent.Value, bool) {
 		return m.AssigneeID()
 	case interaction.FieldAssignedAt:
 		return m.AssignedAt()
+	case interaction.FieldTransferredByID:
+		return m.TransferredByID()
+	case interaction.FieldTransferredAt:
+		return m.TransferredAt()
+	case interaction.FieldTransferSeenAt:
+		return m.TransferSeenAt()
+	case interaction.FieldDirection:
+		return m.Direction()
 	case interaction.FieldPreview:
 		return m.Preview()
 	case interaction.FieldLastMessageAt:
@@ -14644,6 +14851,14 @@ func (m *InteractionMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldAssigneeID(ctx)
 	case interaction.FieldAssignedAt:
 		return m.OldAssignedAt(ctx)
+	case interaction.FieldTransferredByID:
+		return m.OldTransferredByID(ctx)
+	case interaction.FieldTransferredAt:
+		return m.OldTransferredAt(ctx)
+	case interaction.FieldTransferSeenAt:
+		return m.OldTransferSeenAt(ctx)
+	case interaction.FieldDirection:
+		return m.OldDirection(ctx)
 	case interaction.FieldPreview:
 		return m.OldPreview(ctx)
 	case interaction.FieldLastMessageAt:
@@ -14798,6 +15013,34 @@ func (m *InteractionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetAssignedAt(v)
+		return nil
+	case interaction.FieldTransferredByID:
+		v, ok := value.(uuid.UUID)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTransferredByID(v)
+		return nil
+	case interaction.FieldTransferredAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTransferredAt(v)
+		return nil
+	case interaction.FieldTransferSeenAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTransferSeenAt(v)
+		return nil
+	case interaction.FieldDirection:
+		v, ok := value.(interaction.Direction)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDirection(v)
 		return nil
 	case interaction.FieldPreview:
 		v, ok := value.(string)
@@ -15057,6 +15300,15 @@ func (m *InteractionMutation) ClearedFields() []string {
 	if m.FieldCleared(interaction.FieldAssignedAt) {
 		fields = append(fields, interaction.FieldAssignedAt)
 	}
+	if m.FieldCleared(interaction.FieldTransferredByID) {
+		fields = append(fields, interaction.FieldTransferredByID)
+	}
+	if m.FieldCleared(interaction.FieldTransferredAt) {
+		fields = append(fields, interaction.FieldTransferredAt)
+	}
+	if m.FieldCleared(interaction.FieldTransferSeenAt) {
+		fields = append(fields, interaction.FieldTransferSeenAt)
+	}
 	if m.FieldCleared(interaction.FieldLastMessageDirection) {
 		fields = append(fields, interaction.FieldLastMessageDirection)
 	}
@@ -15115,6 +15367,15 @@ func (m *InteractionMutation) ClearField(name string) error {
 		return nil
 	case interaction.FieldAssignedAt:
 		m.ClearAssignedAt()
+		return nil
+	case interaction.FieldTransferredByID:
+		m.ClearTransferredByID()
+		return nil
+	case interaction.FieldTransferredAt:
+		m.ClearTransferredAt()
+		return nil
+	case interaction.FieldTransferSeenAt:
+		m.ClearTransferSeenAt()
 		return nil
 	case interaction.FieldLastMessageDirection:
 		m.ClearLastMessageDirection()
@@ -15201,6 +15462,18 @@ func (m *InteractionMutation) ResetField(name string) error {
 		return nil
 	case interaction.FieldAssignedAt:
 		m.ResetAssignedAt()
+		return nil
+	case interaction.FieldTransferredByID:
+		m.ResetTransferredByID()
+		return nil
+	case interaction.FieldTransferredAt:
+		m.ResetTransferredAt()
+		return nil
+	case interaction.FieldTransferSeenAt:
+		m.ResetTransferSeenAt()
+		return nil
+	case interaction.FieldDirection:
+		m.ResetDirection()
 		return nil
 	case interaction.FieldPreview:
 		m.ResetPreview()

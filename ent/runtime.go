@@ -280,47 +280,47 @@ func init() {
 	// interaction.DefaultInbound holds the default value on creation for the inbound field.
 	interaction.DefaultInbound = interactionDescInbound.Default.(int)
 	// interactionDescPreview is the schema descriptor for preview field.
-	interactionDescPreview := interactionFields[10].Descriptor()
+	interactionDescPreview := interactionFields[14].Descriptor()
 	// interaction.DefaultPreview holds the default value on creation for the preview field.
 	interaction.DefaultPreview = interactionDescPreview.Default.(string)
 	// interactionDescSubject is the schema descriptor for subject field.
-	interactionDescSubject := interactionFields[13].Descriptor()
+	interactionDescSubject := interactionFields[17].Descriptor()
 	// interaction.DefaultSubject holds the default value on creation for the subject field.
 	interaction.DefaultSubject = interactionDescSubject.Default.(string)
 	// interactionDescPriority is the schema descriptor for priority field.
-	interactionDescPriority := interactionFields[14].Descriptor()
+	interactionDescPriority := interactionFields[18].Descriptor()
 	// interaction.DefaultPriority holds the default value on creation for the priority field.
 	interaction.DefaultPriority = interactionDescPriority.Default.(int)
 	// interactionDescSubStatus is the schema descriptor for sub_status field.
-	interactionDescSubStatus := interactionFields[15].Descriptor()
+	interactionDescSubStatus := interactionFields[19].Descriptor()
 	// interaction.DefaultSubStatus holds the default value on creation for the sub_status field.
 	interaction.DefaultSubStatus = interactionDescSubStatus.Default.(string)
 	// interactionDescPauseReason is the schema descriptor for pause_reason field.
-	interactionDescPauseReason := interactionFields[22].Descriptor()
+	interactionDescPauseReason := interactionFields[26].Descriptor()
 	// interaction.DefaultPauseReason holds the default value on creation for the pause_reason field.
 	interaction.DefaultPauseReason = interactionDescPauseReason.Default.(string)
 	// interactionDescPauseNote is the schema descriptor for pause_note field.
-	interactionDescPauseNote := interactionFields[23].Descriptor()
+	interactionDescPauseNote := interactionFields[27].Descriptor()
 	// interaction.DefaultPauseNote holds the default value on creation for the pause_note field.
 	interaction.DefaultPauseNote = interactionDescPauseNote.Default.(string)
 	// interactionDescPauseEndsWithMessage is the schema descriptor for pause_ends_with_message field.
-	interactionDescPauseEndsWithMessage := interactionFields[24].Descriptor()
+	interactionDescPauseEndsWithMessage := interactionFields[28].Descriptor()
 	// interaction.DefaultPauseEndsWithMessage holds the default value on creation for the pause_ends_with_message field.
 	interaction.DefaultPauseEndsWithMessage = interactionDescPauseEndsWithMessage.Default.(bool)
 	// interactionDescCloseReason is the schema descriptor for close_reason field.
-	interactionDescCloseReason := interactionFields[29].Descriptor()
+	interactionDescCloseReason := interactionFields[33].Descriptor()
 	// interaction.DefaultCloseReason holds the default value on creation for the close_reason field.
 	interaction.DefaultCloseReason = interactionDescCloseReason.Default.(string)
 	// interactionDescClosedWhilePaused is the schema descriptor for closed_while_paused field.
-	interactionDescClosedWhilePaused := interactionFields[30].Descriptor()
+	interactionDescClosedWhilePaused := interactionFields[34].Descriptor()
 	// interaction.DefaultClosedWhilePaused holds the default value on creation for the closed_while_paused field.
 	interaction.DefaultClosedWhilePaused = interactionDescClosedWhilePaused.Default.(bool)
 	// interactionDescManaged is the schema descriptor for managed field.
-	interactionDescManaged := interactionFields[31].Descriptor()
+	interactionDescManaged := interactionFields[35].Descriptor()
 	// interaction.DefaultManaged holds the default value on creation for the managed field.
 	interaction.DefaultManaged = interactionDescManaged.Default.(bool)
 	// interactionDescListed is the schema descriptor for listed field.
-	interactionDescListed := interactionFields[32].Descriptor()
+	interactionDescListed := interactionFields[36].Descriptor()
 	// interaction.DefaultListed holds the default value on creation for the listed field.
 	interaction.DefaultListed = interactionDescListed.Default.(bool)
 	internalnoteMixin := schema.InternalNote{}.Mixin()

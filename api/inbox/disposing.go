@@ -18,8 +18,8 @@ func (h handlers) registerDisposing(s *op.Surface) {
 		ID: "disposeInteraction", Method: http.MethodPost, Path: interactionPath + "/disposition", Tag: InteractionsTag, Status: http.StatusCreated,
 		Summary: "Say what a closed interaction came to",
 		Description: "Gives a disposition to an interaction that was closed without one, by the customer or by the system; whoever closes it himself gives it there. " +
-			"It is said once and is final." + ownOnly,
-		Codes: []fault.Code{fault.CodeNotFound, fault.CodeWrongState},
+			"It is said once and is final." + ownActs,
+		Codes: []fault.Code{fault.CodeNotFound, fault.CodeWrongState, fault.CodeWrongAssignee},
 	}, h.dispose)
 }
 

@@ -26,6 +26,8 @@ type Interaction struct {
 	AssigneeID           *uuid.UUID `json:"assignee_id" nullable:"true" doc:"The user whose interaction it is, or null."`
 	QueueID              *uuid.UUID `json:"queue_id" nullable:"true" doc:"The queue that it came into, or null."`
 	Pause                *Pause     `json:"pause,omitempty" doc:"How it lies aside; left out while it does not."`
+	Direction            string     `json:"direction" enum:"inbound,outbound" doc:"Who began it: the customer (inbound) or the tenant."`
+	Transfer             *Transfer  `json:"transfer,omitempty" doc:"How it came from another person to whoever has it; left out where it came otherwise."`
 	Preview              string     `json:"preview" maxLength:"100" doc:"The start of the last message." example:"Are you open today?"`
 	LastMessageAt        time.Time  `json:"last_message_at" doc:"When the last message was written."`
 	LastMessageDirection string     `json:"last_message_direction,omitempty" enum:"inbound,outbound" doc:"Who wrote it: the customer (inbound) or the tenant; left out while there is none."`
@@ -65,7 +67,7 @@ func interactionView(i interactions.Interaction) Interaction {
 	out := Interaction{
 		ID: i.ID, ChannelID: i.ChannelID, ContactID: i.ContactID, Address: i.Address, Subject: i.Subject, Status: string(i.Status),
 		SubStatus: i.SubStatus, Priority: i.Priority.String(),
-		NeedsReply: i.NeedsReply, Unseen: i.Unseen, AssigneeID: i.AssigneeID, QueueID: i.QueueID, Preview: i.Preview,
+		NeedsReply: i.NeedsReply, Unseen: i.Unseen, AssigneeID: i.AssigneeID, QueueID: i.QueueID, Direction: i.Direction, Transfer: transferView(i.Transfer), Preview: i.Preview,
 		LastMessageAt: i.LastMessageAt, LastMessageDirection: i.LastMessageDirection,
 		OpenSince: i.OpenSince, WaitingSince: i.WaitingSince, FirstResponseAt: i.FirstResponseAt,
 		SolvedAt: i.SolvedAt, ClosedAt: i.ClosedAt, ClosedBy: string(i.ClosedBy), ClosedByID: i.ClosedByID, CloseReason: i.CloseReason,
@@ -113,23 +115,6 @@ func (h handlers) get(ctx context.Context, in *InteractionPath) (*InteractionSho
 type ActionInput struct {
 	InteractionPath
 	op.IfMatch
-}
-
-// AssignInteraction is the body of assignInteraction.
-type AssignInteraction struct {
-	UserID         uuid.UUID `json:"user_id" doc:"Who gets it."`
-	ExpectedStatus string    `json:"expected_status,omitempty" enum:"waiting_agent,open,waiting_customer,solved,closed" doc:"What the client believes; another status is 409 with the present one."`
-}
-
-// AssignInteractionInput is the input of assignInteraction.
-type AssignInteractionInput struct {
-	ActionInput
-	Body AssignInteraction
-}
-
-func (h handlers) assign(ctx context.Context, in *AssignInteractionInput) (*InteractionShown, error) {
-	return interactionShown(h.Interactions.Assign(ctx, h.Caller(ctx), in.InteractionID, in.Body.UserID,
-		interactions.Expectation{Status: interactions.Status(in.Body.ExpectedStatus), Check: in.Check}))
 }
 
 // CloseInteraction is the body of closeInteraction.

@@ -18,14 +18,14 @@ func (h handlers) registerLife(s *op.Surface) {
 		ID: "updateInteraction", Method: http.MethodPatch, Path: interactionPath, Tag: InteractionsTag,
 		Summary: "Change an interaction",
 		Description: "Changes the subject, the priority or the sub-status of a conversation. Each change stands in its log. " +
-			"What is solved or closed cannot be changed." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState, fault.CodeNotFound},
+			"What is solved or closed cannot be changed." + ownActs,
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee, fault.CodeNotFound},
 	}, h.update)
 	step := func(id, verb, summary, description string, does func(context.Context, interactions.Caller, uuid.UUID, interactions.Expectation) (interactions.Interaction, error)) {
 		op.Register(s, authz.InteractionsEdit, op.Spec{
 			ID: id, Method: http.MethodPost, Path: interactionPath + "/" + verb, Tag: InteractionsTag,
-			Summary: summary, Description: description + ownOnly, BodyOptional: true,
-			Codes: []fault.Code{fault.CodeWrongState},
+			Summary: summary, Description: description + ownActs, BodyOptional: true,
+			Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee},
 		}, h.step(does))
 	}
 	step("waitForCustomer", "wait", "Wait for the customer",
@@ -42,15 +42,15 @@ func (h handlers) registerLife(s *op.Surface) {
 		ID: "pauseInteraction", Method: http.MethodPost, Path: interactionPath + "/pause", Tag: InteractionsTag,
 		Summary: "Pause an interaction", BodyOptional: true,
 		Description: "Lays a conversation aside, with a reason of the tenant's list. It stays whose it is and keeps its status, and messages are still received. " +
-			"The pause ends at `until`, with the customer's next message where the reason says so, or when somebody ends it. One that is paused gets the new reason and end." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState, fault.CodeNotFound},
+			"The pause ends at `until`, with the customer's next message where the reason says so, or when somebody ends it. One that is paused gets the new reason and end." + ownActs,
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee, fault.CodeNotFound},
 	}, h.pause)
 	op.Register(s, authz.InteractionsReopen, op.Spec{
 		ID: "reopenInteraction", Method: http.MethodPost, Path: interactionPath + "/reopen", Tag: InteractionsTag,
 		Summary: "Open a closed interaction again", BodyOptional: true,
 		Description: "Opens a closed conversation again, where its channel allows it (`reopen_within_hours`), the time has not passed, " +
-			"and there is no newer one with the same address. It is `open`, belongs to whom it belonged, and carries `reopened_at`." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState},
+			"and there is no newer one with the same address. It is `open`, belongs to whom it belonged, and carries `reopened_at`." + ownActs,
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee},
 	}, h.step(h.Interactions.Reopen))
 }
 

@@ -31,21 +31,21 @@ func (h handlers) registerLinks(s *op.Surface) {
 		Summary: "Link an interaction to a contact",
 		Description: "Says who the person on the other side is. The contact gets the address, if he has it not, and is the one who is meant by it from now on. " +
 			"The interaction's log says who linked it." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState, fault.CodeNotFound, fault.CodeConflict},
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee, fault.CodeNotFound, fault.CodeConflict},
 	}, h.link)
 	op.Register(s, authz.InteractionsLink, op.Spec{
 		ID: "createInteractionContact", Method: http.MethodPost, Path: interactionPath + "/contact", Tag: JourneyTag,
 		Summary: "Make a contact of an interaction's customer",
 		Description: "Makes a contact of the person on the other side, and links the two. A sender whom nobody had named becomes that contact with all of his conversations; " +
 			"from a known contact the interaction moves to the new one." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState, fault.CodeInvalidAddress, fault.CodeConflict},
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee, fault.CodeInvalidAddress, fault.CodeConflict},
 	}, h.linkNew)
 	op.Register(s, authz.InteractionsLink, op.Spec{
 		ID: "unlinkInteraction", Method: http.MethodPost, Path: interactionPath + "/unlink", Tag: JourneyTag,
 		Summary: "Take an interaction from its contact",
 		Description: "The interaction keeps its address and is an unknown sender's again, who is meant by the address from now on. " +
 			"An address that the contact had by the link alone goes with it." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState},
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee},
 	}, h.unlink)
 }
 

@@ -18,15 +18,16 @@ func (h handlers) registerReading(s *op.Surface) {
 		ID: "markInteractionRead", Method: http.MethodPost, Path: interactionPath + "/read", Tag: InteractionsTag,
 		Summary: "Confirm reading",
 		Description: "Confirms that the messages of an interaction have been read, all of them or those up to one: they are no longer `unseen` to anybody, " +
-			"and no longer `unread` to the caller. Whether it waits for an answer stays as it is." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState, fault.CodeNotFound}, BodyOptional: true,
+			"and no longer `unread` to the caller. Whether it waits for an answer stays as it is. " +
+			"For whom it was passed to, it is the sign that he has opened it (`transfer`)." + ownOnly,
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee, fault.CodeNotFound}, BodyOptional: true,
 	}, h.markRead)
 	op.Register(s, authz.InteractionsMark, op.Spec{
 		ID: "markInteractionUnread", Method: http.MethodPost, Path: interactionPath + "/unread", Tag: InteractionsTag,
 		Summary: "Mark as unread",
 		Description: "Takes the caller's own marker back to before the customer's last message, or to before the message that is named. " +
 			"What others have read, and what has been seen, stays as it is. Where the customer has written nothing it is refused." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState, fault.CodeNotFound, fault.CodeConflict}, BodyOptional: true,
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee, fault.CodeNotFound, fault.CodeConflict}, BodyOptional: true,
 	}, h.markUnread)
 	op.Register(s, authz.InteractionsRead, op.Spec{
 		ID: "getUnreadCount", Method: http.MethodGet, Path: "/v1/tenants/{tenant_id}/unread", Tag: InteractionsTag,

@@ -25,7 +25,7 @@ type Config struct {
 	Attachments  *attachments.Service
 	// Caller says who asks, and whether he reaches only what is his own.
 	Caller func(context.Context) interactions.Caller
-	// May tells whether who asks has a permission, for what is offered to him.
+	// May tells whether the caller has a permission in the tenant of the path.
 	May func(context.Context, authz.Permission) bool
 	// Viewer says to whom phrases are offered.
 	Viewer func(context.Context) phrases.Viewer
@@ -41,7 +41,11 @@ const (
 )
 
 // ownOnly is said of every operation that narrows rows by role.
-const ownOnly = " Agents and users reach the interactions that are assigned to them, and those that nobody has been given in queues of which they are members; for them all others do not exist."
+const ownOnly = " Managers and administrators see all of the tenant. Agents and users see the interactions that are assigned to them, those that nobody has been given in queues of which they are members, " +
+	"and of the closed ones those in which they took part; for them all others do not exist."
+
+// ownActs is said of what agents and users do with their own alone.
+const ownActs = " Agents and users do it with what is assigned to them; 409 `wrong_assignee` where that is not so, or not so any more."
 
 // sendCodes are the ways in which a message can be refused.
 var sendCodes = []fault.Code{
@@ -65,6 +69,9 @@ func Register(s *op.Surface, c Config) {
 	h.registerViewers(s)
 	h.registerNotes(s)
 	h.registerDrafts(s)
+	h.registerDesk(s)
+	h.registerBulk(s)
+	h.registerQueueCounts(s)
 	h.registerMessages(s)
 	h.registerPhrases(s)
 	h.registerSchedule(s)
@@ -97,18 +104,13 @@ func (h handlers) registerInteractions(s *op.Surface) {
 		Summary:     "List what happened to an interaction",
 		Description: "Lists how a conversation began, who had it and when, and how it ended, in sentences that can be shown between its messages." + ownOnly,
 	}, h.log)
-	op.Register(s, authz.InteractionsAssign, op.Spec{
-		ID: "assignInteraction", Method: http.MethodPost, Path: interactionPath + "/assign", Tag: InteractionsTag,
-		Summary: "Assign an interaction", Description: "Gives an interaction to an active user of the tenant.",
-		Codes: []fault.Code{fault.CodeWrongState},
-	}, h.assign)
 	op.Register(s, authz.InteractionsClose, op.Spec{
 		ID: "closeInteraction", Method: http.MethodPost, Path: interactionPath + "/close", Tag: InteractionsTag,
 		Summary: "Close an interaction",
 		Description: "Ends a conversation. It leaves the active view and stays in the history; what the customer writes later begins a new one, " +
 			"or opens it again where the channel says so (`reopen_within_hours`). Closed by others than an agent, it stays in its assignee's list until he hides it. " +
-			"With `disposition_id` it is closed and disposed in one; a queue can require that." + ownOnly,
-		Codes: []fault.Code{fault.CodeWrongState, fault.CodeNotFound, fault.CodeDispositionRequired},
+			"With `disposition_id` it is closed and disposed in one; a queue can require that." + ownActs,
+		Codes: []fault.Code{fault.CodeWrongState, fault.CodeWrongAssignee, fault.CodeNotFound, fault.CodeDispositionRequired},
 	}, h.close)
 }
 
@@ -121,8 +123,8 @@ func (h handlers) registerMessages(s *op.Surface) {
 		ID: "replyToInteraction", Method: http.MethodPost, Path: interactionPath + "/messages", Tag: MessagesTag, Status: http.StatusCreated,
 		Summary: "Reply",
 		Description: "Sends a message in an interaction. It is created `queued` and handed to the provider in the order of the conversation; with `send_at` it is `scheduled` until then. " +
-			"An interaction that waited for an answer becomes `open`." + ownOnly,
-		Codes: sendCodes,
+			"An interaction that waited for an answer becomes `open`." + ownActs,
+		Codes: append([]fault.Code{fault.CodeWrongAssignee}, sendCodes...),
 	}, h.reply)
 	op.Register(s, authz.InteractionsStart, op.Spec{
 		ID: "sendMessage", Method: http.MethodPost, Path: messagesPath, Tag: MessagesTag, Status: http.StatusCreated,

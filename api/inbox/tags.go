@@ -17,11 +17,12 @@ func (h handlers) registerTagging(s *op.Surface) {
 	op.Register(s, authz.InteractionsTag, op.Spec{
 		ID: "addInteractionTag", Method: http.MethodPut, Path: interactionPath + "/tags/{tag_id}", Tag: InteractionsTag,
 		Summary: "Tag an interaction", Description: "Marks an interaction, closed or not, with a tag in use. One that has it keeps it; it can have 50." + ownOnly,
-		Codes: []fault.Code{fault.CodeConflict},
+		Codes: []fault.Code{fault.CodeConflict, fault.CodeWrongAssignee},
 	}, h.addTag)
 	op.Register(s, authz.InteractionsTag, op.Spec{
 		ID: "removeInteractionTag", Method: http.MethodDelete, Path: interactionPath + "/tags/{tag_id}", Tag: InteractionsTag,
 		Summary: "Take a tag from an interaction", Description: "Takes a tag away; an interaction that does not have it stays as it is." + ownOnly,
+		Codes: []fault.Code{fault.CodeWrongAssignee},
 	}, h.removeTag)
 	op.Register(s, authz.InteractionsTag, op.Spec{
 		ID: "updateInteractionTags", Method: http.MethodPost, Path: interactionsPath + "/tag", Tag: InteractionsTag,

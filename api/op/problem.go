@@ -61,9 +61,11 @@ type Problem struct {
 	RequestID     string `json:"request_id" maxLength:"64" doc:"Names this request in logs; give it to support." example:"0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f01"`
 	RetryAfter    int    `json:"retry_after,omitempty" format:"int32" minimum:"1" maximum:"2764800" doc:"Seconds to wait before trying again; up to a month where a quota is used up." example:"43"`
 	CurrentStatus string `json:"current_status,omitempty" maxLength:"64" doc:"The present state that stands in the way." example:"closed"`
-	Entitlement   string `json:"entitlement,omitempty" maxLength:"64" doc:"The service that the tenant has not been given, with not_entitled." example:"bulk"`
-	Quota         string `json:"quota,omitempty" maxLength:"64" doc:"The quota that stands in the way, with quota_exceeded and limit_too_high." example:"messages_per_month"`
-	Challenge     string `json:"challenge,omitempty" maxLength:"128" doc:"Of a sign-in that goes on with a second step: send it with the code to completeSession." example:"trl_challenge_c2lnbi1pbi10aGF0LXdhaXRzLWZvci1pdHMtY29kZS4u"`
+	// AssigneeID is left out where nobody has it.
+	AssigneeID  string `json:"current_assignee_id,omitempty" format:"uuid" doc:"Who has the interaction, where that stands in the way; left out where nobody has." example:"0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f00"`
+	Entitlement string `json:"entitlement,omitempty" maxLength:"64" doc:"The service that the tenant has not been given, with not_entitled." example:"bulk"`
+	Quota       string `json:"quota,omitempty" maxLength:"64" doc:"The quota that stands in the way, with quota_exceeded and limit_too_high." example:"messages_per_month"`
+	Challenge   string `json:"challenge,omitempty" maxLength:"128" doc:"Of a sign-in that goes on with a second step: send it with the code to completeSession." example:"trl_challenge_c2lnbi1pbi10aGF0LXdhaXRzLWZvci1pdHMtY29kZS4u"`
 	// ViolatedPolicies is named as the type quota-exceeded asks for.
 	ViolatedPolicies []string `json:"violated-policies,omitempty" maxItems:"10" maxLength:"64" doc:"The limits that the request would exceed, as RateLimit-Policy names them." example:"default"`
 	// OpenInteractions is left out where there are none.
@@ -76,6 +78,27 @@ type ProblemField struct {
 	Location string `json:"location" maxLength:"1000" doc:"Where: body.to, query.limit, path.contact_id, header.If-Match." example:"body.name"`
 	Message  string `json:"message" maxLength:"1000" doc:"What is wrong with it." example:"expected length <= 100"`
 	Value    any    `json:"value,omitempty" doc:"What was sent: only short, plain values that are not secret." example:"\"x\""`
+}
+
+// Refusal is a problem with one of many things of a request that was otherwise
+// done.
+type Refusal struct {
+	Status        int            `json:"status" format:"int32" minimum:"400" maximum:"599" doc:"The HTTP status code that the request for this thing alone would have had." example:"409"`
+	Code          string         `json:"code" maxLength:"64" doc:"A stable word for this kind of problem, for programs." example:"wrong_assignee"`
+	Detail        string         `json:"detail" maxLength:"2000" doc:"What went wrong." example:"Somebody has the interaction now."`
+	CurrentStatus string         `json:"current_status,omitempty" maxLength:"64" doc:"The present state that stands in the way." example:"closed"`
+	AssigneeID    string         `json:"current_assignee_id,omitempty" format:"uuid" doc:"Who has the interaction, where that stands in the way; left out where nobody has." example:"0197b1f0-1c2a-7d3e-8f4a-5b6c7d8e9f00"`
+	Errors        []ProblemField `json:"errors,omitempty" maxItems:"50" doc:"The parts of the request that are wrong."`
+}
+
+// RefusalOf words a fault about one of many things.
+func RefusalOf(f *fault.Fault) *Refusal {
+	out := &Refusal{Status: statuses[f.Kind], Code: string(f.Code), Detail: f.Message, CurrentStatus: f.Present, AssigneeID: f.AssigneeID}
+	for _, field := range f.Fields {
+		// Without the value, which Surface.echo would have to pass.
+		out.Errors = append(out.Errors, ProblemField{Location: field.Location, Message: field.Message})
+	}
+	return out
 }
 
 // Error implements error.
@@ -135,6 +158,7 @@ func (s *Surface) problemOf(rq *request, err error) *Problem {
 		Code:             string(f.Code),
 		RequestID:        rq.id,
 		CurrentStatus:    f.Present,
+		AssigneeID:       f.AssigneeID,
 		Challenge:        f.Challenge,
 		ViolatedPolicies: rq.violated,
 		OpenInteractions: f.OpenInteractions,

@@ -41,6 +41,14 @@ const (
 	FieldAssigneeID = "assignee_id"
 	// FieldAssignedAt holds the string denoting the assigned_at field in the database.
 	FieldAssignedAt = "assigned_at"
+	// FieldTransferredByID holds the string denoting the transferred_by_id field in the database.
+	FieldTransferredByID = "transferred_by_id"
+	// FieldTransferredAt holds the string denoting the transferred_at field in the database.
+	FieldTransferredAt = "transferred_at"
+	// FieldTransferSeenAt holds the string denoting the transfer_seen_at field in the database.
+	FieldTransferSeenAt = "transfer_seen_at"
+	// FieldDirection holds the string denoting the direction field in the database.
+	FieldDirection = "direction"
 	// FieldPreview holds the string denoting the preview field in the database.
 	FieldPreview = "preview"
 	// FieldLastMessageAt holds the string denoting the last_message_at field in the database.
@@ -110,6 +118,10 @@ var Columns = []string{
 	FieldQueueID,
 	FieldAssigneeID,
 	FieldAssignedAt,
+	FieldTransferredByID,
+	FieldTransferredAt,
+	FieldTransferSeenAt,
+	FieldDirection,
 	FieldPreview,
 	FieldLastMessageAt,
 	FieldLastMessageDirection,
@@ -200,6 +212,32 @@ func StatusValidator(s Status) error {
 		return nil
 	default:
 		return fmt.Errorf("interaction: invalid enum value for status field: %q", s)
+	}
+}
+
+// Direction defines the type for the "direction" enum field.
+type Direction string
+
+// DirectionInbound is the default value of the Direction enum.
+const DefaultDirection = DirectionInbound
+
+// Direction values.
+const (
+	DirectionInbound  Direction = "inbound"
+	DirectionOutbound Direction = "outbound"
+)
+
+func (d Direction) String() string {
+	return string(d)
+}
+
+// DirectionValidator is a validator for the "direction" field enum values. It is called by the builders before save.
+func DirectionValidator(d Direction) error {
+	switch d {
+	case DirectionInbound, DirectionOutbound:
+		return nil
+	default:
+		return fmt.Errorf("interaction: invalid enum value for direction field: %q", d)
 	}
 }
 
@@ -328,6 +366,26 @@ func ByAssigneeID(opts ...sql.OrderTermOption) OrderOption {
 // ByAssignedAt orders the results by the assigned_at field.
 func ByAssignedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAssignedAt, opts...).ToFunc()
+}
+
+// ByTransferredByID orders the results by the transferred_by_id field.
+func ByTransferredByID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTransferredByID, opts...).ToFunc()
+}
+
+// ByTransferredAt orders the results by the transferred_at field.
+func ByTransferredAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTransferredAt, opts...).ToFunc()
+}
+
+// ByTransferSeenAt orders the results by the transfer_seen_at field.
+func ByTransferSeenAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldTransferSeenAt, opts...).ToFunc()
+}
+
+// ByDirection orders the results by the direction field.
+func ByDirection(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDirection, opts...).ToFunc()
 }
 
 // ByPreview orders the results by the preview field.

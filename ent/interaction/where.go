@@ -120,6 +120,21 @@ func AssignedAt(v time.Time) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldAssignedAt, v))
 }
 
+// TransferredByID applies equality check predicate on the "transferred_by_id" field. It's identical to TransferredByIDEQ.
+func TransferredByID(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldTransferredByID, v))
+}
+
+// TransferredAt applies equality check predicate on the "transferred_at" field. It's identical to TransferredAtEQ.
+func TransferredAt(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldTransferredAt, v))
+}
+
+// TransferSeenAt applies equality check predicate on the "transfer_seen_at" field. It's identical to TransferSeenAtEQ.
+func TransferSeenAt(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldTransferSeenAt, v))
+}
+
 // Preview applies equality check predicate on the "preview" field. It's identical to PreviewEQ.
 func Preview(v string) predicate.Interaction {
 	return predicate.Interaction(sql.FieldEQ(FieldPreview, v))
@@ -793,6 +808,176 @@ func AssignedAtIsNil() predicate.Interaction {
 // AssignedAtNotNil applies the NotNil predicate on the "assigned_at" field.
 func AssignedAtNotNil() predicate.Interaction {
 	return predicate.Interaction(sql.FieldNotNull(FieldAssignedAt))
+}
+
+// TransferredByIDEQ applies the EQ predicate on the "transferred_by_id" field.
+func TransferredByIDEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldTransferredByID, v))
+}
+
+// TransferredByIDNEQ applies the NEQ predicate on the "transferred_by_id" field.
+func TransferredByIDNEQ(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldTransferredByID, v))
+}
+
+// TransferredByIDIn applies the In predicate on the "transferred_by_id" field.
+func TransferredByIDIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldTransferredByID, vs...))
+}
+
+// TransferredByIDNotIn applies the NotIn predicate on the "transferred_by_id" field.
+func TransferredByIDNotIn(vs ...uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldTransferredByID, vs...))
+}
+
+// TransferredByIDGT applies the GT predicate on the "transferred_by_id" field.
+func TransferredByIDGT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldTransferredByID, v))
+}
+
+// TransferredByIDGTE applies the GTE predicate on the "transferred_by_id" field.
+func TransferredByIDGTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldTransferredByID, v))
+}
+
+// TransferredByIDLT applies the LT predicate on the "transferred_by_id" field.
+func TransferredByIDLT(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldTransferredByID, v))
+}
+
+// TransferredByIDLTE applies the LTE predicate on the "transferred_by_id" field.
+func TransferredByIDLTE(v uuid.UUID) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldTransferredByID, v))
+}
+
+// TransferredByIDIsNil applies the IsNil predicate on the "transferred_by_id" field.
+func TransferredByIDIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldTransferredByID))
+}
+
+// TransferredByIDNotNil applies the NotNil predicate on the "transferred_by_id" field.
+func TransferredByIDNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldTransferredByID))
+}
+
+// TransferredAtEQ applies the EQ predicate on the "transferred_at" field.
+func TransferredAtEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldTransferredAt, v))
+}
+
+// TransferredAtNEQ applies the NEQ predicate on the "transferred_at" field.
+func TransferredAtNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldTransferredAt, v))
+}
+
+// TransferredAtIn applies the In predicate on the "transferred_at" field.
+func TransferredAtIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldTransferredAt, vs...))
+}
+
+// TransferredAtNotIn applies the NotIn predicate on the "transferred_at" field.
+func TransferredAtNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldTransferredAt, vs...))
+}
+
+// TransferredAtGT applies the GT predicate on the "transferred_at" field.
+func TransferredAtGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldTransferredAt, v))
+}
+
+// TransferredAtGTE applies the GTE predicate on the "transferred_at" field.
+func TransferredAtGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldTransferredAt, v))
+}
+
+// TransferredAtLT applies the LT predicate on the "transferred_at" field.
+func TransferredAtLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldTransferredAt, v))
+}
+
+// TransferredAtLTE applies the LTE predicate on the "transferred_at" field.
+func TransferredAtLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldTransferredAt, v))
+}
+
+// TransferredAtIsNil applies the IsNil predicate on the "transferred_at" field.
+func TransferredAtIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldTransferredAt))
+}
+
+// TransferredAtNotNil applies the NotNil predicate on the "transferred_at" field.
+func TransferredAtNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldTransferredAt))
+}
+
+// TransferSeenAtEQ applies the EQ predicate on the "transfer_seen_at" field.
+func TransferSeenAtEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldTransferSeenAt, v))
+}
+
+// TransferSeenAtNEQ applies the NEQ predicate on the "transfer_seen_at" field.
+func TransferSeenAtNEQ(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldTransferSeenAt, v))
+}
+
+// TransferSeenAtIn applies the In predicate on the "transfer_seen_at" field.
+func TransferSeenAtIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldTransferSeenAt, vs...))
+}
+
+// TransferSeenAtNotIn applies the NotIn predicate on the "transfer_seen_at" field.
+func TransferSeenAtNotIn(vs ...time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldTransferSeenAt, vs...))
+}
+
+// TransferSeenAtGT applies the GT predicate on the "transfer_seen_at" field.
+func TransferSeenAtGT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGT(FieldTransferSeenAt, v))
+}
+
+// TransferSeenAtGTE applies the GTE predicate on the "transfer_seen_at" field.
+func TransferSeenAtGTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldGTE(FieldTransferSeenAt, v))
+}
+
+// TransferSeenAtLT applies the LT predicate on the "transfer_seen_at" field.
+func TransferSeenAtLT(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLT(FieldTransferSeenAt, v))
+}
+
+// TransferSeenAtLTE applies the LTE predicate on the "transfer_seen_at" field.
+func TransferSeenAtLTE(v time.Time) predicate.Interaction {
+	return predicate.Interaction(sql.FieldLTE(FieldTransferSeenAt, v))
+}
+
+// TransferSeenAtIsNil applies the IsNil predicate on the "transfer_seen_at" field.
+func TransferSeenAtIsNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldIsNull(FieldTransferSeenAt))
+}
+
+// TransferSeenAtNotNil applies the NotNil predicate on the "transfer_seen_at" field.
+func TransferSeenAtNotNil() predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotNull(FieldTransferSeenAt))
+}
+
+// DirectionEQ applies the EQ predicate on the "direction" field.
+func DirectionEQ(v Direction) predicate.Interaction {
+	return predicate.Interaction(sql.FieldEQ(FieldDirection, v))
+}
+
+// DirectionNEQ applies the NEQ predicate on the "direction" field.
+func DirectionNEQ(v Direction) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNEQ(FieldDirection, v))
+}
+
+// DirectionIn applies the In predicate on the "direction" field.
+func DirectionIn(vs ...Direction) predicate.Interaction {
+	return predicate.Interaction(sql.FieldIn(FieldDirection, vs...))
+}
+
+// DirectionNotIn applies the NotIn predicate on the "direction" field.
+func DirectionNotIn(vs ...Direction) predicate.Interaction {
+	return predicate.Interaction(sql.FieldNotIn(FieldDirection, vs...))
 }
 
 // PreviewEQ applies the EQ predicate on the "preview" field.

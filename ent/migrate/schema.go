@@ -438,6 +438,10 @@ var (
 		{Name: "queue_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "assignee_id", Type: field.TypeUUID, Nullable: true},
 		{Name: "assigned_at", Type: field.TypeTime, Nullable: true},
+		{Name: "transferred_by_id", Type: field.TypeUUID, Nullable: true},
+		{Name: "transferred_at", Type: field.TypeTime, Nullable: true},
+		{Name: "transfer_seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "direction", Type: field.TypeEnum, Enums: []string{"inbound", "outbound"}, Default: "inbound"},
 		{Name: "preview", Type: field.TypeString, Size: 2147483647, Default: ""},
 		{Name: "last_message_at", Type: field.TypeTime},
 		{Name: "last_message_direction", Type: field.TypeEnum, Nullable: true, Enums: []string{"inbound", "outbound"}},
@@ -477,7 +481,7 @@ var (
 			{
 				Name:    "interaction_tenant_id_last_message_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[16], InteractionsColumns[0]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[20], InteractionsColumns[0]},
 			},
 			{
 				Name:    "interaction_tenant_id_contact_id",
@@ -487,7 +491,7 @@ var (
 			{
 				Name:    "interaction_tenant_id_assignee_id_last_message_at",
 				Unique:  false,
-				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[13], InteractionsColumns[16]},
+				Columns: []*schema.Column{InteractionsColumns[4], InteractionsColumns[13], InteractionsColumns[20]},
 			},
 		},
 	}

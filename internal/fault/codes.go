@@ -76,6 +76,9 @@ const (
 	CodePictureTooLarge     Code = "picture_too_large"
 	CodeDuplicateMessage    Code = "client_message_id_reused"
 	CodeWrongState          Code = "wrong_state"
+	CodeWrongAssignee       Code = "wrong_assignee"
+	CodeSelfAssignOff       Code = "self_assign_off"
+	CodeQueueEmpty          Code = "queue_empty"
 	CodeBadSignature        Code = "invalid_signature"
 	CodeChannelMismatch     Code = "channel_mismatch"
 	CodeUnknownPlaceholder  Code = "unknown_placeholder"
@@ -137,19 +140,14 @@ func Codes() []Code {
 		CodeNumberTaken,
 		CodeNotDistributable,
 		CodeInteractionsOpen,
-		CodeCredentialsRejected,
-		CodeProviderUnreachable,
-		CodeChannelInactive,
-		CodeNotCapable,
+		CodeCredentialsRejected, CodeProviderUnreachable, CodeChannelInactive, CodeNotCapable,
 		CodeInvalidAddress,
 		CodeOwnNumber,
-		CodeEmptyMessage,
-		CodeMessageTooLong,
-		CodeTooManySegments,
+		CodeEmptyMessage, CodeMessageTooLong, CodeTooManySegments,
 		CodePictureType,
 		CodePictureTooLarge,
 		CodeDuplicateMessage,
-		CodeWrongState,
+		CodeWrongState, CodeWrongAssignee, CodeSelfAssignOff, CodeQueueEmpty,
 		CodeBadSignature,
 		CodeChannelMismatch,
 		CodeUnknownPlaceholder,

@@ -57,6 +57,9 @@ type Fault struct {
 	Challenge string
 	// Present is the state that stands in the way of a Conflict.
 	Present string
+	// AssigneeID is who has the interaction that a Conflict is about; empty for
+	// nobody.
+	AssigneeID string
 	// Subject names the entitlement or the quota that it is about.
 	Subject string
 	// OpenInteractions is how many conversations stand in the way.
@@ -110,6 +113,13 @@ func (f *Fault) After(d time.Duration) *Fault {
 func (f *Fault) Showing(state string) *Fault {
 	c := *f
 	c.Present = state
+	return &c
+}
+
+// AssignedTo returns a copy of the fault that names who has the interaction.
+func (f *Fault) AssignedTo(userID string) *Fault {
+	c := *f
+	c.AssigneeID = userID
 	return &c
 }
 

@@ -6,8 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/ent"
-	"github.com/trellishq/trellis/ent/user"
-	"github.com/trellishq/trellis/internal/fault"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/scope"
 )
@@ -16,6 +14,8 @@ import (
 // Empty fields believe nothing.
 type Expectation struct {
 	Status Status
+	// Assignee is who has it, uuid.Nil for nobody.
+	Assignee *uuid.UUID
 	// Check is asked about the version; nil passes every one.
 	Check func(version int64) error
 }
@@ -29,12 +29,25 @@ func (e Expectation) check(row *ent.Interaction) error {
 	if e.Status != "" && e.Status != row.Status {
 		return wrongState(row.Status)
 	}
+	if e.Assignee != nil && *e.Assignee != holder(row) {
+		return wrongAssignee(row)
+	}
 	return nil
 }
 
-// act changes one interaction in a transaction and returns it as it then is. If
-// anything has changed, it is noted who did it (INT-43).
+// act is do for what agents and users do with their own alone (decisions C-07).
 func (s *Service) act(ctx context.Context, c Caller, interactionID uuid.UUID, e Expectation, change func(context.Context, *ent.Interaction) error) (Interaction, error) {
+	return s.do(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+		if err := c.has(row); err != nil {
+			return err
+		}
+		return change(ctx, row)
+	})
+}
+
+// do changes one interaction in a transaction and returns it as it then is. If
+// anything has changed, it is noted who did it (INT-43).
+func (s *Service) do(ctx context.Context, c Caller, interactionID uuid.UUID, e Expectation, change func(context.Context, *ent.Interaction) error) (Interaction, error) {
 	return s.touch(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
 		if err := change(ctx, row); err != nil {
 			return err
@@ -56,7 +69,7 @@ func (s *Service) changedBy(ctx context.Context, before *ent.Interaction) error 
 	return err
 }
 
-// touch is act for what is no change of the conversation itself, as reading it.
+// touch is do for what is no change of the conversation itself, as reading it.
 func (s *Service) touch(ctx context.Context, c Caller, interactionID uuid.UUID, e Expectation, change func(context.Context, *ent.Interaction) error) (Interaction, error) {
 	var out Interaction
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
@@ -77,27 +90,4 @@ func (s *Service) touch(ctx context.Context, c Caller, interactionID uuid.UUID, 
 		return err
 	})
 	return out, err
-}
-
-// Assign gives an interaction to an active user of the tenant. Faults:
-// CodeNotFound, CodeStale, CodeWrongState for a closed one.
-func (s *Service) Assign(ctx context.Context, c Caller, interactionID, userID uuid.UUID, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
-		if row.Status == Closed || row.Status == Solved {
-			return wrongState(row.Status)
-		}
-		known, err := s.store.Ent(ctx).User.Query().Where(user.ID(userID), user.StatusEQ(user.StatusActive)).Exist(ctx)
-		if err != nil {
-			return err
-		}
-		if !known {
-			return fault.InvalidField(fault.CodeNotFound, "body.user_id", "is no active user of this tenant", userID.String())
-		}
-		how := ByAssignment
-		if userID == c.UserID {
-			how = BySelf
-		}
-		_, err = s.give(ctx, row, &userID, how, "")
-		return err
-	})
 }

@@ -62,6 +62,14 @@ func (s *Service) Counters(ctx context.Context, c Caller) (Counters, error) {
 		if err := out.readCounts(ctx, c, r); err != nil {
 			return err
 		}
+		if !r.all {
+			closed, missed, err := tookPartIn(ctx, r)
+			if err != nil {
+				return err
+			}
+			out.ByStatus[Closed] += closed
+			out.Missed += missed
+		}
 		out.ClosedToday, err = s.closedToday(ctx, r)
 		return err
 	})
@@ -101,7 +109,7 @@ func (out *Counters) readCounts(ctx context.Context, c Caller, r reach) error {
 	rows, err := store.Query(ctx, `
 		SELECT assignee_id, queue_id, status, unseen, needs_reply, missed, sum(n)
 		FROM interaction_counts
-		WHERE tenant_id = $1 AND ($2 OR assignee_id = $3 OR assignee_id = $4 AND queue_id = ANY ($5::uuid[]))
+		WHERE tenant_id = $1 AND ($2 OR assignee_id = $3 OR assignee_id = $4 AND queue_id = ANY ($5::uuid[]) AND status <> 'closed')
 		  AND ($6 OR channel_id = ANY ($7::uuid[]))
 		GROUP BY 1, 2, 3, 4, 5, 6`,
 		sc.TenantID, r.all, r.userID, uuid.Nil, idArray(r.queues), len(channels) == 0, idArray(channels))
@@ -157,6 +165,24 @@ func (out *Counters) take(k sortOf, c Caller, queue *QueueTally) {
 	}
 }
 
+// tookPartIn counts the closed conversations of others that somebody has had,
+// and what of them was missed.
+// It costs what he has passed on, not what the tenant has.
+func tookPartIn(ctx context.Context, r reach) (closed, missed int, err error) {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	channels := scope.Channels(ctx)
+	err = store.QueryRow(ctx, []any{&closed, &missed}, `
+		SELECT count(*), count(*) FILTER (WHERE NOT i.managed) FROM interaction_participants p
+		JOIN interactions i ON i.tenant_id = p.tenant_id AND i.id = p.interaction_id
+		WHERE p.tenant_id = $1 AND p.user_id = $2 AND i.status = 'closed' AND i.assignee_id IS DISTINCT FROM $2
+		  AND ($3 OR i.channel_id = ANY ($4::uuid[]))`,
+		sc.TenantID, r.userID, len(channels) == 0, idArray(channels))
+	return closed, missed, err
+}
+
 // closedToday counts by an index of its own, which reads what one day closed.
 func (s *Service) closedToday(ctx context.Context, r reach) (n int, err error) {
 	sc, err := scope.From(ctx)
@@ -169,11 +195,12 @@ func (s *Service) closedToday(ctx context.Context, r reach) (n int, err error) {
 	}
 	channels := scope.Channels(ctx)
 	err = store.QueryRow(ctx, []any{&n}, `
-		SELECT count(*) FROM interactions
+		SELECT count(*) FROM interactions i
 		WHERE tenant_id = $1 AND status = 'closed' AND closed_at >= $2
-		  AND ($3 OR assignee_id = $4 OR assignee_id IS NULL AND queue_id = ANY ($5::uuid[]))
-		  AND ($6 OR channel_id = ANY ($7::uuid[]))`,
-		sc.TenantID, midnight, r.all, r.userID, idArray(r.queues), len(channels) == 0, idArray(channels))
+		  AND ($3 OR assignee_id = $4 OR EXISTS (SELECT FROM interaction_participants p
+			WHERE p.tenant_id = i.tenant_id AND p.user_id = $4 AND p.interaction_id = i.id))
+		  AND ($5 OR channel_id = ANY ($6::uuid[]))`,
+		sc.TenantID, midnight, r.all, r.userID, len(channels) == 0, idArray(channels))
 	return n, err
 }
 

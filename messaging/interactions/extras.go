@@ -50,7 +50,7 @@ type Viewer struct {
 }
 
 // withExtras adds to a page of interactions what the caller is shown beside
-// their rows: in two statements, however long the page is.
+// their rows: in a few statements, however long the page is.
 func (s *Service) withExtras(ctx context.Context, c Caller, page []Interaction) error {
 	if len(page) == 0 {
 		return nil
@@ -141,8 +141,13 @@ func (s *Service) countUnmanaged(ctx context.Context, c Caller, page []Interacti
 		ContactID uuid.UUID `json:"contact_id"`
 		Count     int       `json:"count"`
 	}
-	err = q.Where(interaction.ContactIDIn(contactIDs...), interaction.AssigneeIDIsNil(), literally(interaction.FieldStatus, "= 'waiting_agent'")).
-		GroupBy(interaction.FieldContactID).Aggregate(ent.Count()).Scan(ctx, &counts)
+	q.Where(interaction.ContactIDIn(contactIDs...), interaction.AssigneeIDIsNil(), literally(interaction.FieldStatus, "= 'waiting_agent'"))
+	// Who has just passed an interaction on sees it once more, and counts it not.
+	counted, err := amongThem(ctx, q.Clone(), page)
+	if err != nil {
+		return err
+	}
+	err = q.GroupBy(interaction.FieldContactID).Aggregate(ent.Count()).Scan(ctx, &counts)
 	if err != nil {
 		return err
 	}
@@ -152,9 +157,28 @@ func (s *Service) countUnmanaged(ctx context.Context, c Caller, page []Interacti
 	}
 	for i, row := range page {
 		page[i].Unmanaged = waiting[row.ContactID]
-		if row.AssigneeID == nil && row.Status == WaitingAgent {
+		if counted[row.ID] {
 			page[i].Unmanaged-- // itself
 		}
 	}
 	return nil
+}
+
+// amongThem tells which interactions of a page a query finds.
+func amongThem(ctx context.Context, q *ent.InteractionQuery, page []Interaction) (map[uuid.UUID]bool, error) {
+	var ids []uuid.UUID
+	for _, row := range page {
+		if row.AssigneeID == nil && row.Status == WaitingAgent {
+			ids = append(ids, row.ID)
+		}
+	}
+	out := map[uuid.UUID]bool{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	found, err := q.Where(interaction.IDIn(ids...)).IDs(ctx)
+	for _, interactionID := range found {
+		out[interactionID] = true
+	}
+	return out, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/messaging/agents"
+	"github.com/trellishq/trellis/tenants/scope"
 )
 
 // Handover says how an interaction came to somebody, or to nobody. It is the
@@ -33,6 +34,8 @@ const (
 	ByTransfer Handover = "transferred"
 	// ByOffer: the user accepted an offer.
 	ByOffer Handover = "offer_accepted"
+	// ToQueue: it was passed on into a queue, where it waits.
+	ToQueue Handover = "transferred_to_queue"
 	// Released: the one who had it gave it back to the group.
 	Released Handover = "released"
 	// Retrieved: a manager took it away.
@@ -44,7 +47,7 @@ const (
 // Handovers lists all ways in which an interaction changes hands.
 func Handovers() []Handover {
 	return []Handover{
-		ByChannel, ByOpening, Automatically, ByReturning, BySelf, ByAssignment, ByTransfer, ByOffer,
+		ByChannel, ByOpening, Automatically, ByReturning, BySelf, ByAssignment, ByTransfer, ToQueue, ByOffer,
 		Released, Retrieved, Redistributed,
 	}
 }
@@ -65,6 +68,12 @@ func (h Handover) sentence(actor, from, to string) string {
 		return to + " assigned the conversation to themselves."
 	case ByTransfer:
 		return "Conversation assigned to " + to + " due to direct transfer from another agent."
+	case ToQueue:
+		// From and to are queues here.
+		if from == "" {
+			return actor + " transferred the Conversation to queue " + to + "."
+		}
+		return actor + " transferred the Conversation from queue " + from + " to queue " + to + "."
 	case ByOffer:
 		return to + " accepted the conversation."
 	case Released:
@@ -83,6 +92,36 @@ func (h Handover) sentence(actor, from, to string) string {
 // somebody now (INT-14), and waits where it has nobody. Faults: CodeWrongState
 // for one that is solved or closed.
 func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID, how Handover, comment string) (*ent.Interaction, error) {
+	fromName, toName, err := s.names(ctx, row.AssigneeID, to)
+	if err != nil {
+		return nil, err
+	}
+	return s.hand(ctx, row, to, how, how.sentence(actorName(ctx), fromName, toName),
+		LogDetails{UserID: to, FromUserID: row.AssigneeID, QueueID: row.QueueID, Comment: comment})
+}
+
+// requeue is give for a transfer into a queue, where the interaction waits for
+// nobody in particular. The sentence is the manuals' (QUE-31), also where the
+// queue is the same.
+func (s *Service) requeue(ctx context.Context, row *ent.Interaction, into *ent.Queue, comment string) error {
+	from := row.QueueID
+	fromName, err := s.queueName(ctx, from)
+	if err != nil {
+		return err
+	}
+	if row, err = row.Update().SetQueueID(into.ID).Save(ctx); err != nil {
+		return err
+	}
+	sentence := ToQueue.sentence(actorName(ctx), fromName, into.Name)
+	details := LogDetails{FromUserID: row.AssigneeID, FromQueueID: from, QueueID: &into.ID, Comment: comment}
+	if row, err = s.hand(ctx, row, nil, ToQueue, sentence, details); err != nil {
+		return err
+	}
+	return s.events.Publish(ctx, "interaction.queued", "interaction", row.ID, map[string]any{"queue_id": into.ID, "from_queue_id": from})
+}
+
+// hand is give with the sentence and the details of the log.
+func (s *Service) hand(ctx context.Context, row *ent.Interaction, to *uuid.UUID, how Handover, sentence string, details LogDetails) (*ent.Interaction, error) {
 	from := row.AssigneeID
 	action := GivenTo
 	if to == nil {
@@ -97,6 +136,9 @@ func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID,
 		update.ClearAssigneeID().ClearAssignedAt()
 	} else {
 		update.SetAssigneeID(*to).SetAssignedAt(s.store.Now())
+	}
+	if err := s.markTransfer(ctx, update, to, how); err != nil {
+		return nil, err
 	}
 	row, err := update.Save(ctx)
 	if err != nil {
@@ -113,20 +155,35 @@ func (s *Service) give(ctx context.Context, row *ent.Interaction, to *uuid.UUID,
 	if err := s.moved(ctx, row.QueueID, from); err != nil {
 		return nil, err
 	}
-	fromName, toName, err := s.names(ctx, from, to)
-	if err != nil {
+	if err := s.enter(ctx, row.ID, LogKind(how), sentence, details); err != nil {
 		return nil, err
 	}
-	details := LogDetails{UserID: to, FromUserID: from, QueueID: row.QueueID, Comment: comment}
-	if err := s.enter(ctx, row.ID, LogKind(how), how.sentence(actorName(ctx), fromName, toName), details); err != nil {
-		return nil, err
-	}
-	if to == nil {
-		return row, s.events.Publish(ctx, "interaction.released", "interaction", row.ID,
+	switch {
+	case to != nil:
+		err = s.events.Publish(ctx, "interaction.assigned", "interaction", row.ID,
+			map[string]any{"how": how, "assignee_id": to, "from_user_id": from})
+	case from != nil:
+		err = s.events.Publish(ctx, "interaction.released", "interaction", row.ID,
 			map[string]any{"how": how, "from_user_id": from, "queue_id": row.QueueID})
 	}
-	return row, s.events.Publish(ctx, "interaction.assigned", "interaction", row.ID,
-		map[string]any{"how": how, "assignee_id": to, "from_user_id": from})
+	return row, err
+}
+
+// markTransfer marks an interaction that one person passed to another, until
+// the other has opened it (INT-10). However else it changes hands, there is no
+// mark.
+func (s *Service) markTransfer(ctx context.Context, update *ent.InteractionUpdateOne, to *uuid.UUID, how Handover) error {
+	sc, err := scope.From(ctx)
+	if err != nil {
+		return err
+	}
+	update.ClearTransferSeenAt()
+	if to != nil && (how == ByTransfer || how == ByAssignment) {
+		update.SetTransferredByID(sc.Actor.ID).SetTransferredAt(s.store.Now())
+	} else {
+		update.ClearTransferredByID().ClearTransferredAt()
+	}
+	return nil
 }
 
 // moved has those looked at again who may get something else now that an

@@ -22,7 +22,7 @@ const (
 // address that contacts share (decisions C-12). Faults: CodeNotFound, also for
 // the contact, CodeStale, CodeWrongState.
 func (s *Service) Link(ctx context.Context, c Caller, interactionID, contactID uuid.UUID, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+	return s.do(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
 		known, err := s.contacts.KnownOf(ctx, []uuid.UUID{contactID})
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (s *Service) Link(ctx context.Context, c Caller, interactionID, contactID u
 // interaction is a known contact's, it moves to the new one. Faults: those of
 // Link and of a new contact.
 func (s *Service) LinkNew(ctx context.Context, c Caller, interactionID uuid.UUID, n contacts.NewContact, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+	return s.do(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
 		present, err := s.contacts.Get(ctx, row.ContactID)
 		if err != nil {
 			return err
@@ -97,7 +97,7 @@ func (s *Service) link(ctx context.Context, row *ent.Interaction, to contacts.Co
 // from now on. Faults: CodeNotFound, CodeStale, CodeWrongState for one that is
 // linked to nobody.
 func (s *Service) Unlink(ctx context.Context, c Caller, interactionID uuid.UUID, e Expectation) (Interaction, error) {
-	return s.act(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+	return s.do(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
 		from, err := s.contacts.Get(ctx, row.ContactID)
 		if err != nil {
 			return err

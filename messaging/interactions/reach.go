@@ -55,8 +55,21 @@ func (r reach) conditions(q *statement, f Filter) []string {
 		}
 		return []string{"true"}
 	}
-	out := []string{"i.assignee_id = " + q.bind(r.userID)}
-	return append(out, each(q, "i.queue_id", r.queues, " AND i.assignee_id IS NULL")...)
+	me := q.bind(r.userID)
+	out := []string{"i.assignee_id = " + me}
+	// What waits is not closed; of what is closed there is what he took part in.
+	over := f.View == ClosedView || f.View == MissedView
+	switch {
+	case f.View == AllView:
+		out = append(out, each(q, "i.queue_id", r.queues, " AND i.assignee_id IS NULL AND i.status <> 'closed'")...)
+	case !over:
+		out = append(out, each(q, "i.queue_id", r.queues, " AND i.assignee_id IS NULL")...)
+	}
+	if over || f.View == AllView {
+		out = append(out, "i.status = 'closed' AND i.assignee_id IS DISTINCT FROM "+me+
+			" AND EXISTS (SELECT FROM interaction_participants p WHERE p.tenant_id = i.tenant_id AND p.user_id = "+me+" AND p.interaction_id = i.id)")
+	}
+	return out
 }
 
 // each is a condition for every id, or one for all where they are too many.

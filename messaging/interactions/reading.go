@@ -24,9 +24,14 @@ type marker struct {
 // them or, with a message, those up to it. What nobody had confirmed before is
 // seen now, and the caller's own marker moves on, never back. Whether the
 // interaction waits for an answer stays as it is (decisions C-17). Faults:
-// CodeNotFound, also for the message, CodeStale, CodeWrongState.
+// CodeNotFound, also for the message, CodeStale, CodeWrongState,
+// CodeWrongAssignee.
 func (s *Service) MarkRead(ctx context.Context, c Caller, interactionID uuid.UUID, upTo *uuid.UUID, e Expectation) (Interaction, error) {
 	return s.touch(ctx, c, interactionID, e, func(ctx context.Context, row *ent.Interaction) error {
+		row, err := s.opened(ctx, c, row)
+		if err != nil {
+			return err
+		}
 		to, err := s.markerAt(ctx, row, upTo)
 		if err != nil {
 			return err

@@ -3,11 +3,13 @@ package interactions
 import (
 	"context"
 
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/channels"
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/ent/interaction"
+	"github.com/trellishq/trellis/ent/predicate"
 	"github.com/trellishq/trellis/ent/queue"
 	"github.com/trellishq/trellis/ent/user"
 )
@@ -46,7 +48,9 @@ func (s *Service) route(ctx context.Context, through channels.Channel, row *ent.
 }
 
 // visible begins a query of what the caller may see. Agents and users see what
-// is theirs, and what waits for nobody in particular in a queue of theirs.
+// is theirs, what waits for nobody in particular in a queue of theirs, and of
+// what is over that in which they took part (INT-34, INT-48). Managers and
+// administrators see all of the tenant.
 func (s *Service) visible(ctx context.Context, c Caller) (*ent.InteractionQuery, error) {
 	q := s.store.Ent(ctx).Interaction.Query()
 	if !c.OwnOnly {
@@ -58,11 +62,25 @@ func (s *Service) visible(ctx context.Context, c Caller) (*ent.InteractionQuery,
 	if err != nil {
 		return nil, err
 	}
-	mine := interaction.AssigneeID(c.UserID)
-	if len(queues) > 0 {
-		mine = interaction.Or(mine, interaction.And(interaction.AssigneeIDIsNil(), interaction.QueueIDIn(queues...)))
+	mine := []predicate.Interaction{
+		interaction.AssigneeID(c.UserID),
+		interaction.And(interaction.StatusEQ(Closed), tookPart(c.UserID)),
 	}
-	return q.Where(mine), nil
+	if len(queues) > 0 {
+		mine = append(mine, interaction.And(interaction.AssigneeIDIsNil(), interaction.StatusNEQ(Closed), interaction.QueueIDIn(queues...)))
+	}
+	return q.Where(interaction.Or(mine...)), nil
+}
+
+// tookPart are the conversations that a user has ever had. EXISTS lets the
+// planner choose between looking up each row and gathering all of them first.
+func tookPart(userID uuid.UUID) predicate.Interaction {
+	return func(s *entsql.Selector) {
+		s.Where(entsql.P(func(b *entsql.Builder) {
+			b.WriteString("EXISTS (SELECT FROM interaction_participants p WHERE p.tenant_id = ").Ident(s.C(interaction.FieldTenantID)).
+				WriteString(" AND p.user_id = ").Arg(userID).WriteString(" AND p.interaction_id = ").Ident(s.C(interaction.FieldID)).WriteByte(')')
+		}))
+	}
 }
 
 // sees tells whether the caller may see an interaction.

@@ -189,6 +189,12 @@ func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, 
 		if err != nil {
 			return err
 		}
+		if err := c.has(conversation); err != nil {
+			return err
+		}
+		if conversation, err = s.opened(ctx, c, conversation); err != nil {
+			return err
+		}
 		if phone.IsAlphanumericSender(conversation.Address) && !phone.IsE164(conversation.Address) {
 			return fault.New(fault.Invalid, fault.CodeNotCapable, "The sender is a name, to which no message can be sent.")
 		}
@@ -198,22 +204,21 @@ func (s *Service) Reply(ctx context.Context, c Caller, interactionID uuid.UUID, 
 	return out, err
 }
 
-// channelOf is the channel of a conversation that the caller may see, read
+// channelOf is the channel of a conversation that concerns the caller, read
 // before either is locked: the channel comes first, as it does for whoever takes
 // its number away.
 func (s *Service) channelOf(ctx context.Context, c Caller, interactionID uuid.UUID) (uuid.UUID, error) {
-	q, err := s.visible(ctx, c)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	row, err := q.Where(interaction.ID(interactionID)).Only(ctx)
+	row, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.ID(interactionID)).Only(ctx)
 	if ent.IsNotFound(err) {
 		return uuid.Nil, fault.Missing("interaction")
 	}
 	if err != nil {
 		return uuid.Nil, err
 	}
-	return row.ChannelID, nil
+	if c.OwnOnly && holder(row) != c.UserID {
+		err = concerns(ctx, c, row)
+	}
+	return row.ChannelID, err
 }
 
 // Resend sends a failed message again, as a new one that names the old (rules
@@ -390,10 +395,13 @@ func (s *Service) open(ctx context.Context, channelID, contactID uuid.UUID, addr
 // begun is conversation for somebody of the tenant who writes first.
 func (s *Service) begun(ctx context.Context, channelID, contactID uuid.UUID, address string) (*ent.Interaction, bool, error) {
 	row, opened, err := s.conversation(ctx, channelID, contactID, address)
-	if err == nil && opened {
-		err = s.recordStart(ctx, row)
+	if err != nil || !opened {
+		return row, opened, err
 	}
-	return row, opened, err
+	if row, err = row.Update().SetDirection(interaction.DirectionOutbound).Save(ctx); err != nil {
+		return nil, false, err
+	}
+	return row, true, s.recordStart(ctx, row)
 }
 
 func lockPair(ctx context.Context, channelID uuid.UUID, address string) error {

@@ -124,15 +124,54 @@ func (s *Service) Get(ctx context.Context, c Caller, interactionID uuid.UUID) (I
 	return out, err
 }
 
-// lock loads an interaction for a change, in the running transaction.
+// lock loads an interaction for a change by somebody whom it concerns, in the
+// running transaction: whoever has it or has had it, and whoever answers in its
+// queue. What he believes of it may be out of date; he is told so instead of that
+// there is no such thing. Faults: CodeNotFound, CodeWrongAssignee for agents and
+// users where somebody else has what is not closed.
 func (s *Service) lock(ctx context.Context, c Caller, interactionID uuid.UUID) (*ent.Interaction, error) {
-	q, err := s.visible(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	row, err := q.Where(interaction.ID(interactionID)).ForUpdate().Only(ctx)
+	row, err := s.store.Ent(ctx).Interaction.Query().Where(interaction.ID(interactionID)).ForUpdate().Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, fault.Missing("interaction")
 	}
-	return row, err
+	if err != nil || !c.OwnOnly || holder(row) == c.UserID {
+		return row, err
+	}
+	if err := concerns(ctx, c, row); err != nil {
+		return nil, err
+	}
+	if row.AssigneeID != nil && row.Status != Closed {
+		return nil, wrongAssignee(row)
+	}
+	return row, nil
+}
+
+// concerns refuses who has never had an interaction and does not answer in its
+// queue, which has nothing to do any more with what is closed.
+func concerns(ctx context.Context, c Caller, row *ent.Interaction) error {
+	var concerned bool
+	err := store.QueryRow(ctx, []any{&concerned}, `
+		SELECT $5 AND EXISTS (SELECT FROM queue_members WHERE tenant_id = $1 AND queue_id = $2 AND user_id = $3)
+		    OR EXISTS (SELECT FROM interaction_participants WHERE tenant_id = $1 AND interaction_id = $4 AND user_id = $3)`,
+		row.TenantID, row.QueueID, c.UserID, row.ID, row.Status != Closed)
+	if err == nil && !concerned {
+		err = fault.Missing("interaction")
+	}
+	return err
+}
+
+// has refuses agents and users what is not theirs.
+func (c Caller) has(row *ent.Interaction) error {
+	if c.OwnOnly && holder(row) != c.UserID {
+		return wrongAssignee(row)
+	}
+	return nil
+}
+
+// holder is who has an interaction; uuid.Nil for nobody.
+func holder(row *ent.Interaction) uuid.UUID {
+	if row.AssigneeID == nil {
+		return uuid.Nil
+	}
+	return *row.AssigneeID
 }

@@ -13,18 +13,22 @@ import (
 
 // Interaction is one conversation case.
 type Interaction struct {
-	ID            uuid.UUID
-	CreatedAt     time.Time
-	UpdatedAt     time.Time
-	Version       int
-	ChannelID     uuid.UUID
-	ContactID     uuid.UUID
-	Address       string
-	Status        Status
-	NeedsReply    bool
-	Unseen        int
-	AssigneeID    *uuid.UUID
-	QueueID       *uuid.UUID
+	ID         uuid.UUID
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	Version    int
+	ChannelID  uuid.UUID
+	ContactID  uuid.UUID
+	Address    string
+	Status     Status
+	NeedsReply bool
+	Unseen     int
+	AssigneeID *uuid.UUID
+	QueueID    *uuid.UUID
+	// Transfer is set where somebody passed it to whoever has it.
+	Transfer *Transfer
+	// Direction is who began it: inbound the customer, outbound the tenant.
+	Direction     string
 	Preview       string
 	LastMessageAt time.Time
 	// LastMessageDirection is empty while there is none.
@@ -69,6 +73,17 @@ type Pause struct {
 	Since           time.Time
 	Until           *time.Time
 	EndsWithMessage bool
+}
+
+// Transfer is how an interaction came from one person to another, for who has to
+// be told that something waits for him.
+type Transfer struct {
+	// ByID is the user or key that passed it on.
+	ByID uuid.UUID
+	ToID uuid.UUID
+	At   time.Time
+	// SeenAt is when the other opened it; nil while he has not.
+	SeenAt *time.Time
 }
 
 // Message is one unit of an interaction.
@@ -116,7 +131,7 @@ func interactionView(row *ent.Interaction) Interaction {
 	out := Interaction{
 		ID: row.ID, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt, Version: row.Version,
 		ChannelID: row.ChannelID, ContactID: row.ContactID, Address: row.Address, Status: row.Status,
-		NeedsReply: row.NeedsReply, Unseen: row.Unseen, AssigneeID: row.AssigneeID, QueueID: row.QueueID, Preview: row.Preview,
+		NeedsReply: row.NeedsReply, Unseen: row.Unseen, AssigneeID: row.AssigneeID, QueueID: row.QueueID, Direction: string(row.Direction), Preview: row.Preview,
 		LastMessageAt: row.LastMessageAt, Subject: row.Subject, Priority: Priority(row.Priority), SubStatus: row.SubStatus,
 		PreviousID: row.PreviousID, ChangedByID: row.ChangedByID,
 		WaitingSince: row.WaitingSince, FirstResponseAt: row.FirstResponseAt,
@@ -138,6 +153,9 @@ func interactionView(row *ent.Interaction) Interaction {
 		if row.ReopenedAt != nil {
 			out.OpenSince = row.ReopenedAt
 		}
+	}
+	if row.TransferredByID != nil && row.TransferredAt != nil {
+		out.Transfer = &Transfer{*row.TransferredByID, holder(row), *row.TransferredAt, row.TransferSeenAt}
 	}
 	return out
 }
