@@ -202,13 +202,13 @@ func TestAContactIsMadeOfAConversation(t *testing.T) {
 	first := s.heardFrom(t, s.line, number(1), "hello")
 	s.endsIt(t, first)
 	second := s.heardFrom(t, s.line, number(1), "it is me again")
-	make := func(name string) *apitest.Response {
+	create := func(name string) *apitest.Response {
 		return s.manager.Post(t, s.at.Path("/interactions/%s/contact", second), apitest.Body{
 			"name": name, "addresses": []string{"(438) 555-0123"}, "email": "ada@maple.example",
 		})
 	}
-	make("  ").WantProblem(t, unprocessable, "validation_failed", "body.name")
-	ada := make("Ada").Want(t, http.StatusOK).String(t, "contact_id")
+	create("  ").WantProblem(t, unprocessable, "validation_failed", "body.name")
+	ada := create("Ada").Want(t, http.StatusOK).String(t, "contact_id")
 	// The sender whom nobody knew is Ada, with all that he has written.
 	if got := s.contactOf(t, first); got != ada {
 		t.Errorf("the first conversation is %s's", got)
@@ -218,7 +218,7 @@ func TestAContactIsMadeOfAConversation(t *testing.T) {
 		t.Errorf("her history is %s", r.Content)
 	}
 	// From a known contact the conversation alone moves to the new one.
-	eve := make("Eve").Want(t, http.StatusOK).String(t, "contact_id")
+	eve := create("Eve").Want(t, http.StatusOK).String(t, "contact_id")
 	if eve == ada || s.contactOf(t, first) != ada || s.contactOf(t, second) != eve {
 		t.Errorf("Eve is %s, Ada %s", eve, ada)
 	}

@@ -127,7 +127,7 @@ func (f *filledInbox) inOrder(c *apitest.Client, sort string, keep func(inboxRow
 	}
 	name, reversed := strings.CutPrefix(sort, "-")
 	slices.SortFunc(rows, func(a, b inboxRow) int {
-		by := 0
+		var by int
 		switch name {
 		case "created_at":
 			by = a.CreatedAt.Compare(b.CreatedAt)

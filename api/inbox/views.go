@@ -97,8 +97,8 @@ func viewFilter(f interactions.SavedFilter) ViewFilter {
 	return out
 }
 
-// InboxView is a kept list of conversations as clients see it.
-type InboxView struct {
+// KeptView is a kept list of conversations as clients see it.
+type KeptView struct {
 	ID        uuid.UUID  `json:"id" doc:"The view."`
 	OwnerID   uuid.UUID  `json:"owner_id" doc:"The user or API key that made it."`
 	Name      string     `json:"name" maxLength:"200" doc:"What it is called." example:"Late answers"`
@@ -110,8 +110,8 @@ type InboxView struct {
 	UpdatedAt time.Time  `json:"updated_at" doc:"When it was changed last."`
 }
 
-func inboxView(v interactions.InboxView) InboxView {
-	return InboxView{v.ID, v.OwnerID, v.Name, v.Shared, viewFilter(v.Filter), string(v.Sort), v.Columns, v.CreatedAt, v.UpdatedAt}
+func inboxView(v interactions.InboxView) KeptView {
+	return KeptView{v.ID, v.OwnerID, v.Name, v.Shared, viewFilter(v.Filter), string(v.Sort), v.Columns, v.CreatedAt, v.UpdatedAt}
 }
 
 // ListViewsInput is the input of listInboxViews.
@@ -120,7 +120,7 @@ type ListViewsInput struct {
 	op.Page
 }
 
-func (h handlers) views(ctx context.Context, in *ListViewsInput) (*op.List[InboxView], error) {
+func (h handlers) views(ctx context.Context, in *ListViewsInput) (*op.List[KeptView], error) {
 	after, err := op.After[path.Key](ctx, in.Page)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ type CreateViewInput struct {
 type ViewCreated struct {
 	op.Location
 	op.ETag
-	Body InboxView
+	Body KeptView
 }
 
 func (h handlers) createView(ctx context.Context, in *CreateViewInput) (*ViewCreated, error) {
@@ -177,7 +177,7 @@ type ViewPath struct {
 // ViewShown is the output of operations that show one view.
 type ViewShown struct {
 	op.ETag
-	Body InboxView
+	Body KeptView
 }
 
 func viewShown(v interactions.InboxView, err error) (*ViewShown, error) {
