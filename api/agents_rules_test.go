@@ -302,7 +302,8 @@ func TestHowWorkIsMeasured(t *testing.T) {
 	wantCount(t, s.Platform, 2, "SELECT count(*) FROM audit_entries WHERE action = 'agent.capacity_changed'")
 }
 
-// Whatever could let somebody be given more has his queues looked at again.
+// Whatever could let somebody be given more has his queues looked at again, and
+// so has whatever takes offers from him.
 func TestWhatHasQueuesLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	s := twilio(t)
@@ -318,7 +319,7 @@ func TestWhatHasQueuesLookedAtAgain(t *testing.T) {
 		s.Work(t)
 	}
 	asks("logging in", 1, func() *apitest.Response { return agent.Post(t, s.me("/login"), nil) })
-	asks("pausing", 0, func() *apitest.Response { return agent.Post(t, s.me("/pause"), nil) })
+	asks("pausing", 1, func() *apitest.Response { return agent.Post(t, s.me("/pause"), nil) })
 	asks("resuming", 1, func() *apitest.Response { return agent.Post(t, s.me("/resume"), nil) })
 	asks("leaving a queue", 0, func() *apitest.Response {
 		return agent.Post(t, s.at.Path("/agents/me/queues/%s/logout", queue), apitest.Body{"confirm": true, "aux_code": 2})
