@@ -448,7 +448,7 @@ func TestCountersStayExact(t *testing.T) {
 	failures := make([]error, writers)
 	for n := range writers {
 		all.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(n), 7)) //nolint:gosec // a test that can be repeated
+			random := rand.New(rand.NewPCG(uint64(n), 7))
 			for range rounds {
 				err := change(random)
 				if err != nil && !errors.Is(err, errTakenBack) {

@@ -153,9 +153,7 @@ func Codes() []Code {
 		CodeUnknownPlaceholder,
 		CodeInNoQueue, CodeNotAtWork,
 		CodeMessagingDisabled,
-		CodeDispositionRequired,
-		CodeNotFree,
-		CodeMissingValue,
-		CodeOptedOut,
+		CodeDispositionRequired, CodeNotFree,
+		CodeMissingValue, CodeOptedOut,
 	}
 }
