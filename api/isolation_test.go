@@ -476,6 +476,8 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 	messages := make([]string, len(twins))
 	departments := make([]string, len(twins))
 	chats := make([]string, len(twins))
+	contacts := make([]string, len(twins))
+	views := make([]string, len(twins))
 	for i, twin := range twins {
 		line := p.TwilioLineAt(t, twin, address)
 		departments[i] = twin.Admin.Post(t, twin.Path("/departments"), apitest.Body{"name": "Desk"}).Want(t, http.StatusCreated).String(t, "id")
@@ -492,18 +494,20 @@ func TestTwinsSeeNothingOfEachOther(t *testing.T) {
 			"channel_id": line.ChannelID, "to": number(1), "body": fmt.Sprintf("same words %d", i), "client_message_id": "order-1",
 		}).Want(t, http.StatusCreated)
 		conversations[i], messages[i] = sent.String(t, "interaction_id"), sent.String(t, "id")
+		contacts[i] = twin.Admin.Get(t, twin.Path("/interactions/%s", conversations[i])).Want(t, http.StatusOK).String(t, "contact_id")
+		views[i] = twin.Admin.Post(t, twin.Path("/inbox-views"), apitest.Body{"name": "Mine"}).Want(t, http.StatusCreated).String(t, "id")
 		p.Work(t)
 	}
 	for i, twin := range twins {
 		for _, o := range p.Contract.Operations() {
-			if o.Method != http.MethodGet || !strings.HasPrefix(o.ID, "list") || o.ID == "listProviders" || o.ID == "listAuxCodes" || o.ID == "listMonthlyUsage" {
-				continue // the same for all, and what has no ids
+			if o.Method != http.MethodGet || !strings.HasPrefix(o.ID, "list") || o.ID == "listProviders" || o.ID == "listAuxCodes" || o.ID == "listMonthlyUsage" || o.ID == "listContactSuggestions" {
+				continue // the same for all, and what has no ids or no pages
 			}
 			lists++
 			path := fill(o.Path, map[string]string{
 				"tenant_id": twin.ID.String(), "interaction_id": conversations[i], "message_id": messages[i],
 				"user_id": twin.Admin.UserID.String(), "department_id": departments[i],
-				"chat_id": chats[i],
+				"chat_id": chats[i], "contact_id": contacts[i], "inbox_view_id": views[i],
 			})
 			for _, query := range []string{"?limit=200", "?limit=1"} {
 				ids[i] = append(ids[i], allPages(t, twin.Admin, o, path, query)...)
