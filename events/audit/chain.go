@@ -230,7 +230,7 @@ func (c *Chain) Resign(ctx context.Context) (int, error) {
 				return err
 			}
 			var err error
-			page, err = ids(ctx, `SELECT tenant_id FROM audit_heads WHERE tenant_id > $1 OR $2 AND tenant_id = $1
+			page, err = store.IDs(ctx, `SELECT tenant_id FROM audit_heads WHERE tenant_id > $1 OR $2 AND tenant_id = $1
 				ORDER BY tenant_id LIMIT 100`, after, first)
 			for _, tenantID := range page {
 				if err != nil {
@@ -253,23 +253,6 @@ func (c *Chain) Resign(ctx context.Context) (int, error) {
 		}
 		after = page[len(page)-1]
 	}
-}
-
-func ids(ctx context.Context, query string, args ...any) ([]uuid.UUID, error) {
-	rows, err := store.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var found []uuid.UUID
-	for rows.Next() {
-		var one uuid.UUID
-		if err := rows.Scan(&one); err != nil {
-			return nil, err
-		}
-		found = append(found, one)
-	}
-	return found, rows.Err()
 }
 
 func keysOf(m map[uuid.UUID]error) []uuid.UUID {

@@ -71,7 +71,7 @@ func (c *Chain) Verify(ctx context.Context, tenantID uuid.UUID, anchors []Anchor
 	for {
 		var page []uuid.UUID
 		err := c.store.Read(ctx, func(ctx context.Context) (err error) {
-			page, err = ids(ctx, `SELECT id FROM tenants WHERE id > $1 ORDER BY id LIMIT 100`, after)
+			page, err = store.IDs(ctx, `SELECT id FROM tenants WHERE id > $1 ORDER BY id LIMIT 100`, after)
 			return err
 		})
 		if err != nil {

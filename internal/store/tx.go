@@ -9,6 +9,7 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
 
 	"github.com/trellishq/trellis/ent"
 	"github.com/trellishq/trellis/tenants/scope"
@@ -194,6 +195,23 @@ func Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 		return nil, errNoTransaction
 	}
 	return running.sql.QueryContext(ctx, query, args...)
+}
+
+// IDs runs a statement that returns one id a row.
+func IDs(ctx context.Context, statement string, args ...any) (ids []uuid.UUID, err error) {
+	rows, err := Query(ctx, statement, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var found uuid.UUID
+		if err := rows.Scan(&found); err != nil {
+			return nil, err
+		}
+		ids = append(ids, found)
+	}
+	return ids, rows.Err()
 }
 
 // QueryRow runs a query for one row and scans it. It returns sql.ErrNoRows

@@ -30,7 +30,7 @@ func (s *Service) EndOn(ctx context.Context, channelID uuid.UUID, reason string)
 		return err
 	}
 	now := s.store.Now()
-	closed, err := idsFrom(ctx, `
+	closed, err := store.IDs(ctx, `
 		UPDATE interactions
 		SET status = 'closed', closed_at = $1, closed_by = 'system', closed_by_id = NULL, close_reason = $2,
 		    listed = assignee_id IS NOT NULL, sub_status = '', waiting_since = NULL, paused_at = NULL, paused_until = NULL,
@@ -96,21 +96,4 @@ func (s *Service) takeBack(ctx context.Context, sc scope.Scope, channelID uuid.U
 		}
 	}
 	return canceled, nil
-}
-
-// idsFrom runs a statement and returns the ids that it returns.
-func idsFrom(ctx context.Context, statement string, args ...any) (out []uuid.UUID, err error) {
-	rows, err := store.Query(ctx, statement, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var found uuid.UUID
-		if err := rows.Scan(&found); err != nil {
-			return nil, err
-		}
-		out = append(out, found)
-	}
-	return out, rows.Err()
 }

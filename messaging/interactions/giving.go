@@ -231,38 +231,10 @@ func (s *Service) LeftBehind(ctx context.Context, userID uuid.UUID, until time.T
 	if err != nil {
 		return nil, err
 	}
-	return idsFrom(ctx, `
+	return store.IDs(ctx, `
 		SELECT DISTINCT i.queue_id FROM interactions i
 		WHERE i.tenant_id = $1 AND i.assignee_id = $2 AND i.queue_id IS NOT NULL AND i.status IN ('waiting_agent', 'open', 'waiting_customer')
 			AND (i.assigned_at IS NULL OR i.assigned_at <= $3)`, sc.TenantID, userID, until)
-}
-
-// MarkLeft notes on the conversations without a queue that somebody had when he
-// went that he is not there any more: they stay his until somebody else is given
-// them.
-func (s *Service) MarkLeft(ctx context.Context, userID uuid.UUID, until time.Time) error {
-	sc, err := scope.From(ctx)
-	if err != nil {
-		return err
-	}
-	left, err := idsFrom(ctx, `
-		SELECT i.id FROM interactions i
-		WHERE i.tenant_id = $1 AND i.assignee_id = $2 AND i.queue_id IS NULL AND i.status IN ('waiting_agent', 'open', 'waiting_customer')
-			AND (i.assigned_at IS NULL OR i.assigned_at <= $3)
-			AND NOT EXISTS (SELECT FROM interaction_log e WHERE e.tenant_id = $1 AND e.interaction_id = i.id AND e.kind = $4 AND e.created_at >= $3)
-		ORDER BY i.id FOR UPDATE SKIP LOCKED`, sc.TenantID, userID, until, string(LogAssigneeLeft))
-	if err != nil || len(left) == 0 {
-		return err
-	}
-	name, err := s.userName(ctx, userID)
-	if err != nil {
-		return err
-	}
-	err = s.enterMany(ctx, left, LogAssigneeLeft, name+", who has the conversation, is not available any more.", LogDetails{FromUserID: &userID})
-	if err != nil {
-		return err
-	}
-	return s.events.PublishMany(ctx, "interaction.assignee_left", "interaction", left, map[string]any{"assignee_id": userID})
 }
 
 // WriteLog writes down what happened to an interaction outside of this package, in

@@ -38,8 +38,6 @@ const (
 	// The conversation was offered to members of its queue, and one declined.
 	LogOffered       LogKind = "offered"
 	LogOfferRejected LogKind = "offer_rejected"
-	// LogAssigneeLeft: who has it is not available any more.
-	LogAssigneeLeft LogKind = "assignee_left"
 )
 
 // LogEntry is one thing that happened to an interaction.

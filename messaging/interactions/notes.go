@@ -244,7 +244,7 @@ func (s *Service) mention(ctx context.Context, of *ent.Interaction, row *ent.Int
 	if err != nil {
 		return err
 	}
-	added, err := idsFrom(ctx, `
+	added, err := store.IDs(ctx, `
 		INSERT INTO note_mentions (tenant_id, note_id, user_id, created_at)
 		SELECT DISTINCT $1::uuid, $2::uuid, value::uuid, $4::timestamptz FROM jsonb_array_elements_text($3::jsonb)
 		ON CONFLICT (tenant_id, note_id, user_id) DO NOTHING RETURNING user_id`, row.TenantID, row.ID, args[0], s.store.Now())

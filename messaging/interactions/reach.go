@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/trellishq/trellis/internal/store"
 	"github.com/trellishq/trellis/tenants/scope"
 )
 
@@ -38,7 +39,7 @@ func queuesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error) {
 	if err != nil {
 		return nil, err
 	}
-	return idsFrom(ctx, `SELECT queue_id FROM queue_members WHERE tenant_id = $1 AND user_id = $2`, sc.TenantID, userID)
+	return store.IDs(ctx, `SELECT queue_id FROM queue_members WHERE tenant_id = $1 AND user_id = $2`, sc.TenantID, userID)
 }
 
 // conditions are the parts, each for a row of interactions called i. Who sees

@@ -337,7 +337,7 @@ func (s *Service) putOff(ctx context.Context, q *statement, c Caller, v View) ([
 	if err != nil {
 		return nil, err
 	}
-	snoozed, err := idsFrom(ctx, `SELECT interaction_id FROM reminders
+	snoozed, err := store.IDs(ctx, `SELECT interaction_id FROM reminders
 		WHERE tenant_id = $1 AND user_id = $2 AND status = 'pending' AND snooze`, sc.TenantID, c.UserID)
 	switch {
 	case err != nil:

@@ -258,7 +258,7 @@ func (s *Service) knows(ctx context.Context, f SavedFilter) error {
 		if len(named.ids) == 0 {
 			continue
 		}
-		unknown, err := idsFrom(ctx, `SELECT asked FROM unnest($2::uuid[]) AS asked
+		unknown, err := store.IDs(ctx, `SELECT asked FROM unnest($2::uuid[]) AS asked
 			WHERE NOT EXISTS (SELECT FROM `+named.table+` t WHERE t.tenant_id = $1 AND t.id = asked) LIMIT 1`, sc.TenantID, idArray(named.ids))
 		if err != nil {
 			return err

@@ -210,7 +210,7 @@ func (s *Service) cancelScheduled(ctx context.Context, interactionIDs []uuid.UUI
 	if err != nil {
 		return err
 	}
-	canceled, err := idsFrom(ctx, `
+	canceled, err := store.IDs(ctx, `
 		UPDATE messages
 		SET status = 'canceled', due_at = NULL, place = NULL, failed_at = $1, error_class = '', error_code = $2, error_message = $3,
 		    updated_at = $1, version = version + 1

@@ -74,7 +74,7 @@ func inquire(ctx context.Context, text string) (inquiry, error) {
 	slices.SortStableFunc(terms, func(a, b string) int { return utf8.RuneCountInString(b) - utf8.RuneCountInString(a) })
 	out.terms = terms[:min(len(terms), maxTerms)]
 	for _, term := range out.terms {
-		holders, err := idsFrom(ctx, `SELECT h_search($1, $2)`, term, rareTerm+1)
+		holders, err := store.IDs(ctx, `SELECT h_search($1, $2)`, term, rareTerm+1)
 		if err != nil {
 			return out, err
 		}
@@ -175,7 +175,7 @@ func (s *Service) messagesWith(ctx context.Context, w inquiry, rows []Row) (map[
 	for n, row := range rows {
 		ids[n] = row.ID
 	}
-	found, err := idsFrom(ctx, `
+	found, err := store.IDs(ctx, `
 		SELECT DISTINCT ON (d.owner_id) d.id
 		FROM search_documents d
 		WHERE d.tenant_id = $1 AND d.owner_id = ANY ($2::uuid[])

@@ -49,7 +49,7 @@ func (c crowd) event() string {
 
 // of lists the people of a queue, in the order of their ids.
 func (c crowd) of(ctx context.Context, queueID uuid.UUID) ([]uuid.UUID, error) {
-	return ids(ctx, `SELECT user_id FROM `+string(c)+` WHERE queue_id = $1 ORDER BY user_id`, queueID)
+	return store.IDs(ctx, `SELECT user_id FROM `+string(c)+` WHERE queue_id = $1 ORDER BY user_id`, queueID)
 }
 
 // queuesOf lists the queues of somebody.
@@ -58,23 +58,7 @@ func (c crowd) queuesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, err
 	if err != nil {
 		return nil, err
 	}
-	return ids(ctx, `SELECT queue_id FROM `+string(c)+` WHERE tenant_id = $1 AND user_id = $2`, sc.TenantID, userID)
-}
-
-func ids(ctx context.Context, statement string, args ...any) (out []uuid.UUID, err error) {
-	rows, err := store.Query(ctx, statement, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var found uuid.UUID
-		if err := rows.Scan(&found); err != nil {
-			return nil, err
-		}
-		out = append(out, found)
-	}
-	return out, rows.Err()
+	return store.IDs(ctx, `SELECT queue_id FROM `+string(c)+` WHERE tenant_id = $1 AND user_id = $2`, sc.TenantID, userID)
 }
 
 // Members returns who answers in a queue. Faults: CodeNotFound.

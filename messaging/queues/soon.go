@@ -86,23 +86,11 @@ func (s *Service) Look(ctx context.Context, queueID uuid.UUID, at time.Time) err
 }
 
 // Of lists the queues in which somebody answers, in the running transaction.
-func (s *Service) Of(ctx context.Context, userID uuid.UUID) (out []uuid.UUID, err error) {
+func (s *Service) Of(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error) {
 	sc, err := scope.From(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := store.Query(ctx, `SELECT queue_id FROM queue_members WHERE tenant_id = $1 AND user_id = $2 ORDER BY queue_id`,
+	return store.IDs(ctx, `SELECT queue_id FROM queue_members WHERE tenant_id = $1 AND user_id = $2 ORDER BY queue_id`,
 		sc.TenantID, userID)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var queueID uuid.UUID
-		if err := rows.Scan(&queueID); err != nil {
-			return nil, err
-		}
-		out = append(out, queueID)
-	}
-	return out, rows.Err()
 }

@@ -155,7 +155,7 @@ func (x *explainer) readCause(ctx context.Context, c interactions.Caller) error 
 		return err
 	}
 	moves := []interactions.LogKind{
-		interactions.LogStarted, interactions.LogQueued, interactions.LogClosed, interactions.LogOffered, interactions.LogOfferRejected, interactions.LogAssigneeLeft,
+		interactions.LogStarted, interactions.LogQueued, interactions.LogClosed, interactions.LogOffered, interactions.LogOfferRejected,
 	}
 	for _, how := range interactions.Handovers() {
 		moves = append(moves, interactions.LogKind(how))

@@ -119,7 +119,7 @@ func (s *Service) chatIDs(ctx context.Context, me uuid.UUID, f ChatFilter, after
 	if after.ID != uuid.Nil {
 		behind = &after.ActiveAt
 	}
-	return idsFrom(ctx, `
+	return store.IDs(ctx, `
 		SELECT c.id FROM staff_chat_members m JOIN staff_chats c ON c.tenant_id = m.tenant_id AND c.id = m.chat_id
 		WHERE m.tenant_id = $1 AND m.user_id = $2 AND (c.archived_at IS NOT NULL) = $3
 		  AND ($4 = '' OR c.kind = $4) AND (NOT $5::boolean OR `+unreadOf+` > 0)
@@ -312,7 +312,7 @@ func (s *Service) lastOf(ctx context.Context, chatIDs []uuid.UUID) (map[uuid.UUI
 	if err != nil {
 		return nil, err
 	}
-	ids, err := idsFrom(ctx, `
+	ids, err := store.IDs(ctx, `
 		SELECT x.id FROM staff_chats c
 		JOIN staff_messages x ON x.tenant_id = c.tenant_id AND x.chat_id = c.id AND x.seq = c.last_seq
 		WHERE c.tenant_id = $1 AND c.id IN (SELECT value::uuid FROM jsonb_array_elements_text($2::jsonb))`, tenantID, string(list))
@@ -381,7 +381,7 @@ func (s *Service) memberIDs(ctx context.Context, chatID uuid.UUID) ([]uuid.UUID,
 	if err != nil {
 		return nil, err
 	}
-	return idsFrom(ctx, `SELECT user_id FROM staff_chat_members WHERE tenant_id = $1 AND chat_id = $2 ORDER BY user_id`, tenantID, chatID)
+	return store.IDs(ctx, `SELECT user_id FROM staff_chat_members WHERE tenant_id = $1 AND chat_id = $2 ORDER BY user_id`, tenantID, chatID)
 }
 
 // lock loads a chat for a change, with the person's place in it. Faults:
@@ -396,21 +396,4 @@ func (s *Service) lock(ctx context.Context, me, chatID uuid.UUID) (*ent.StaffCha
 	}
 	m, err := s.membership(ctx, me, chatID)
 	return row, m, err
-}
-
-// idsFrom runs a query for ids.
-func idsFrom(ctx context.Context, query string, args ...any) (out []uuid.UUID, err error) {
-	rows, err := store.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var found uuid.UUID
-		if err := rows.Scan(&found); err != nil {
-			return nil, err
-		}
-		out = append(out, found)
-	}
-	return out, rows.Err()
 }
